@@ -1,1 +1,15 @@
-//! placeholder
+//! The parts of `dhcpmgrd` and `dhcpmgr`: a lease goes down this list once, and nothing calls back up it.
+//!
+//! client → shim → [`lease_monitor`] → [`controller`] → [`handlers`] → [`network`]
+#![deny(unsafe_code)]
+
+pub mod clients;
+pub mod clock;
+pub mod config;
+pub mod control;
+pub mod controller;
+pub mod events;
+pub mod handlers;
+pub mod lease_monitor;
+pub mod network;
+pub mod paths;

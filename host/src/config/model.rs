@@ -1,0 +1,188 @@
+//! The typed configuration. Reading TOML is the business of the loader; what is here is already right.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use dhcpmgr_message::{Bytes, ClientName, HostName, IfName};
+use dhcpmgr_plugin_api::{MtuPolicy, Protocol, RoutePolicy};
+use serde::{Deserialize, Serialize};
+
+/// Everything the operator decided.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Config {
+    /// `[daemon]`
+    pub daemon: Daemon,
+    /// `[dns]`
+    pub dns: Dns,
+    /// `[clients.NAME]`
+    pub clients: BTreeMap<ClientName, Client>,
+    /// `[handlers.NAME]`, in the order of the files: the order of the chain.
+    pub handlers: Vec<Handler>,
+}
+
+/// `[daemon]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Daemon {
+    /// What to log, in `RUST_LOG` syntax.
+    pub log: String,
+}
+
+impl Default for Daemon {
+    fn default() -> Self {
+        Self { log: "info".to_owned() }
+    }
+}
+
+/// `[dns]`: where name servers go, besides `/run/dhcpmgr/resolv.conf`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dns {
+    /// The back-end.
+    pub backend: DnsBackend,
+}
+
+/// Who else is told of name servers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DnsBackend {
+    /// Nobody: consumers read `/run/dhcpmgr/resolv.conf`.
+    #[default]
+    None,
+    /// `/etc/resolv.conf` becomes a symbolic link to ours, or is replaced where it is a plain file.
+    File,
+    /// The `resolvconf` program, a record for each interface.
+    Resolvconf,
+    /// systemd-resolved over D-Bus, for each link.
+    Resolved,
+}
+
+/// `[clients.NAME]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// The name, its TR-181 Alias.
+    pub name: ClientName,
+    /// Whether it runs.
+    pub enabled: bool,
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The interface.
+    pub interface: IfName,
+    /// The client program.
+    pub program: Program,
+    /// Option codes to request besides what handlers ask for.
+    pub request: BTreeSet<u16>,
+    /// Option code → value as on the wire, to send.
+    pub send: BTreeMap<u16, Bytes>,
+    /// Host name to send (option 12).
+    pub hostname: Option<HostName>,
+    /// Metric of the lease's routes.
+    pub metric: u32,
+    /// What the server may do to the MTU.
+    pub mtu: MtuPolicy,
+    /// Which routes the server may set.
+    pub routes: RoutePolicy,
+    /// DISCOVERs before a pause (udhcpc `-t`).
+    pub discover_attempts: u32,
+    /// Between DISCOVERs (udhcpc `-T`), whole seconds.
+    pub discover_interval: Duration,
+    /// The pause (udhcpc `-A`), whole seconds.
+    pub discover_pause: Duration,
+    /// What happens to the lease when the client is stopped on purpose.
+    pub on_stop: OnStop,
+}
+
+/// The client programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Program {
+    /// busybox udhcpc.
+    Udhcpc,
+}
+
+/// What happens to the lease when a client is stopped on purpose: the daemon ends, the client is disabled or its
+/// section goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnStop {
+    /// It stays as long as the server said, in the kernel too.
+    #[default]
+    Keep,
+    /// It is given back to the server.
+    Release,
+}
+
+/// `[handlers.NAME]`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Handler {
+    /// The name in the configuration.
+    pub name: String,
+    /// The module: a file name in the handlers directory, or an absolute path.
+    pub module: String,
+    /// Where it runs.
+    pub isolation: Isolation,
+    /// What it may contribute.
+    pub grants: BTreeSet<Grant>,
+    /// The clients it is asked for; every client whose protocol the module declares when absent.
+    pub clients: Option<BTreeSet<ClientName>>,
+    /// How long one call may take.
+    pub deadline: Duration,
+    /// `[handlers.NAME.settings]` as MessagePack, handed to the module as it stands.
+    pub settings: Bytes,
+}
+
+/// Where a handler runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Isolation {
+    /// In a sandboxed process of its own.
+    Worker,
+    /// In the daemon; the default for the modules that we ship.
+    InProcess,
+}
+
+/// What a handler may contribute; see the fields of `Plan`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Grant {
+    /// Addresses.
+    Addresses,
+    /// Routes and rules.
+    Routes,
+    /// The link's MTU.
+    Mtu,
+    /// Name servers and search domains.
+    Dns,
+    /// Time servers.
+    Ntp,
+    /// Delegated prefixes.
+    Prefixes,
+    /// Softwires.
+    Softwire,
+    /// Values for the data model.
+    Parameters,
+    /// Events.
+    Events,
+    /// Options to send and to request.
+    SendOptions,
+    /// Refusing a lease.
+    Refuse,
+}
+
+impl Grant {
+    /// All of them: the default for the modules that we ship.
+    pub const ALL: [Self; 11] = [
+        Self::Addresses,
+        Self::Routes,
+        Self::Mtu,
+        Self::Dns,
+        Self::Ntp,
+        Self::Prefixes,
+        Self::Softwire,
+        Self::Parameters,
+        Self::Events,
+        Self::SendOptions,
+        Self::Refuse,
+    ];
+
+    /// What a module that we did not ship gets unless told otherwise.
+    pub const THIRD_PARTY: [Self; 3] = [Self::Events, Self::Parameters, Self::SendOptions];
+}

@@ -1,0 +1,6 @@
+//! The control socket: what `dhcpmgr` asks and what `dhcpmgrd` answers.
+
+mod protocol;
+pub mod views;
+
+pub use protocol::*;

@@ -1,0 +1,81 @@
+//! One JSON object a line: a [`Request`] there, a [`Response`] back; after `events` with `follow`, a line an event.
+
+use dhcpmgr_message::ClientName;
+use serde::{Deserialize, Serialize};
+
+/// What may be asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Request {
+    /// Everything at a glance; answers [`super::views::Status`].
+    Status,
+    /// One lease or all; answers a list of [`super::views::ClientLease`].
+    Lease {
+        /// The client; all when absent.
+        #[serde(default)]
+        client: Option<ClientName>,
+    },
+    /// Past events, then with `follow` those to come; a line each, no [`Response`] around them.
+    Events {
+        /// Only of this client.
+        #[serde(default)]
+        client: Option<ClientName>,
+        /// Go on with what happens.
+        #[serde(default)]
+        follow: bool,
+    },
+    /// The flight recorder of a client; answers [`super::views::Why`].
+    Why {
+        /// The client.
+        client: ClientName,
+    },
+    /// Extend the lease now.
+    Renew {
+        /// The client.
+        client: ClientName,
+    },
+    /// Give the lease back and stay without one.
+    Release {
+        /// The client.
+        client: ClientName,
+    },
+    /// Start the client process again; the lease stays.
+    Restart {
+        /// The client.
+        client: ClientName,
+    },
+    /// Run the client.
+    Enable {
+        /// The client.
+        client: ClientName,
+    },
+    /// Stop the client.
+    Disable {
+        /// The client.
+        client: ClientName,
+    },
+    /// All handlers; answers a list of [`crate::handlers::HandlerStatus`].
+    Handlers,
+    /// Take a handler out of quarantine and start it again.
+    HandlerReset {
+        /// The handler's name in the configuration.
+        handler: String,
+    },
+    /// Read the configuration again and apply the difference; answers [`super::views::Reload`].
+    ConfigReload,
+    /// The configuration in force; answers [`super::views::ConfigShown`].
+    ConfigShow,
+}
+
+/// The answer to a request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Response {
+    /// Whether it was done.
+    pub ok: bool,
+    /// Why not: a sentence that says what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<serde_json::Value>,
+}

@@ -1,0 +1,234 @@
+//! What the answers look like: the JSON of the contract. Fields may be added, never renamed.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use dhcpmgr_message::{ClientName, IfName, InterfaceAddress, Prefix};
+use dhcpmgr_plugin_api::Protocol;
+use serde::{Deserialize, Serialize};
+
+use crate::events::Change;
+use crate::handlers::HandlerStatus;
+
+/// `dhcpmgr status --json`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of the daemon.
+    pub version: String,
+    /// Process id of the daemon.
+    pub pid: u32,
+    /// Seconds since the daemon started.
+    pub uptime: u64,
+    /// Every configured client.
+    pub clients: Vec<ClientStatus>,
+    /// Every configured handler.
+    pub handlers: Vec<HandlerStatus>,
+    /// What the lease monitor counted.
+    pub messages: MessageCounters,
+}
+
+/// One client.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClientStatus {
+    /// Its name.
+    pub name: ClientName,
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// Its interface.
+    pub interface: IfName,
+    /// Whether it should run.
+    pub enabled: bool,
+    /// Where it is, in the words of TR-181.
+    pub status: ClientState,
+    /// Its process.
+    pub pid: Option<u32>,
+    /// How often the process was started again after it died.
+    pub restarts: u64,
+    /// Why it is not well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The lease.
+    pub lease: Option<Lease>,
+}
+
+/// The words of TR-181 `Device.DHCPv4.Client.{i}.DHCPStatus`, and `Disabled` and `Error`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ClientState {
+    /// Not started yet, or waiting for its interface.
+    Init,
+    /// Looking for a server.
+    Selecting,
+    /// A server was chosen.
+    Requesting,
+    /// It has a lease.
+    Bound,
+    /// It asks its server for more time.
+    Renewing,
+    /// It asks any server for more time.
+    Rebinding,
+    /// The operator does not want it to run.
+    Disabled,
+    /// It cannot run.
+    Error,
+}
+
+/// A lease of either protocol.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Lease {
+    /// DHCPv4.
+    V4(Box<LeaseV4>),
+}
+
+/// A DHCPv4 lease.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LeaseV4 {
+    /// Address and prefix length.
+    pub address: InterfaceAddress,
+    /// Routers in use.
+    pub routers: Vec<IpAddr>,
+    /// Routes in use.
+    pub routes: Vec<RouteView>,
+    /// Name servers.
+    pub dns: Vec<IpAddr>,
+    /// Domain.
+    pub domain: Option<String>,
+    /// Search domains.
+    pub search: Vec<String>,
+    /// Time servers.
+    pub ntp: Vec<String>,
+    /// MTU that the server sent and that was accepted, bytes.
+    pub mtu: Option<u32>,
+    /// The server.
+    pub server: Option<Ipv4Addr>,
+    /// Seconds; `null` for ever.
+    pub lease_time: Option<u32>,
+    /// Renewal time, seconds.
+    pub t1: Option<u32>,
+    /// Rebinding time, seconds.
+    pub t2: Option<u32>,
+    /// Seconds left; `null` for ever.
+    pub expires_in: Option<u64>,
+    /// Host name that the server offers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+    /// Values that handlers published.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, String>,
+    /// Option code → hex.
+    pub options: BTreeMap<u8, String>,
+}
+
+/// One route.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteView {
+    /// Destination.
+    pub to: Prefix,
+    /// Router; `null` for on-link.
+    pub via: Option<IpAddr>,
+}
+
+/// One row of `dhcpmgr lease --json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClientLease {
+    /// The client.
+    pub client: ClientName,
+    /// Its interface.
+    pub interface: IfName,
+    /// Its lease.
+    pub lease: Option<Lease>,
+}
+
+/// What the lease monitor counted since the daemon started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageCounters {
+    /// Accepted.
+    pub accepted: u64,
+    /// The same message again.
+    pub duplicates: u64,
+    /// Not understood, or beyond a limit.
+    pub malformed: u64,
+    /// Wrong uid, wrong token or unknown client.
+    pub unauthorised: u64,
+    /// Taken from the spool.
+    pub replayed: u64,
+    /// Connections refused because too many were open.
+    pub connections_refused: u64,
+}
+
+/// `dhcpmgr why CLIENT --json`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Why {
+    /// The client as `status` shows it.
+    pub client: ClientStatus,
+    /// What it asks the server for, and on whose behalf: option code → who.
+    pub requested: BTreeMap<u16, Vec<String>>,
+    /// The command line of the client process.
+    pub command: Vec<String>,
+    /// The last exchanges, newest first.
+    pub exchanges: Vec<Exchange>,
+    /// The last lines that the client process wrote.
+    pub log: Vec<String>,
+}
+
+/// One message of the client and what became of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Exchange {
+    /// When it arrived, RFC 3339.
+    pub time: String,
+    /// What the client said: `bound`, `renew`, ….
+    pub event: String,
+    /// What it carried, decoded: name → text.
+    pub values: BTreeMap<String, String>,
+    /// What the shim could not read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
+    /// What each handler did.
+    pub handlers: Vec<HandlerDid>,
+    /// What was decided, a sentence each.
+    pub decisions: Vec<String>,
+    /// What was applied to the kernel, a line each.
+    pub applied: Vec<String>,
+    /// What really changed.
+    pub changed: Vec<Change>,
+    /// Microseconds from the shim's start until the message was decoded.
+    pub shim_us: u64,
+    /// Microseconds for the handlers.
+    pub handlers_us: u64,
+    /// Microseconds for the kernel.
+    pub kernel_us: u64,
+}
+
+/// What one handler did in an exchange.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HandlerDid {
+    /// Its name.
+    pub name: String,
+    /// Microseconds.
+    pub took_us: u64,
+    /// Why it gave no plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// What it was not granted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cut: Vec<String>,
+    /// Its notes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// What `dhcpmgr config reload` did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reload {
+    /// What was done, a line each; empty when nothing differed.
+    pub changes: Vec<String>,
+}
+
+/// `dhcpmgr config show --json`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigShown {
+    /// The files it was read from, in order.
+    pub files: Vec<String>,
+    /// The configuration in force with all defaults, as TOML.
+    pub toml: String,
+}

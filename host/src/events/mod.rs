@@ -1,0 +1,135 @@
+//! What happened, for people and programs: a bounded memory of the last events, and a feed of new ones.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Mutex;
+
+use dhcpmgr_message::ClientName;
+use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast;
+
+/// How many past events are kept.
+const KEPT: usize = 512;
+
+/// One event: one line of `dhcpmgr events --json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When: milliseconds since 1970, written as RFC 3339 in UTC.
+    pub time: String,
+    /// The client it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientName>,
+    /// What happened.
+    pub event: EventKind,
+    /// What really changed.
+    #[serde(default)]
+    pub changed: Vec<Change>,
+    /// A sentence: the reason, or what it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The handler it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handler: Option<String>,
+    /// Details of an event that a handler emitted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, String>,
+    /// The lease after the event, as `dhcpmgr lease --json` shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<serde_json::Value>,
+}
+
+/// The kinds of events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A client process was started.
+    ClientStarted,
+    /// A client process ended on purpose.
+    ClientStopped,
+    /// A client process died, or could not be started.
+    ClientFailed,
+    /// A lease where there was none.
+    LeaseAcquired,
+    /// The lease is another one, or says something else.
+    LeaseChanged,
+    /// The same lease, for longer.
+    LeaseRenewed,
+    /// The lease ended, was released or was taken back.
+    LeaseLost,
+    /// A lease was offered that cannot be used.
+    LeaseRefused,
+    /// A handler gave no plan.
+    HandlerFailed,
+    /// A handler is left alone.
+    HandlerQuarantined,
+    /// A handler answers again.
+    HandlerRecovered,
+    /// The carrier of a client's link came or went.
+    LinkChanged,
+    /// Somebody removed or changed what is ours, and it was put back.
+    KernelRepaired,
+    /// The kernel does not hold what it was told to hold.
+    KernelMismatch,
+    /// The configuration was read again.
+    ConfigReloaded,
+    /// Published by a handler.
+    #[serde(untagged)]
+    Vendor(String),
+}
+
+/// What can change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// Addresses.
+    Address,
+    /// Routes or rules.
+    Route,
+    /// Name servers, domain or search list.
+    Dns,
+    /// The MTU.
+    Mtu,
+    /// Lifetimes only.
+    Lifetime,
+    /// Delegated prefixes.
+    Prefix,
+    /// Softwires.
+    Softwire,
+    /// Vendor options or parameters.
+    Vendor,
+    /// Everything else: server, time servers, host name.
+    Meta,
+}
+
+/// The memory and the feed.
+#[derive(Debug)]
+pub struct EventLog {
+    past: Mutex<VecDeque<Event>>,
+    feed: broadcast::Sender<Event>,
+}
+
+impl Default for EventLog {
+    fn default() -> Self {
+        Self { past: Mutex::default(), feed: broadcast::channel(KEPT).0 }
+    }
+}
+
+impl EventLog {
+    /// Remembers the event and tells whoever listens.
+    pub fn publish(&self, event: Event) {
+        let mut past = self.past.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if past.len() == KEPT {
+            past.pop_front();
+        }
+        past.push_back(event.clone());
+        drop(past);
+        // Nobody listening is no error.
+        let _ = self.feed.send(event);
+    }
+
+    /// The past events, oldest first, and the feed of those to come.
+    pub fn subscribe(&self) -> (Vec<Event>, broadcast::Receiver<Event>) {
+        let past = self.past.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        (past.iter().cloned().collect(), self.feed.subscribe())
+    }
+}

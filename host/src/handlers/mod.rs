@@ -1,0 +1,95 @@
+//! The handler chain: modules are loaded, asked, cut to what they are granted, and their plans merged.
+//!
+//! Handlers decide and never act; nothing here touches the kernel.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use dhcpmgr_message::Bytes;
+use dhcpmgr_plugin_api::Plan;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Grant;
+
+/// What the chain decided about one lease.
+#[derive(Debug, Clone, Default)]
+pub struct Decision {
+    /// The merged plan, cut to what each handler is granted.
+    pub plan: Plan,
+    /// Who refused the lease, and why.
+    pub refused: Option<(String, String)>,
+    /// What each handler did, in the order of the chain.
+    pub reports: Vec<HandlerReport>,
+}
+
+/// What one handler did with one lease.
+#[derive(Debug, Clone)]
+pub struct HandlerReport {
+    /// The handler's name in the configuration.
+    pub handler: String,
+    /// How long the call took.
+    pub took: Duration,
+    /// Why it gave no plan; its last good contribution, if any, is in force instead.
+    pub failure: Option<String>,
+    /// What was cut from its plan for want of a grant.
+    pub cut: Vec<Grant>,
+    /// Its notes for `dhcpmgr why`.
+    pub notes: Vec<String>,
+}
+
+/// What the healthy handlers want a client to do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// Option codes to request.
+    pub request: BTreeSet<u16>,
+    /// Option code → value to send.
+    pub send: BTreeMap<u16, Bytes>,
+}
+
+/// One row of `dhcpmgr handler list` and of `status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandlerStatus {
+    /// The name in the configuration.
+    pub name: String,
+    /// The module file.
+    pub module: String,
+    /// The module's own version.
+    pub version: String,
+    /// The API version it needs.
+    pub api: String,
+    /// `worker` or `in-process`.
+    pub isolation: crate::config::Isolation,
+    /// How it is.
+    pub state: HandlerState,
+    /// Why it is not healthy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Which layers of the sandbox the kernel really gave, for a worker: `rlimits no_new_privs caps landlock seccomp`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sandbox: Vec<String>,
+    /// Process id of the worker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// Calls made.
+    pub calls: u64,
+    /// Calls that gave no plan.
+    pub failures: u64,
+    /// Worker restarts.
+    pub restarts: u64,
+    /// 99th percentile of the last calls, microseconds.
+    pub p99_us: u64,
+}
+
+/// How a handler is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HandlerState {
+    /// It answers.
+    Healthy,
+    /// It failed and is being started again.
+    Restarting,
+    /// It failed too often and is left alone until `dhcpmgr handler reset`.
+    Quarantined,
+    /// Its module could not be loaded.
+    Refused,
+}

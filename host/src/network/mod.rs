@@ -1,0 +1,88 @@
+//! The network reconciler: desired state in, difference applied, and only the difference.
+//!
+//! It knows addresses, routes, links and name servers; it knows nothing of DHCP.
+
+use dhcpmgr_message::{DomainName, IfName, InterfaceAddress, Prefix};
+use dhcpmgr_plugin_api::{RoutePlan, RulePlan};
+use std::net::{IpAddr, Ipv4Addr};
+
+/// What one client wants of the kernel and of the resolver, in absolute time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Desired {
+    /// The interface.
+    pub interface: IfName,
+    /// Addresses.
+    pub addresses: Vec<DesiredAddress>,
+    /// Routes; `metric` and `source` are filled in.
+    pub routes: Vec<RoutePlan>,
+    /// Routing policy rules.
+    pub rules: Vec<RulePlan>,
+    /// Metric of the on-link routes that the kernel makes of the addresses (`IFA_RT_PRIORITY`).
+    pub metric: u32,
+    /// MTU of the link.
+    pub mtu: Option<u32>,
+    /// Name servers, best first.
+    pub dns: Vec<IpAddr>,
+    /// The link's own domain.
+    pub domain: Option<DomainName>,
+    /// Search domains.
+    pub search: Vec<DomainName>,
+    /// Prefixes that must not be forwarded when no more specific route exists.
+    pub unreachable: Vec<Prefix>,
+}
+
+/// An address with the instants at which it ends, `None` for never. Milliseconds of `CLOCK_BOOTTIME`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DesiredAddress {
+    /// Address and on-link prefix length.
+    pub address: InterfaceAddress,
+    /// Broadcast address; v4 only.
+    pub broadcast: Option<Ipv4Addr>,
+    /// End of the preferred lifetime.
+    pub preferred_until: Option<u64>,
+    /// End of the valid lifetime.
+    pub valid_until: Option<u64>,
+}
+
+/// What the kernel says of a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkState {
+    /// Interface index.
+    pub index: u32,
+    /// `IFF_UP`.
+    pub up: bool,
+    /// `IFF_LOWER_UP`.
+    pub carrier: bool,
+    /// MTU in force, bytes.
+    pub mtu: u32,
+    /// Smallest MTU of the driver, bytes; 0 when it does not say.
+    pub min_mtu: u32,
+    /// Largest MTU of the driver, bytes; 0 when it does not say.
+    pub max_mtu: u32,
+}
+
+/// What the reconciler tells the controllers without being asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NetworkEvent {
+    /// A link appeared, changed (up, carrier, MTU) or went (`None`).
+    Link {
+        /// Its name.
+        name: IfName,
+        /// Its state now.
+        state: Option<LinkState>,
+    },
+    /// Somebody removed or changed what is ours and it was put back: what, a line each.
+    Repaired {
+        /// The interface.
+        interface: IfName,
+        /// What was put back.
+        what: Vec<String>,
+    },
+    /// The kernel does not hold what it was told to hold: what, a line each.
+    Mismatch {
+        /// The interface.
+        interface: IfName,
+        /// What differs.
+        what: Vec<String>,
+    },
+}

@@ -1,0 +1,83 @@
+//! Where everything is: the fixed places of the contract, moved together by `--root`.
+
+use std::path::{Path, PathBuf};
+
+/// The places of one installation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paths {
+    root: PathBuf,
+}
+
+impl Paths {
+    /// The places below `root`; `/` for the machine's own.
+    #[must_use]
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The root that everything is below.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// `/etc/dhcpmgr/dhcpmgr.toml`
+    #[must_use]
+    pub fn config_file(&self) -> PathBuf {
+        self.root.join("etc/dhcpmgr/dhcpmgr.toml")
+    }
+
+    /// `/etc/dhcpmgr/conf.d`
+    #[must_use]
+    pub fn config_drop_ins(&self) -> PathBuf {
+        self.root.join("etc/dhcpmgr/conf.d")
+    }
+
+    /// `/run/dhcpmgr`
+    #[must_use]
+    pub fn runtime(&self) -> PathBuf {
+        self.root.join("run/dhcpmgr")
+    }
+
+    /// `/run/dhcpmgr/lease.sock`
+    #[must_use]
+    pub fn lease_socket(&self) -> PathBuf {
+        self.runtime().join("lease.sock")
+    }
+
+    /// `/run/dhcpmgr/control.sock`
+    #[must_use]
+    pub fn control_socket(&self) -> PathBuf {
+        self.runtime().join("control.sock")
+    }
+
+    /// `/run/dhcpmgr/spool`
+    #[must_use]
+    pub fn spool(&self) -> PathBuf {
+        self.runtime().join("spool")
+    }
+
+    /// `/run/dhcpmgr/resolv.conf`
+    #[must_use]
+    pub fn resolv_conf(&self) -> PathBuf {
+        self.runtime().join("resolv.conf")
+    }
+
+    /// `/var/lib/dhcpmgr`
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        self.root.join("var/lib/dhcpmgr")
+    }
+
+    /// `/usr/lib/dhcpmgr`: the shims.
+    #[must_use]
+    pub fn shims(&self) -> PathBuf {
+        self.root.join("usr/lib/dhcpmgr")
+    }
+
+    /// `/usr/lib/dhcpmgr/handlers`: the modules.
+    #[must_use]
+    pub fn handlers(&self) -> PathBuf {
+        self.shims().join("handlers")
+    }
+}
