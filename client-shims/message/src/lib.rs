@@ -8,11 +8,15 @@
 //! This crate knows nothing of sockets (but for the names of the files), of handlers or of the kernel.
 #![forbid(unsafe_code)]
 
+mod content;
 pub mod context;
 mod lease;
+pub mod limits;
+mod unique;
 mod value;
 pub mod wire;
 
+pub use content::ContentError;
 pub use lease::{
     Answer, ClientEvent, LeaseMessage, StaticRoute, V4Report, V6Address, V6Prefix, V6Report, VERSION,
 };
