@@ -32,10 +32,10 @@ fn compare(report: &V4Report, lease: Lifetime, notes: &mut Notes) {
     let rule = "(RFC 2131 section 4.4.5)";
     // For ever is the largest number, and nothing is after it: equal infinite times are in order.
     let late = |earlier: Lifetime, later: Lifetime| earlier >= later && later != Lifetime::INFINITE;
-    if let (Some(t1), Some(t2)) = (report.t1, report.t2) {
-        if late(t1, t2) {
-            notes.add(format!("T1 {t1} (option 58) is not before T2 {t2} (option 59) {rule}"));
-        }
+    if let (Some(t1), Some(t2)) = (report.t1, report.t2)
+        && late(t1, t2)
+    {
+        notes.add(format!("T1 {t1} (option 58) is not before T2 {t2} (option 59) {rule}"));
     }
     for (name, option, time) in [("T1", 58, report.t1), ("T2", 59, report.t2)] {
         if let Some(time) = time.filter(|time| late(*time, lease)) {
