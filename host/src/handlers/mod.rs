@@ -2,6 +2,8 @@
 //!
 //! Handlers decide and never act; nothing here touches the kernel.
 
+pub mod loader;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

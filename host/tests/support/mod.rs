@@ -1,0 +1,75 @@
+//! Handler modules for tests: built once by cargo, then copied to where only we can write.
+#![allow(dead_code, unreachable_pub)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+
+/// The module of the fixture crate `tests/fixtures/NAME`: `good`, `second`, `misbehaving`.
+///
+/// The first call for a name builds it, which costs a second or two when cargo has built the rest.
+pub fn module(name: &str) -> PathBuf {
+    static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    // A test that failed here poisons nothing: the others try again and say the same.
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(path) = built.get(name) {
+        return path.clone();
+    }
+    let package = format!("fixture-{name}");
+    cargo(&["build", "--package", &package]);
+    let file = format!("lib{}.so", package.replace('-', "_"));
+    let path = install(&target().join("debug").join(&file), &file);
+    built.insert(name.to_owned(), path.clone());
+    path
+}
+
+/// Runs this project's cargo; fails with what cargo said.
+pub fn cargo(arguments: &[&str]) {
+    let mut command = Command::new(env!("CARGO"));
+    let output =
+        command.current_dir(root()).args(arguments).env("CARGO_TARGET_DIR", target()).output().unwrap();
+    assert!(
+        output.status.success(),
+        "cargo {arguments:?} failed:\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// Copies a file into the directory of test modules, writable by us only whatever the umask is.
+pub fn install(from: &Path, name: &str) -> PathBuf {
+    let directory = modules();
+    let (path, partial) = (directory.join(name), directory.join(format!(".{}-{name}", std::process::id())));
+    fs::copy(from, &partial).unwrap_or_else(|e| panic!("{}: {e}", from.display()));
+    fs::set_permissions(&partial, fs::Permissions::from_mode(0o755)).unwrap();
+    // Another test process may have mapped the file of that name: it is replaced, never written to.
+    fs::rename(&partial, &path).unwrap();
+    path
+}
+
+/// The directory of test modules.
+pub fn modules() -> PathBuf {
+    let directory = target().join("test-modules");
+    fs::create_dir_all(&directory).unwrap();
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
+    directory
+}
+
+/// The project.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+}
+
+/// The target directory that this test was built in.
+pub fn target() -> PathBuf {
+    // …/target/debug/deps/loading-0123456789abcdef
+    let test = std::env::current_exe().unwrap();
+    test.ancestors()
+        .find(|path| path.ends_with("debug") || path.ends_with("release"))
+        .unwrap()
+        .parent()
+        .unwrap()
+        .into()
+}
