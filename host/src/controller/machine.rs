@@ -486,3 +486,6 @@ impl Machine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
