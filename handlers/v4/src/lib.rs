@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod handler;
 mod lifetimes;
 mod mtu;
 mod names;
@@ -16,8 +17,10 @@ mod parameters;
 mod routes;
 mod servers;
 
+pub use handler::V4Handler;
+
 use dhcpmgr_plugin_api::message::V4Report;
-use dhcpmgr_plugin_api::{AddressPlan, LeaseEvent, Mtu, Plan, Refusal};
+use dhcpmgr_plugin_api::{AddressPlan, LeaseEvent, Mtu, Plan};
 
 use crate::address::Leased;
 use crate::notes::Notes;
@@ -29,8 +32,7 @@ pub fn plan(event: &LeaseEvent) -> Plan {
     let mut notes = Notes::default();
     let report = event.v4.as_ref().ok_or_else(|| "the lease carries no DHCPv4 values".to_owned());
     let decided = report.and_then(|report| decide(event, report, &mut notes));
-    let mut plan =
-        decided.unwrap_or_else(|reason| Plan { refuse: Some(Refusal { reason }), ..Plan::default() });
+    let mut plan = decided.unwrap_or_else(Plan::refused);
     plan.notes = notes.finish();
     plan
 }

@@ -7,6 +7,8 @@ use crate::notes::Notes;
 
 /// What udhcpc assumes when a server sends no lease time.
 const WITHOUT_OPTION_51: Lifetime = Lifetime(3600);
+/// What udhcpc takes shorter leases for, so that it renews them too late.
+const SHORTEST_KEPT: Lifetime = Lifetime(30);
 
 /// The lease time: valid and preferred lifetime of the address. The error is the reason for which the lease is
 /// refused.
@@ -23,6 +25,11 @@ pub(crate) fn lease_time(report: &V4Report, notes: &mut Notes) -> Result<Lifetim
             WITHOUT_OPTION_51
         }
     };
+    if lease < SHORTEST_KEPT {
+        notes.add(format!(
+            "the lease time of {lease} (option 51) is too short: udhcpc renews as if it were {SHORTEST_KEPT}"
+        ));
+    }
     compare(report, lease, notes);
     Ok(lease)
 }

@@ -8,13 +8,15 @@ use dhcpmgr_plugin_api::message::{DomainName, V4Report};
 
 use crate::address::{Leased, not_a_host};
 use crate::notes::{Notes, quoted};
-use crate::servers::{MAX_SERVERS, usable};
+use crate::servers::usable;
 use crate::{names, options};
 
 /// Bytes of a text that is published. A DHCP option holds 255 unless it is split (RFC 3396).
 const MAX_TEXT: usize = 255;
 /// Bytes of a URI that is published.
 const MAX_URI: usize = 1024;
+/// SIP servers that are published; names are long.
+const MAX_SIP_SERVERS: usize = 16;
 /// Bytes of an option that is passed on as hex: more than a DHCP message has room for on Ethernet.
 const MAX_PASSED_ON: usize = 2048;
 /// Seconds east or west of UTC that a clock can be.
@@ -154,8 +156,8 @@ fn sip_servers(report: &V4Report, notes: &mut Notes) -> Option<String> {
     for text in &report.sip {
         match sip_server(text) {
             Err(why) => notes.add(format!("a SIP server (option 120) is ignored: {why}")),
-            Ok(_) if servers.len() == MAX_SERVERS => {
-                notes.add(format!("only the first {MAX_SERVERS} SIP servers (option 120) are used"));
+            Ok(_) if servers.len() == MAX_SIP_SERVERS => {
+                notes.add(format!("only the first {MAX_SIP_SERVERS} SIP servers (option 120) are used"));
                 break;
             }
             Ok(server) => servers.push(server),

@@ -171,7 +171,7 @@ fn check(offer: Offer, leased: Leased, notes: &mut Notes) -> Result<Taken, Strin
         return Err(format!("the router is {why}"));
     }
     if to.len() == 32 && to.address() == IpAddr::V4(via) {
-        // What servers write who do not know the on-link form; the kernel could not resolve it.
+        // What servers write who do not know the on-link form; off the subnet the kernel refuses it as it stands.
         notes.add(format!(
             "route {offer} (option {}) leads to its own router: taken as on-link",
             origin.option()

@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 use crate::address::{Leased, not_a_host};
 use crate::notes::{Notes, listed};
 
-/// Servers of one kind that are taken. Resolvers look at three; the rest only feeds whoever wants to fill memory.
-pub(crate) const MAX_SERVERS: usize = 16;
+/// Servers of one kind that are taken: what one option holds (RFC 2132 section 2), and more than anybody uses.
+pub(crate) const MAX_SERVERS: usize = 63;
 
 /// The usable addresses of an option that lists servers of a `kind`.
 pub(crate) fn usable(

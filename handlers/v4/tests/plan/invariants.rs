@@ -244,7 +244,9 @@ proptest! {
         let report = event.v4.as_mut().unwrap();
         (report.address, report.prefix_len, report.lease_time) = (good.address, good.prefix_len, good.lease_time);
         report.options.remove(&1);
-        prop_assert_eq!(dhcpmgr_v4::plan(&event).refuse, None);
+        let plan = dhcpmgr_v4::plan(&event);
+        prop_assert_eq!(&plan.refuse, &None);
+        check(&plan, &event)?;
     }
 }
 

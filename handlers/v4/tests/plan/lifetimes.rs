@@ -29,6 +29,13 @@ fn a_lease_of_no_duration_is_refused() {
 }
 
 #[test]
+fn a_lease_that_ends_before_it_is_renewed_is_worth_a_remark() {
+    let plan = plan_with(|r| (r.lease_time, r.t1, r.t2) = (Some(Lifetime(10)), None, None));
+    assert_eq!(plan.addresses[0].valid, Lifetime(10));
+    assert_note(&plan, &["lease time of 10 s (option 51) is too short"]);
+}
+
+#[test]
 fn without_a_lease_time_the_clients_own_is_assumed() {
     let plan = plan_with(|r| r.lease_time = None);
     assert_eq!(plan.addresses[0].valid, Lifetime(3600));
