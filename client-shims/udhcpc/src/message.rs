@@ -15,14 +15,16 @@ use crate::report;
 /// A sentence for the log: without client, token or interface nobody could tell whose message it is.
 pub fn build(reading: &Reading, event: ClientEvent, at_ms: u64, id: u64) -> Result<LeaseMessage, String> {
     let Reading { context, interface, report, problems } = reading;
+    let client = from_context(context::CLIENT, context.client.as_deref())?;
+    let token = from_context(context::TOKEN, context.token.as_deref())?;
     let interface = interface
         .clone()
-        .ok_or("udhcpc named no interface that the kernel could have; is this script run by udhcpc?")?;
+        .ok_or("the variable \"interface\" names none that the kernel could have: is this run by udhcpc?")?;
     Ok(LeaseMessage {
         v: VERSION,
         id,
-        client: from_context(context::CLIENT, context.client.as_deref())?,
-        token: from_context(context::TOKEN, context.token.as_deref())?,
+        client,
+        token,
         program: "udhcpc".to_owned(),
         event,
         interface,
@@ -34,7 +36,8 @@ pub fn build(reading: &Reading, event: ClientEvent, at_ms: u64, id: u64) -> Resu
 }
 
 fn from_context<T: FromStr>(name: &str, value: Option<&[u8]>) -> Result<T, String> {
-    let value = value.ok_or_else(|| format!("{name} is not set: udhcpc must be started by dhcpmgrd"))?;
+    let value =
+        value.ok_or_else(|| format!("{name} is not set: udhcpc must be started by dhcpmgrd (see --help)"))?;
     std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).ok_or_else(|| {
         // The token is a secret even where it is not the right one.
         let shown = if name == context::TOKEN { String::new() } else { format!(" {}", shown(value)) };
@@ -56,7 +59,8 @@ pub fn encode(mut message: LeaseMessage, problems: &mut Problems) -> Result<Vec<
             return Err(error);
         }
         let Some(report) = message.v4.as_mut() else { return Err(error) };
-        let Some((code, size)) = largest(report) else { return Err(error) };
+        let Some(code) = largest(report) else { return Err(error) };
+        let size = report.options[&code].0.len();
         problems.add_first(format_args!(
             "option {code} is left out: with its {size} bytes the message would be too large"
         ));
@@ -66,13 +70,14 @@ pub fn encode(mut message: LeaseMessage, problems: &mut Problems) -> Result<Vec<
 }
 
 /// The option that needs most bytes in the message, its typed field included.
-fn largest(report: &V4Report) -> Option<(u8, usize)> {
+fn largest(report: &V4Report) -> Option<u8> {
     let size = |code: u8, wire: &[u8]| {
         let mut alone = V4Report::default();
         report::fill(&mut alone, code, wire, &mut Problems::default());
         wire.len() + wire::encode(&alone).map_or(0, |bytes| bytes.len())
     };
-    report.options.iter().map(|(code, wire)| (*code, size(*code, &wire.0))).max_by_key(|(_, size)| *size)
+    let sizes = report.options.iter().map(|(code, wire)| (size(*code, &wire.0), *code));
+    sizes.max().map(|(_, code)| code)
 }
 
 fn without(report: &V4Report, left_out: u8) -> V4Report {
