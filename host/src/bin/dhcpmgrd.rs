@@ -1,1 +1,8 @@
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    if dhcpmgr::handlers::worker::is_worker() {
+        return dhcpmgr::handlers::worker::main();
+    }
+    ExitCode::SUCCESS
+}
