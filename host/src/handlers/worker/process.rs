@@ -1,7 +1,7 @@
 //! One worker process as the host holds it: started, greeted, asked, ended.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -14,7 +14,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::net::UnixDatagram;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
@@ -32,7 +32,9 @@ const DEATH: Duration = Duration::from_secs(1);
 /// A running worker. Dropped, it is killed.
 #[derive(Debug)]
 pub(super) struct Process {
-    socket: AsyncFd<OwnedFd>,
+    /// `SOCK_SEQPACKET`, for which the standard library has no type: the system calls are the same, but an end of the
+    /// other side shows as a read of nothing.
+    socket: UnixDatagram,
     child: Child,
     last_words: LastWords,
     buffer: Vec<u8>,
@@ -117,7 +119,7 @@ impl Process {
         if let Some(stderr) = child.stderr.take() {
             tokio::spawn(stderr::follow(handler.to_owned(), stderr, last_words.clone()));
         }
-        let socket = AsyncFd::register_with_interest(ours, Interest::READABLE | Interest::WRITABLE)?;
+        let socket = UnixDatagram::from_std(std::os::unix::net::UnixDatagram::from(ours))?;
         Ok(Self { socket, child, last_words, buffer: vec![0; frame::REPLY_BYTES] })
     }
 
@@ -189,15 +191,15 @@ impl Process {
     }
 
     async fn send(&self, bytes: &[u8]) -> io::Result<()> {
-        let write = |fd: &OwnedFd| Ok(send(fd.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL)?);
+        let write = || Ok(send(self.socket.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL)?);
         self.socket.async_io(Interest::WRITABLE, write).await.map(|_| ())
     }
 
     /// The length of the next frame, which may be longer than the buffer; 0 at the worker's end.
     async fn receive(&mut self) -> io::Result<usize> {
-        let buffer = &mut self.buffer;
-        let read = |fd: &OwnedFd| Ok(recv(fd.as_raw_fd(), buffer, MsgFlags::MSG_TRUNC)?);
-        match self.socket.async_io(Interest::READABLE, read).await {
+        let Self { socket, buffer, .. } = self;
+        let read = || Ok(recv(socket.as_raw_fd(), buffer, MsgFlags::MSG_TRUNC)?);
+        match socket.async_io(Interest::READABLE, read).await {
             // The worker died with a request of ours unread.
             Err(e) if e.kind() == io::ErrorKind::ConnectionReset => Ok(0),
             other => other,
