@@ -18,6 +18,8 @@ macro_rules! export_handler {
             #[used]
             #[unsafe(link_section = ".note.dhcpmgr")]
             static NOTE: $crate::note::Note = $crate::note::Note::new($minor, cfg!(panic = "unwind"));
+            #[cfg(panic = "abort")]
+            const _: () = $crate::export::panics_cannot_be_caught();
 
             // abi_stable's name for the root module of a library.
             #[unsafe(no_mangle)]
@@ -27,3 +29,8 @@ macro_rules! export_handler {
         };
     };
 }
+
+/// A warning for the author: the compiler prints the note of what is deprecated.
+#[doc(hidden)]
+#[deprecated(note = "the host refuses a handler module that is built with panic = \"abort\"")]
+pub const fn panics_cannot_be_caught() {}

@@ -5,7 +5,8 @@ mod build;
 #[doc(hidden)]
 pub mod entry;
 mod event;
-mod export;
+#[doc(hidden)]
+pub mod export;
 mod handler;
 mod manifest;
 pub mod note;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-/// The module of the fixture crate `tests/fixtures/NAME`: `good`, `second`, `misbehaving`.
+/// The module of the fixture crate `tests/fixtures/NAME`: `good`, `second`, `misbehaving`, `first-sdk`, `aborting`.
 ///
 /// The first call for a name builds it, which costs a second or two when cargo has built the rest.
 pub fn module(name: &str) -> PathBuf {
@@ -19,7 +19,13 @@ pub fn module(name: &str) -> PathBuf {
         return path.clone();
     }
     let package = format!("fixture-{name}");
-    cargo(&["build", "--package", &package]);
+    match name {
+        "aborting" => cargo(&["rustc", "--package", &package, "--lib", "--", "-C", "panic=abort"]),
+        "first-sdk" => {
+            cargo(&["build", "--locked", "--manifest-path", "tests/fixtures/first-sdk/Cargo.toml"])
+        }
+        _ => cargo(&["build", "--package", &package]),
+    }
     let file = format!("lib{}.so", package.replace('-', "_"));
     let path = install(&target().join("debug").join(&file), &file);
     built.insert(name.to_owned(), path.clone());
@@ -72,4 +78,38 @@ pub fn target() -> PathBuf {
         .parent()
         .unwrap()
         .into()
+}
+
+/// Removes every symbol and section that a module does not need to load.
+pub fn strip(path: &Path) {
+    let status = Command::new("strip").arg("--strip-all").arg(path).status().unwrap();
+    assert!(status.success(), "strip {}: {status}", path.display());
+}
+
+/// Compiles a C file to a shared object among the test modules.
+pub fn compile_c(name: &str, source: &str) -> PathBuf {
+    let directory = modules();
+    let file = directory.join(format!("{name}.c"));
+    fs::write(&file, source).unwrap();
+    let output = directory.join(format!("{name}.so"));
+    let mut command = Command::new("cc");
+    let status = command.args(["-shared", "-fPIC", "-o"]).arg(&output).arg(&file).status().unwrap();
+    assert!(status.success(), "cc {}: {status}", file.display());
+    fs::set_permissions(&output, fs::Permissions::from_mode(0o755)).unwrap();
+    output
+}
+
+/// A copy of a module in which one run of bytes is replaced by another of the same length.
+pub fn patched(module: &Path, name: &str, from: &[u8], to: &[u8]) -> PathBuf {
+    assert_eq!(from.len(), to.len());
+    let path = install(module, name);
+    let mut bytes = fs::read(&path).unwrap();
+    let places: Vec<usize> =
+        (0..bytes.len() - from.len()).filter(|&at| bytes[at..].starts_with(from)).collect();
+    assert!(!places.is_empty(), "{} does not contain {from:02x?}", module.display());
+    for at in places {
+        bytes[at..at + to.len()].copy_from_slice(to);
+    }
+    fs::write(&path, bytes).unwrap();
+    path
 }
