@@ -82,6 +82,14 @@ pub enum CallError {
     /// The handler panicked; it is created again from its settings before its next call.
     #[error("the handler panicked: {0}")]
     Panicked(String),
+    /// The answer is longer than [`DATA_LIMITS`](crate::DATA_LIMITS) allows.
+    #[error("the answer has {found} bytes, at most {limit} are accepted")]
+    TooLong {
+        /// Bytes found.
+        found: usize,
+        /// Bytes accepted.
+        limit: usize,
+    },
 }
 
 impl CallError {

@@ -45,16 +45,48 @@ impl Module {
 
     /// Loads a module as a host with this version of the handler API would.
     pub fn load_for(path: &Path, host: ApiVersion) -> Result<Self, LoadError> {
-        let file = access::open(path)?;
-        let note = read_note(path, &file, host)?;
-        let functions = open::functions(path, file)?;
-        let manifest = read_manifest(path, functions)?;
-        Ok(Self { manifest, api: note.api, sdk: note.sdk, path: path.to_owned(), functions })
+        Checked::open_for(path, host)?.load()
     }
 
     /// Makes a handler from its settings as MessagePack; no bytes mean no settings.
     pub fn create(&self, settings: &[u8]) -> Result<Instance, CallError> {
         Object::create(self.functions, settings).map(Instance)
+    }
+}
+
+/// A module file that passed every check that needs none of its code to run. A worker opens it with the rights that it
+/// was started with, gives them up, and only then loads it.
+#[derive(Debug)]
+pub struct Checked {
+    path: PathBuf,
+    file: File,
+    note: NoteInfo,
+}
+
+impl Checked {
+    /// Opens a module file and checks it.
+    pub fn open(path: &Path) -> Result<Self, LoadError> {
+        Self::open_for(path, ApiVersion::CURRENT)
+    }
+
+    fn open_for(path: &Path, host: ApiVersion) -> Result<Self, LoadError> {
+        let file = access::open(path)?;
+        let note = read_note(path, &file, host)?;
+        Ok(Self { path: path.to_owned(), file, note })
+    }
+
+    /// The open file.
+    #[must_use]
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Runs the module's constructors and asks what it says of itself.
+    pub fn load(self) -> Result<Module, LoadError> {
+        let Self { path, file, note } = self;
+        let functions = open::functions(&path, file)?;
+        let manifest = read_manifest(&path, functions)?;
+        Ok(Module { manifest, api: note.api, sdk: note.sdk, path, functions })
     }
 }
 
@@ -81,8 +113,7 @@ impl Instance {
     pub fn call(&mut self, op: u32, input: &[u8]) -> Result<Vec<u8>, CallError> {
         let answer = self.0.call(op, input)?;
         if answer.len() > DATA_LIMITS.bytes {
-            let (found, limit) = (answer.len(), DATA_LIMITS.bytes);
-            return Err(CallError::Failed(format!("answer has {found} bytes, at most {limit} are accepted")));
+            return Err(CallError::TooLong { found: answer.len(), limit: DATA_LIMITS.bytes });
         }
         Ok(answer)
     }
