@@ -2,4 +2,22 @@
 //!
 //! One file a behaviour; each test makes its own world.
 
+mod bad_leases;
+mod carrier;
+mod change;
+mod check;
+mod client_death;
+mod expiry;
+mod foreign;
+mod given;
+mod handlers;
+mod hostile;
+mod interface;
+mod kill9;
+mod lease;
+mod multi;
+mod nak;
+mod release;
+mod reload;
+mod renewal;
 mod world;

@@ -37,15 +37,21 @@ impl Binaries {
         }
     }
 
-    /// Those of the profile that this program was built with, built now if need be: cargo builds only libraries
-    /// for the tests of another package.
+    /// Those of the profile that this program was built with.
     pub fn of_this_build() -> Result<Self> {
+        Ok(Self::in_directory(&Self::directory()?))
+    }
+
+    /// A library of the same build that is not part of an installation: `fixture_good`.
+    pub fn library(name: &str) -> Result<PathBuf> {
+        Ok(Self::directory()?.join(format!("lib{name}.so")))
+    }
+
+    /// Where cargo put them, built now if need be: cargo builds only libraries for the tests of another package.
+    fn directory() -> Result<PathBuf> {
         static OUTCOME: OnceLock<std::result::Result<PathBuf, String>> = OnceLock::new();
         let directory = OUTCOME.get_or_init(|| build().map_err(|error| error.to_string()));
-        directory
-            .as_ref()
-            .map(|directory| Self::in_directory(directory))
-            .map_err(|error| Error::new(error.clone()))
+        directory.clone().map_err(Error::new)
     }
 }
 
@@ -57,7 +63,7 @@ fn build() -> Result<PathBuf> {
         return Ok(directory);
     }
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "-p", "dhcpmgr", "-p", "dhcpmgr-udhcpc", "-p", "dhcpmgr-handler-v4"]);
+    cargo.args(["build", "--quiet", "--workspace"]);
     if directory.ends_with("release") {
         cargo.arg("--release");
     }

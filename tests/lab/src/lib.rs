@@ -49,7 +49,9 @@ pub use world::{Lab, Uplink};
 macro_rules! lab_or_skip {
     () => {
         if let Some(reason) = $crate::missing() {
-            return $crate::skipped(module_path!(), &reason);
+            // The test harness names its threads after the tests.
+            let thread = std::thread::current();
+            return $crate::skipped(thread.name().unwrap_or(module_path!()), &reason);
         }
     };
 }
