@@ -1,1 +1,57 @@
-//! placeholder
+//! The laboratory: a small internet for whole-system tests and for the demonstration.
+//!
+//! A [`Lab`] is an ISP and a gateway, each in network and mount namespaces of its own, joined by links that can be
+//! unplugged. In it run the real programs: dnsmasq and Kea at the ISP, udhcpc under `dhcpmgrd` at the gateway. What
+//! happens is observed from outside: netlink notifications, packets, and the JSON of the command line.
+//!
+//! Nothing here changes the machine: no namespace but its own, no file but below its own temporary directory, and
+//! everything ends with the value that holds it.
+#![forbid(unsafe_code)]
+
+mod capture;
+mod cli;
+mod daemon;
+mod dhcp;
+mod dnsmasq;
+mod error;
+mod install;
+mod kea;
+mod kernel;
+mod message;
+mod monitor;
+mod namespace;
+pub mod packages;
+mod process;
+mod skip;
+mod wait;
+mod world;
+
+pub use capture::{Capture, Packet};
+pub use cli::{Cli, Event, Follow};
+pub use daemon::Daemon;
+pub use dhcp::{Dhcp, MessageType};
+pub use dnsmasq::{Dnsmasq, DnsmasqConfig};
+pub use error::{Error, Result};
+pub use install::{Binaries, install};
+pub use kea::{Kea, KeaConfig};
+pub use kernel::{Address, Route};
+pub use message::{Forged, LeaseSocket};
+pub use monitor::{Change, Kind, Monitor};
+pub use namespace::Namespace;
+pub use process::{Process, program};
+pub use skip::{missing, skipped};
+pub use wait::{eventually, eventually_within};
+pub use world::{Lab, Uplink};
+
+/// Leaves the test early, loudly, where this machine cannot run the laboratory; with `DHCPMGR_REQUIRE_LAB=1` that
+/// is a failure. For tests that return [`Result`].
+#[macro_export]
+macro_rules! lab_or_skip {
+    () => {
+        if let Some(reason) = $crate::missing() {
+            // The test harness names its threads after the tests.
+            let thread = std::thread::current();
+            return $crate::skipped(thread.name().unwrap_or(module_path!()), &reason);
+        }
+    };
+}

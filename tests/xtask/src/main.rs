@@ -1,1 +1,56 @@
-fn main() {}
+//! The project's own commands: `cargo xtask demo | test | bench | install | ci | fuzz | notices`.
+#![allow(clippy::print_stdout, reason = "these are commands for a terminal")]
+
+mod cargo;
+mod enter;
+mod install;
+mod test;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use dhcpmgr_lab::Result;
+
+/// Everything that one does with this project besides editing it.
+#[derive(Parser)]
+#[command(name = "cargo xtask", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run every test, the whole-system ones with the real programs included; installs missing Debian packages
+    Test {
+        /// Only tests whose name contains this
+        filter: Option<String>,
+    },
+    /// Build the release and lay it out below DIR as a package would
+    Install {
+        /// Where; `dhcpmgrd --root DIR` then uses nothing of ours outside
+        dir: PathBuf,
+    },
+    /// What `.ci/run` does
+    Ci,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Task::Test { filter } => test::run(filter.as_deref()),
+        Task::Install { dir } => install::run(&dir),
+        Task::Ci => ci(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn ci() -> Result {
+    cargo::done(std::process::Command::new(cargo::workspace().join(".ci/run")), ".ci/run")
+}

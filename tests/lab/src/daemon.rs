@@ -1,0 +1,151 @@
+//! `dhcpmgrd` at the gateway: installed below the laboratory's directory, started, stopped, killed.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::error::Context;
+use crate::process::Process;
+use crate::{Binaries, Cli, Error, Lab, LeaseSocket, Result, eventually, install};
+
+/// An installation and, most of the time, its running daemon.
+#[derive(Debug)]
+pub struct Daemon<'lab> {
+    lab: &'lab Lab,
+    root: PathBuf,
+    process: Option<Process>,
+}
+
+impl<'lab> Daemon<'lab> {
+    /// Installs the built files; nothing is started.
+    pub fn install(lab: &'lab Lab) -> Result<Self> {
+        let root = lab.dir().join("root");
+        install(&Binaries::of_this_build()?, &root)?;
+        Ok(Self { lab, root, process: None })
+    }
+
+    /// What `--root` is.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Writes `dhcpmgr.toml`.
+    pub fn configure(&self, config: &str) -> Result {
+        let file = self.root.join("etc/dhcpmgr/dhcpmgr.toml");
+        fs::write(&file, config).context(|| format!("writing {}", file.display()))
+    }
+
+    /// Puts a handler module beside ours.
+    pub fn add_module(&self, module: &Path) -> Result {
+        let name = module.file_name().ok_or_else(|| Error::new("a module has no name"))?;
+        let target = self.root.join("usr/lib/dhcpmgr/handlers").join(name);
+        fs::copy(module, &target).context(|| format!("copying {}", module.display()))?;
+        Ok(fs::set_permissions(target, fs::Permissions::from_mode(0o644))?)
+    }
+
+    /// Starts it and waits until it answers.
+    pub fn start(&mut self) -> Result {
+        let (program, root) = (self.program(), self.root.display().to_string());
+        let log = self.lab.log("dhcpmgrd");
+        let environment = [("RUST_LOG", "debug"), ("RUST_BACKTRACE", "1"), ("NO_COLOR", "1")];
+        let mut process = self.lab.gateway.spawn(&program, &["--root", &root], &environment, &log)?;
+        let cli = self.cli();
+        let pid = process.pid().as_raw();
+        eventually("dhcpmgrd answers", || {
+            process.must_run()?;
+            // The answer must be its own and not that of one before.
+            Ok((cli.json(&["status"])?["pid"] == pid).then_some(()))
+        })
+        .map_err(|error| Error::new(format!("{error}\n{}", process.log_tail())))?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    fn program(&self) -> String {
+        self.root.join("usr/sbin/dhcpmgrd").display().to_string()
+    }
+
+    /// `dhcpmgrd --root ROOT --check`: exit status and everything that it wrote.
+    pub fn check(&self) -> Result<(Option<i32>, String)> {
+        let root = self.root.display().to_string();
+        let output = self.lab.gateway.output(&self.program(), &["--root", &root, "--check"])?;
+        let text = [output.stdout, output.stderr].concat();
+        Ok((output.status.code(), String::from_utf8_lossy(&text).into_owned()))
+    }
+
+    /// The running process.
+    pub fn process(&mut self) -> Result<&mut Process> {
+        self.process.as_mut().ok_or_else(|| Error::new("dhcpmgrd is not running"))
+    }
+
+    /// Asks it to end, and waits.
+    pub fn stop(&mut self) -> Result {
+        let process = self.process()?;
+        process.signal(Signal::SIGTERM)?;
+        let status = process.wait(Duration::from_secs(10))?;
+        if !status.success() {
+            return Err(Error::new(format!("dhcpmgrd ended with {status}\n{}", process.log_tail())));
+        }
+        self.process = None;
+        Ok(())
+    }
+
+    /// `kill -9`
+    pub fn kill(&mut self) -> Result {
+        self.process()?.kill();
+        self.process = None;
+        Ok(())
+    }
+
+    /// The command line of this installation.
+    #[must_use]
+    pub fn cli(&self) -> Cli {
+        Cli::new(&self.root)
+    }
+
+    /// A connection to the lease socket.
+    pub fn lease_socket(&self) -> Result<LeaseSocket> {
+        LeaseSocket::connect(&self.lease_socket_file())
+    }
+
+    /// The lease socket.
+    #[must_use]
+    pub fn lease_socket_file(&self) -> PathBuf {
+        self.root.join("run/dhcpmgr/lease.sock")
+    }
+
+    /// The messages in the spool.
+    #[must_use]
+    pub fn spooled(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.root.join("run/dhcpmgr/spool")).into_iter().flatten().flatten();
+        entries
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|end| end == "lease"))
+            .collect()
+    }
+
+    /// The daemon's `resolv.conf`, empty when there is none.
+    #[must_use]
+    pub fn resolv_conf(&self) -> String {
+        fs::read_to_string(self.root.join("run/dhcpmgr/resolv.conf")).unwrap_or_default()
+    }
+
+    /// What the daemon logged, all starts of it.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.lab.log("dhcpmgrd")).unwrap_or_default()
+    }
+}
+
+impl Drop for Daemon<'_> {
+    /// A failed test shows what the daemon said last.
+    fn drop(&mut self) {
+        if let Some(process) = self.process.as_ref().filter(|_| std::thread::panicking()) {
+            eprintln!("{}", process.log_tail());
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The layout of an installation below a directory, made of built files: what a package would do.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::error::Context;
+use crate::{Error, Result};
+
+/// Set when the workspace is built already, by whoever starts the tests.
+const BUILT: &str = "DHCPMGR_BUILT";
+
+/// The built files.
+#[derive(Debug, Clone)]
+pub struct Binaries {
+    /// `dhcpmgrd`
+    pub daemon: PathBuf,
+    /// `dhcpmgr`
+    pub cli: PathBuf,
+    /// `dhcpmgr-udhcpc`
+    pub shim: PathBuf,
+    /// Handler modules.
+    pub modules: Vec<PathBuf>,
+}
+
+impl Binaries {
+    /// Those in one directory of cargo's.
+    #[must_use]
+    pub fn in_directory(directory: &Path) -> Self {
+        Self {
+            daemon: directory.join("dhcpmgrd"),
+            cli: directory.join("dhcpmgr"),
+            shim: directory.join("dhcpmgr-udhcpc"),
+            modules: vec![directory.join("libdhcpmgr_v4.so")],
+        }
+    }
+
+    /// Those of the profile that this program was built with.
+    pub fn of_this_build() -> Result<Self> {
+        Ok(Self::in_directory(&Self::directory()?))
+    }
+
+    /// A library of the same build that is not part of an installation: `fixture_good`.
+    pub fn library(name: &str) -> Result<PathBuf> {
+        Ok(Self::directory()?.join(format!("lib{name}.so")))
+    }
+
+    /// Where cargo put them, built now if need be: cargo builds only libraries for the tests of another package.
+    fn directory() -> Result<PathBuf> {
+        static OUTCOME: OnceLock<std::result::Result<PathBuf, String>> = OnceLock::new();
+        let directory = OUTCOME.get_or_init(|| build().map_err(|error| error.to_string()));
+        directory.clone().map_err(Error::new)
+    }
+}
+
+fn build() -> Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    let directory = program.ancestors().skip(1).find(|directory| !directory.ends_with("deps"));
+    let directory = directory.ok_or_else(|| Error::new("this program lies in no directory"))?.to_owned();
+    if std::env::var_os(BUILT).is_some() {
+        return Ok(directory);
+    }
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--quiet", "--workspace"]);
+    if directory.ends_with("release") {
+        cargo.arg("--release");
+    }
+    let workspace = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let status = cargo.current_dir(workspace).status().context(|| "cargo build".to_owned())?;
+    if status.success() { Ok(directory) } else { Err(Error::new(format!("cargo build: {status}"))) }
+}
+
+/// Lays the files out below `root`. Modes are those of a package whatever the umask was: the daemon refuses modules
+/// that others may write.
+pub fn install(binaries: &Binaries, root: &Path) -> Result {
+    let place = |file: &Path, to: &str, mode: u32| {
+        let name = file.file_name().ok_or_else(|| Error::new("a built file has no name"))?;
+        let target = root.join(to).join(name);
+        directories(root, to)?;
+        // Another file under the same name, not the same file overwritten: a running program may use the old one.
+        let _ = fs::remove_file(&target);
+        fs::copy(file, &target)
+            .context(|| format!("installing {} as {}", file.display(), target.display()))?;
+        fs::set_permissions(&target, fs::Permissions::from_mode(mode))?;
+        Ok::<_, Error>(())
+    };
+    place(&binaries.daemon, "usr/sbin", 0o755)?;
+    place(&binaries.cli, "usr/bin", 0o755)?;
+    place(&binaries.shim, "usr/lib/dhcpmgr", 0o755)?;
+    binaries.modules.iter().try_for_each(|module| place(module, "usr/lib/dhcpmgr/handlers", 0o644))?;
+    directories(root, "etc/dhcpmgr/conf.d")
+}
+
+/// Makes the directories of `path` below `root`, each with mode 0755.
+fn directories(root: &Path, path: &str) -> Result {
+    let mut directory = root.to_owned();
+    fs::create_dir_all(&directory)?;
+    for part in Path::new(path) {
+        directory.push(part);
+        if !directory.is_dir() {
+            fs::create_dir(&directory).context(|| format!("the directory {}", directory.display()))?;
+            fs::set_permissions(&directory, fs::Permissions::from_mode(0o755))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,46 @@
+//! What this machine lacks, and how a test says so: loudly, and as a failure where the laboratory is required.
+
+use std::io::Write as _;
+use std::sync::OnceLock;
+
+use crate::{Error, Namespace, Result, packages};
+
+/// Set to make a skipped test a failed one.
+const REQUIRE: &str = "DHCPMGR_REQUIRE_LAB";
+/// A file that gets a line for each skipped test, so that they can be summed up.
+const TALLY: &str = "DHCPMGR_SKIPPED";
+
+/// Why the laboratory cannot run here, or nothing. Tried once, for real.
+#[must_use]
+pub fn missing() -> Option<String> {
+    static ANSWER: OnceLock<Option<String>> = OnceLock::new();
+    ANSWER.get_or_init(look).clone()
+}
+
+fn look() -> Option<String> {
+    let absent = packages::missing(packages::LAB);
+    if !absent.is_empty() {
+        return Some(format!("programs are missing; run: {}", packages::install_line(&absent)));
+    }
+    let error = Namespace::new("probe").err()?;
+    let advice = if nix::unistd::geteuid().is_root() {
+        "this root may not make namespaces (in a container: it needs CAP_SYS_ADMIN)"
+    } else {
+        "run it as `cargo xtask test`, which enters a user namespace first, or as root"
+    };
+    Some(format!("{error}; {advice}"))
+}
+
+/// Says that a test was skipped; what it returns is the outcome of the test.
+pub fn skipped(test: &str, reason: &str) -> Result {
+    // Not `eprintln!`, which the test harness swallows when the test passes.
+    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {reason}");
+    if let Some(path) = std::env::var_os(TALLY) {
+        let mut file = std::fs::File::options().create(true).append(true).open(path)?;
+        writeln!(file, "{test}: {reason}")?;
+    }
+    if std::env::var_os(REQUIRE).is_some_and(|value| value == "1") {
+        return Err(Error::new(format!("skipped although {REQUIRE}=1: {reason}")));
+    }
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! Whole-system tests: `dhcpmgrd` with the real udhcpc, at an ISP with the real dnsmasq or Kea, in namespaces.
+//!
+//! One file a behaviour; each test makes its own world.
+
+mod bad_leases;
+mod carrier;
+mod change;
+mod check;
+mod client_death;
+mod expiry;
+mod foreign;
+mod given;
+mod handlers;
+mod hostile;
+mod interface;
+mod kill9;
+mod lease;
+mod multi;
+mod nak;
+mod release;
+mod reload;
+mod renewal;
+mod world;

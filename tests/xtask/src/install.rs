@@ -1,0 +1,49 @@
+//! `cargo xtask install DIR`: the release, laid out as a package would.
+
+use std::path::Path;
+
+use dhcpmgr_lab::{Binaries, Error, Result, install};
+
+use crate::cargo::{cargo, done, target};
+
+/// The sample configuration: does nothing until somebody has read it.
+const SAMPLE: &str = include_str!("dhcpmgr.toml");
+
+/// Builds and installs.
+pub(crate) fn run(dir: &Path) -> Result {
+    let binaries = build()?;
+    install(&binaries, dir)?;
+    let config = dir.join("etc/dhcpmgr/dhcpmgr.toml");
+    if !config.exists() {
+        std::fs::write(&config, SAMPLE)?;
+    }
+    println!("installed below {}", dir.display());
+    Ok(())
+}
+
+/// Builds the release: the shim statically, because it is executed for every message and the dynamic loader would
+/// be most of its time.
+pub(crate) fn build() -> Result<Binaries> {
+    done(
+        cargo(&["build", "--release", "-p", "dhcpmgr", "-p", "dhcpmgr-handler-v4"]),
+        "building the release",
+    )?;
+    let triple = host_triple()?;
+    let directory = target().join("shims");
+    let mut shims = cargo(&["build", "--release", "-p", "dhcpmgr-udhcpc", "--target", &triple]);
+    shims.arg("--target-dir").arg(&directory);
+    // At a fixed address: a static PIE relocates itself at every start.
+    shims.env("RUSTFLAGS", "-C target-feature=+crt-static -C relocation-model=static");
+    done(shims, "building the shims")?;
+    let mut binaries = Binaries::in_directory(&target().join("release"));
+    binaries.shim = directory.join(&triple).join("release/dhcpmgr-udhcpc");
+    Ok(binaries)
+}
+
+fn host_triple() -> Result<String> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = std::process::Command::new(rustc).arg("-vV").output()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = text.lines().find_map(|line| line.strip_prefix("host: "));
+    line.map(str::to_owned).ok_or_else(|| Error::new(format!("rustc -vV names no host: {text}")))
+}
