@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::listen::{MAX_CONNECTIONS, MAX_FOLLOWERS, MAX_LINE_BYTES};
 use super::slots::{Lease, Slots};
-use super::{Controls, Request, Response, rfc3339};
+use super::{Controls, Request, Response};
 use crate::clock;
 use crate::events::{Event, EventKind};
 
@@ -186,7 +186,7 @@ fn not_understood(error: &serde_json::Error) -> Response {
 /// What a follower that reads too slowly is told instead of the events that are gone.
 fn missed(count: u64) -> Event {
     Event {
-        time: rfc3339(clock::realtime_ms()),
+        time: clock::timestamp(),
         client: None,
         event: EventKind::Vendor("events-missed".to_owned()),
         changed: Vec::new(),

@@ -8,14 +8,12 @@ mod protocol;
 mod slots;
 #[cfg(test)]
 mod tests;
-mod timestamp;
 pub mod views;
 
 use std::future::Future;
 
 pub use listen::{MAX_CONNECTIONS, MAX_LINE_BYTES, bind, serve};
 pub use protocol::*;
-pub use timestamp::rfc3339;
 
 use crate::events::EventLog;
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use dhcpmgr_message::{Bytes, Lifetime, LeaseMessage, V4Report};
+use dhcpmgr_message::{Bytes, LeaseMessage, Lifetime, V4Report};
 use dhcpmgr_plugin_api::{Plan, RoutePlan};
 
 use super::machine::Held;
@@ -22,7 +22,7 @@ const EFFECT_OPTIONS: [u8; 12] = [1, 3, 6, 12, 15, 26, 28, 33, 42, 54, 119, 121]
 
 /// A lease in force.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Lease {
+pub(super) struct Lease {
     /// What the machine needs of it.
     pub held: Held,
     /// How it is shown; `expires_in` is filled in when it is.
@@ -33,7 +33,7 @@ pub struct Lease {
 
 impl Lease {
     /// The lease that a message and the handlers' plan for it make; an error when the plan makes none.
-    pub fn build(client: &Client, message: &LeaseMessage, plan: Plan) -> Result<Self, String> {
+    pub(super) fn build(client: &Client, message: &LeaseMessage, plan: Plan) -> Result<Self, String> {
         let report = message.v4.as_ref().ok_or("the message carries no DHCPv4 values")?;
         let until = |lifetime: Lifetime| end(message.at_ms, clients::held_for(client.program, lifetime));
         let addresses: Vec<DesiredAddress> = plan
@@ -69,14 +69,14 @@ impl Lease {
 
     /// The lease as `dhcpmgr lease --json` shows it at `now`, milliseconds of `CLOCK_BOOTTIME`.
     #[must_use]
-    pub fn shown(&self, now: u64) -> LeaseV4 {
+    pub(super) fn shown(&self, now: u64) -> LeaseV4 {
         let expires_in = self.held.valid_until.map(|end| end.saturating_sub(now).div_ceil(1000));
         LeaseV4 { expires_in, ..self.view.clone() }
     }
 
     /// What differs from the lease before, or from none.
     #[must_use]
-    pub fn changes_from(&self, before: Option<&Self>) -> Vec<Change> {
+    pub(super) fn changes_from(&self, before: Option<&Self>) -> Vec<Change> {
         let new = &self.view;
         let Some(old) = before.map(|lease| &lease.view) else {
             let present = [
@@ -92,7 +92,9 @@ impl Lease {
         };
         let options = differing(&old.options, &new.options);
         let meta = |code: &u8| {
-            !VENDOR_OPTIONS.contains(code) && !LIFETIME_OPTIONS.contains(code) && !EFFECT_OPTIONS.contains(code)
+            !VENDOR_OPTIONS.contains(code)
+                && !LIFETIME_OPTIONS.contains(code)
+                && !EFFECT_OPTIONS.contains(code)
         };
         let different = [
             (Change::Address, old.address != new.address),
@@ -104,7 +106,8 @@ impl Lease {
             (
                 Change::Meta,
                 (&old.server, &old.ntp, &old.hostname) != (&new.server, &new.ntp, &new.hostname)
-                    || old.parameters != new.parameters && !options.iter().any(|code| VENDOR_OPTIONS.contains(code))
+                    || old.parameters != new.parameters
+                        && !options.iter().any(|code| VENDOR_OPTIONS.contains(code))
                     || options.iter().any(meta),
             ),
         ];

@@ -20,7 +20,7 @@ const REFUSED_LONGEST_MS: u64 = 300_000;
 
 /// What happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
+pub(super) enum Input {
     /// The kernel says how the interface is.
     Link(Option<LinkState>),
     /// A lease that can be used was applied.
@@ -74,9 +74,24 @@ pub enum Command {
     Leave,
 }
 
+impl Command {
+    /// What was begun: the answer to the operator.
+    #[must_use]
+    pub fn done(self) -> &'static str {
+        match self {
+            Self::Renew => "asks for more time",
+            Self::Release => "gives its lease back",
+            Self::Restart => "is started again",
+            Self::Enable => "enabled",
+            Self::Disable => "disabled",
+            Self::Leave => "ends, and leaves the lease to its time",
+        }
+    }
+}
+
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
+pub(super) enum Effect {
     /// Start the client process and let it ask for this address.
     Start(Option<Ipv4Addr>),
     /// End the client process; answers with [`Input::Exited`].
@@ -99,7 +114,7 @@ pub enum Effect {
 
 /// A lease that is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
+pub(super) struct Held {
     /// The address.
     pub address: Ipv4Addr,
     /// When it ends, milliseconds of `CLOCK_BOOTTIME`; `None` for never.
@@ -125,7 +140,7 @@ struct Releasing {
 
 /// The machine.
 #[derive(Debug, Clone)]
-pub struct Machine {
+pub(super) struct Machine {
     interface: String,
     enabled: bool,
     link: Option<LinkState>,
@@ -153,7 +168,7 @@ pub struct Machine {
 impl Machine {
     /// A client that has not been started.
     #[must_use]
-    pub fn new(interface: &str, enabled: bool) -> Self {
+    pub(super) fn new(interface: &str, enabled: bool) -> Self {
         Self {
             interface: interface.to_owned(),
             enabled,
@@ -174,25 +189,19 @@ impl Machine {
 
     /// Whether no process is left.
     #[must_use]
-    pub fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.process == Process::None && self.releasing.is_none()
     }
 
     /// Whether the operator wants it to run.
     #[must_use]
-    pub fn enabled(&self) -> bool {
+    pub(super) fn enabled(&self) -> bool {
         self.enabled
-    }
-
-    /// The lease in force.
-    #[must_use]
-    pub fn lease(&self) -> Option<&Held> {
-        self.lease.as_ref()
     }
 
     /// Where the client is, in the words of TR-181.
     #[must_use]
-    pub fn state(&self) -> ClientState {
+    pub(super) fn state(&self) -> ClientState {
         if !self.enabled {
             return ClientState::Disabled;
         }
@@ -212,7 +221,7 @@ impl Machine {
 
     /// Why it is not well: a sentence.
     #[must_use]
-    pub fn reason(&self) -> Option<String> {
+    pub(super) fn reason(&self) -> Option<String> {
         if !self.enabled {
             return None;
         }
@@ -232,14 +241,14 @@ impl Machine {
 
     /// When [`Input::Tick`] is due, milliseconds of `CLOCK_BOOTTIME`.
     #[must_use]
-    pub fn deadline(&self) -> Option<u64> {
+    pub(super) fn deadline(&self) -> Option<u64> {
         let lease_end = self.lease.as_ref().and_then(|lease| lease.valid_until);
         let retry = self.retry_at.filter(|_| self.should_run() && self.process == Process::None);
         [lease_end, self.renewing_until, self.releasing.map(|r| r.until), retry].into_iter().flatten().min()
     }
 
     /// Takes what happened at `now` (milliseconds of `CLOCK_BOOTTIME`) and says what is to be done.
-    pub fn handle(&mut self, input: Input, now: u64) -> Vec<Effect> {
+    pub(super) fn handle(&mut self, input: Input, now: u64) -> Vec<Effect> {
         let mut effects = Vec::new();
         match input {
             Input::Link(link) => self.on_link(link, &mut effects, now),
@@ -263,7 +272,9 @@ impl Machine {
             }
             Input::LaunchChanged => {
                 if self.process == Process::Running {
-                    effects.push(Effect::Note("started again: what it requests or sends has changed".to_owned()));
+                    effects.push(Effect::Note(
+                        "started again: what it requests or sends has changed".to_owned(),
+                    ));
                     self.stop(&mut effects);
                 }
             }
@@ -274,7 +285,7 @@ impl Machine {
     }
 
     /// Takes a command, or says why not.
-    pub fn command(&mut self, command: Command, now: u64) -> Result<Vec<Effect>, String> {
+    pub(super) fn command(&mut self, command: Command, now: u64) -> Result<Vec<Effect>, String> {
         let mut effects = Vec::new();
         match command {
             Command::Enable => {
@@ -308,7 +319,9 @@ impl Machine {
             return Ok(());
         }
         if self.renewing_until.is_some() {
-            return Err("a renewal is under way already; a second one would make udhcpc drop the lease".to_owned());
+            return Err(
+                "a renewal is under way already; a second one would make udhcpc drop the lease".to_owned()
+            );
         }
         if !self.has_carrier() {
             return Err(format!("{} has no carrier; udhcpc would drop the lease", self.interface));
@@ -328,7 +341,9 @@ impl Machine {
             effects.push(Effect::SignalRelease);
         } else {
             if self.lease.is_some() {
-                effects.push(Effect::Note("the client no longer held the lease: the server was not told".to_owned()));
+                effects.push(Effect::Note(
+                    "the client no longer held the lease: the server was not told".to_owned(),
+                ));
             }
             self.released_now(why, effects);
         }
@@ -409,7 +424,9 @@ impl Machine {
         if let Some(releasing) = self.releasing {
             self.released_now(releasing.why, effects);
         } else if gave_up {
-            effects.push(Effect::Note("the client gave its lease up; the address stays until the lease ends".to_owned()));
+            effects.push(Effect::Note(
+                "the client gave its lease up; the address stays until the lease ends".to_owned(),
+            ));
         }
     }
 

@@ -82,7 +82,9 @@ impl Controller {
 
     /// Carries out a command, or says why not.
     pub async fn command(&self, command: Command) -> Result<(), String> {
-        self.ask(|reply| Order::Command(command, reply)).await.unwrap_or_else(|| Err("the client is ending".to_owned()))
+        self.ask(|reply| Order::Command(command, reply))
+            .await
+            .unwrap_or_else(|| Err("the client is ending".to_owned()))
     }
 
     /// Tells it how its link is.
@@ -204,7 +206,11 @@ impl Task {
         }
     }
 
-    async fn next(&mut self, inbox: &mut mpsc::Receiver<Arrival>, orders: &mut mpsc::Receiver<Order>) -> Woken {
+    async fn next(
+        &mut self,
+        inbox: &mut mpsc::Receiver<Arrival>,
+        orders: &mut mpsc::Receiver<Order>,
+    ) -> Woken {
         let sleep = self.machine.deadline().map_or(LONGEST_SLEEP, |deadline| {
             Duration::from_millis(deadline.saturating_sub(clock::boottime_ms())).min(LONGEST_SLEEP)
         });
@@ -378,7 +384,8 @@ impl Task {
         }
         let mut plan = decision.plan;
         let emitted = std::mem::take(&mut plan.events).into_iter();
-        let events = emitted.map(|e| Event { fields: e.fields, ..self.event(EventKind::Vendor(e.name)) }).collect();
+        let events =
+            emitted.map(|e| Event { fields: e.fields, ..self.event(EventKind::Vendor(e.name)) }).collect();
         Ok((Lease::build(&self.client, message, plan)?, events))
     }
 
@@ -392,14 +399,24 @@ impl Task {
         }
     }
 
-    async fn take(&mut self, message: LeaseMessage, lease: Lease, emitted: Vec<Event>, origin: Origin, mut exchange: Exchange) {
+    async fn take(
+        &mut self,
+        message: LeaseMessage,
+        lease: Lease,
+        emitted: Vec<Event>,
+        origin: Origin,
+        mut exchange: Exchange,
+    ) {
         let started = Instant::now();
         match self.shared.network.apply(&self.client.name, Some(lease.desired.clone())).await {
             Ok(applied) => exchange.applied = applied.actions.iter().map(ToString::to_string).collect(),
             Err(error) => {
                 tracing::error!("{}: {error}", self.client.name);
                 exchange.decisions.push(format!("not all could be applied: {error}"));
-                self.publish(Event { detail: Some(error.to_string()), ..self.event(EventKind::KernelMismatch) });
+                self.publish(Event {
+                    detail: Some(error.to_string()),
+                    ..self.event(EventKind::KernelMismatch)
+                });
             }
         }
         exchange.kernel_us = started.elapsed().as_micros() as u64;
@@ -536,7 +553,10 @@ impl Task {
         last_address: Option<std::net::Ipv4Addr>,
     ) -> Result<Launch, clients::LaunchError> {
         let wants = self.shared.chain.wants(&self.client.name, self.client.protocol);
-        clients::launch(&self.client, &LaunchContext { paths: &self.shared.paths, wants: &wants, token, last_address })
+        clients::launch(
+            &self.client,
+            &LaunchContext { paths: &self.shared.paths, wants: &wants, token, last_address },
+        )
     }
 
     async fn lose(&mut self, reason: String) {
@@ -619,7 +639,8 @@ fn empty_exchange() -> Exchange {
 /// The arguments without `-r ADDRESS`, which differs from start to start.
 fn without_address(args: &[std::ffi::OsString]) -> Vec<std::ffi::OsString> {
     let place = args.iter().position(|arg| arg == "-r");
-    let keep = |(index, _): &(usize, &std::ffi::OsString)| place.is_none_or(|p| *index != p && *index != p + 1);
+    let keep =
+        |(index, _): &(usize, &std::ffi::OsString)| place.is_none_or(|p| *index != p && *index != p + 1);
     args.iter().enumerate().filter(keep).map(|(_, arg)| arg.clone()).collect()
 }
 

@@ -16,14 +16,14 @@ const LONGEST: usize = 200;
 
 /// What happened to one client lately.
 #[derive(Debug, Default)]
-pub struct Recorder {
+pub(super) struct Recorder {
     exchanges: VecDeque<Exchange>,
     log: VecDeque<String>,
 }
 
 impl Recorder {
     /// Remembers an exchange.
-    pub fn exchange(&mut self, exchange: Exchange) {
+    pub(super) fn exchange(&mut self, exchange: Exchange) {
         if self.exchanges.len() == EXCHANGES {
             self.exchanges.pop_front();
         }
@@ -31,14 +31,14 @@ impl Recorder {
     }
 
     /// Adds a decision to the last exchange.
-    pub fn decided(&mut self, decision: String) {
+    pub(super) fn decided(&mut self, decision: String) {
         if let Some(last) = self.exchanges.back_mut() {
             last.decisions.push(decision);
         }
     }
 
     /// Remembers a line of the client process.
-    pub fn line(&mut self, line: String) {
+    pub(super) fn line(&mut self, line: String) {
         if self.log.len() == LINES {
             self.log.pop_front();
         }
@@ -47,27 +47,29 @@ impl Recorder {
 
     /// The exchanges, newest first.
     #[must_use]
-    pub fn exchanges(&self) -> Vec<Exchange> {
+    pub(super) fn exchanges(&self) -> Vec<Exchange> {
         self.exchanges.iter().rev().cloned().collect()
     }
 
     /// The lines, oldest first.
     #[must_use]
-    pub fn log(&self) -> Vec<String> {
+    pub(super) fn log(&self) -> Vec<String> {
         self.log.iter().cloned().collect()
     }
 }
 
 /// What a message carried, name → text.
 #[must_use]
-pub fn values(message: &LeaseMessage) -> BTreeMap<String, String> {
+pub(super) fn values(message: &LeaseMessage) -> BTreeMap<String, String> {
     let Some(report) = &message.v4 else { return BTreeMap::new() };
     // The serialised form names every field there is, so that a new one shows up here by itself.
-    let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(V4Report { options: BTreeMap::new(), ..report.clone() })
+    let Ok(serde_json::Value::Object(fields)) =
+        serde_json::to_value(V4Report { options: BTreeMap::new(), ..report.clone() })
     else {
         return BTreeMap::new();
     };
-    let typed = fields.into_iter().filter(|(name, _)| name != "options").map(|(name, value)| (name, text(&value)));
+    let typed =
+        fields.into_iter().filter(|(name, _)| name != "options").map(|(name, value)| (name, text(&value)));
     let raw = report.options.iter().map(|(code, value)| (format!("option {code}"), value.to_hex()));
     typed.chain(raw).map(|(name, value)| (name, value.chars().take(LONGEST).collect())).collect()
 }
@@ -83,7 +85,7 @@ fn text(value: &serde_json::Value) -> String {
 
 /// What the handlers did, as `why` shows it.
 #[must_use]
-pub fn handlers(reports: &[HandlerReport]) -> Vec<HandlerDid> {
+pub(super) fn handlers(reports: &[HandlerReport]) -> Vec<HandlerDid> {
     let grant = |grant: &crate::config::Grant| {
         serde_json::to_value(grant).map(|value| text(&value)).unwrap_or_default()
     };

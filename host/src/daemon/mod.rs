@@ -9,7 +9,6 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use dhcpmgr_message::ClientName;
-use serde::Serialize;
 
 pub use start::{StartError, check, run};
 
@@ -122,7 +121,7 @@ impl Daemon {
         let healthy_again = notice.kind == NoticeKind::Recovered;
         self.shared.events.publish(Event {
             handler: Some(notice.handler),
-            detail: notice.reason,
+            detail: Some(notice.reason),
             ..Event::now(kind.clone())
         });
         // A single failure changes nothing that a client asks for; the other two may.
@@ -150,17 +149,17 @@ impl Daemon {
             self.shared.network.set_dns_backend(loaded.config.dns.backend).await;
             changes.push("the DNS back-end has changed".to_owned());
         }
-        for name in &diff.removed {
+        for name in &diff.clients_removed {
             self.end_client(name).await;
             changes.push(format!("client {name} ended"));
         }
         let handlers = self.shared.chain.reconfigure(&loaded.config.handlers).await;
-        for change in &diff.changed {
+        for change in &diff.clients_changed {
             let client = loaded.config.clients[&change.name].clone();
             changes.push(format!("client {}: {} changed", change.name, change.keys.join(", ")));
-            self.change_client(client).await;
+            self.change_client(client, change.new_link).await;
         }
-        for name in &diff.added {
+        for name in &diff.clients_added {
             self.start_client(loaded.config.clients[name].clone()).await;
             changes.push(format!("client {name} started"));
         }
@@ -176,11 +175,11 @@ impl Daemon {
         Ok(Reload { changes })
     }
 
-    /// Gives a client its new configuration; another interface, protocol or program makes it another client.
-    async fn change_client(&self, client: Client) {
+    /// Gives a client its new configuration; on another interface it is another client.
+    async fn change_client(&self, client: Client, another: bool) {
         let known = self.controllers.borrow().get(&client.name).cloned();
         match known {
-            Some(running) if same_kind(&running.client, &client) => {
+            Some(running) if !another => {
                 running.controller.reconfigure(client.clone()).await;
                 let running = Running { client: client.clone(), ..running };
                 self.controllers.borrow_mut().insert(client.name, running);
@@ -211,21 +210,22 @@ impl Daemon {
         }
     }
 
-    async fn order(&self, client: &ClientName, command: Command) -> Result<(), String> {
-        let name = client;
-        self.controller(client)?.command(command).await.map_err(|why| format!("client {name}: {why}"))
+    async fn order(&self, client: &ClientName, command: Command) -> Response {
+        let controller = match self.controller(client) {
+            Ok(controller) => controller,
+            Err(reason) => return Response::refused(reason),
+        };
+        match controller.command(command).await {
+            Ok(()) => Response::done(format!("{client}: {}", command.done())),
+            Err(why) => Response::refused(format!("client {client}: {why}")),
+        }
     }
-}
-
-fn same_kind(old: &Client, new: &Client) -> bool {
-    (&old.interface, old.protocol, old.program) == (&new.interface, new.protocol, new.program)
 }
 
 impl Controls for Daemon {
     async fn handle(&self, request: Request) -> Response {
-        let done = |result: Result<(), String>| result.map_or_else(Response::refused, |()| Response::done());
         match request {
-            Request::Status => answer(self.status().await),
+            Request::Status => Response::done(self.status().await),
             Request::Lease { client } => {
                 if let Some(name) = &client
                     && let Err(reason) = self.controller(name)
@@ -234,42 +234,41 @@ impl Controls for Daemon {
                 }
                 let wanted = |status: &ClientStatus| client.as_ref().is_none_or(|name| status.name == *name);
                 let statuses = self.statuses().await.into_iter();
-                answer(statuses.filter(wanted).map(ClientStatus::into_lease).collect::<Vec<_>>())
+                Response::done(statuses.filter(wanted).map(ClientStatus::into_lease).collect::<Vec<_>>())
             }
             Request::Why { client } => match self.controller(&client) {
                 Ok(controller) => match controller.why().await {
-                    Some(why) => answer(why),
+                    Some(why) => Response::done(why),
                     None => Response::refused(format!("client {client} is ending")),
                 },
                 Err(reason) => Response::refused(reason),
             },
-            Request::Renew { client } => done(self.order(&client, Command::Renew).await),
-            Request::Release { client } => done(self.order(&client, Command::Release).await),
-            Request::Restart { client } => done(self.order(&client, Command::Restart).await),
-            Request::Enable { client } => done(self.order(&client, Command::Enable).await),
-            Request::Disable { client } => done(self.order(&client, Command::Disable).await),
-            Request::Handlers => answer(self.shared.chain.status()),
-            Request::HandlerReset { handler } => done(self.shared.chain.reset(&handler).await),
-            Request::ConfigReload => match self.reload().await {
-                Ok(reload) => answer(reload),
+            Request::Renew { client } => self.order(&client, Command::Renew).await,
+            Request::Release { client } => self.order(&client, Command::Release).await,
+            Request::Restart { client } => self.order(&client, Command::Restart).await,
+            Request::Enable { client } => self.order(&client, Command::Enable).await,
+            Request::Disable { client } => self.order(&client, Command::Disable).await,
+            Request::Handlers => Response::done(self.shared.chain.status()),
+            Request::HandlerReset { handler } => match self.shared.chain.reset(&handler).await {
+                Ok(()) => {
+                    self.handlers_changed().await;
+                    Response::done(format!("handler {handler} is started again"))
+                }
                 Err(reason) => Response::refused(reason),
             },
-            Request::ConfigShow => answer(ConfigShown {
+            Request::ConfigReload => match self.reload().await {
+                Ok(reload) => Response::done(reload),
+                Err(reason) => Response::refused(reason),
+            },
+            Request::ConfigShow => Response::done(ConfigShown {
                 files: self.files.borrow().iter().map(|file| file.display().to_string()).collect(),
                 toml: config::to_toml(&self.config.borrow()),
             }),
-            Request::Events { .. } => Response::refused("events are streamed, not answered".to_owned()),
+            Request::Events { .. } => Response::refused("events are streamed, not answered"),
         }
     }
 
     fn events(&self) -> &EventLog {
         &self.shared.events
-    }
-}
-
-fn answer(result: impl Serialize) -> Response {
-    match serde_json::to_value(result) {
-        Ok(value) => Response { result: Some(value), ..Response::done() },
-        Err(error) => Response::refused(format!("the answer cannot be written: {error}")),
     }
 }

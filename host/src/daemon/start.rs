@@ -1,9 +1,9 @@
 //! From the command line to the running daemon, and back.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{DirBuilder, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Instant;
@@ -36,7 +36,9 @@ pub enum StartError {
     #[error(transparent)]
     Config(#[from] config::ConfigErrors),
     /// Another daemon runs on the same root.
-    #[error("another dhcpmgrd already runs with this root (it holds {0}); stop it first, or use another --root")]
+    #[error(
+        "another dhcpmgrd already runs with this root (it holds {0}); stop it first, or use another --root"
+    )]
     Running(PathBuf),
     /// A directory or a file cannot be made.
     #[error("cannot make {path}: {source}")]
@@ -84,10 +86,17 @@ impl Logging {
         let (filter, handle) = reload::Layer::new(targets(configured));
         // systemd's journal and a terminal both add or need no more than this.
         let journal = std::env::var_os("JOURNAL_STREAM").is_some();
-        let format = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false).with_ansi(!journal && io::IsTerminal::is_terminal(&io::stderr()));
+        let format = tracing_subscriber::fmt::layer()
+            .with_writer(io::stderr)
+            .with_target(false)
+            .with_ansi(!journal && io::IsTerminal::is_terminal(&io::stderr()));
         let layers = tracing_subscriber::registry().with(filter);
         // A subscriber that is set already, as in a test, stays.
-        let _ = if journal { layers.with(format.without_time()).try_init() } else { layers.with(format).try_init() };
+        let _ = if journal {
+            layers.with(format.without_time()).try_init()
+        } else {
+            layers.with(format).try_init()
+        };
         Self(handle)
     }
 
@@ -155,7 +164,11 @@ fn own_executable() -> PathBuf {
 
 fn make_directories(paths: &Paths) -> Result<(), StartError> {
     let make = |path: PathBuf, mode: u32| {
-        DirBuilder::new().recursive(true).mode(mode).create(&path).map_err(|source| StartError::Directory { path, source })
+        DirBuilder::new()
+            .recursive(true)
+            .mode(mode)
+            .create(&path)
+            .map_err(|source| StartError::Directory { path, source })
     };
     make(paths.runtime(), 0o755)?;
     make(paths.spool(), 0o700)?;
@@ -199,8 +212,15 @@ async fn serve(paths: Paths, loaded: Loaded, logging: Logging) -> Result<(), Sta
     sessions.journal().retain(|client| config.clients.contains_key(client));
     let listener = Listener::open(&paths.lease_socket())?;
     let spool = Spool::open(paths.spool()).map_err(system("watch the spool"))?;
-    let control = open_control(&paths.control_socket())?;
-    let shared = Rc::new(Shared { paths, chain, network, events: EventLog::default(), sessions: Rc::clone(&sessions) });
+    let control = control::bind(&paths.control_socket())
+        .map_err(|source| StartError::Control { path: paths.control_socket(), source })?;
+    let shared = Rc::new(Shared {
+        paths,
+        chain,
+        network,
+        events: EventLog::default(),
+        sessions: Rc::clone(&sessions),
+    });
     let daemon = Rc::new(Daemon {
         shared,
         config: Default::default(),
@@ -258,15 +278,4 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
         })
     }
-}
-
-fn open_control(path: &Path) -> Result<tokio::net::UnixListener, StartError> {
-    let open = || {
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        tokio::net::UnixListener::bind(path)
-    };
-    open().map_err(|source| StartError::Control { path: path.to_owned(), source })
 }

@@ -70,7 +70,10 @@ impl Journal {
         if let Err(error) = fs::remove_file(&file)
             && error.kind() != io::ErrorKind::NotFound
         {
-            tracing::warn!("cannot remove {}: {error}; its lease would come back at the next start", file.display());
+            tracing::warn!(
+                "cannot remove {}: {error}; its lease would come back at the next start",
+                file.display()
+            );
         }
     }
 
@@ -84,7 +87,8 @@ impl Journal {
     pub fn retain(&self, keep: impl Fn(&ClientName) -> bool) {
         for entry in fs::read_dir(&self.directory).into_iter().flatten().flatten() {
             let name = entry.file_name();
-            let client = name.to_str().and_then(|name| name.strip_suffix(".lease")).and_then(|name| name.parse().ok());
+            let client =
+                name.to_str().and_then(|name| name.strip_suffix(".lease")).and_then(|name| name.parse().ok());
             if let Some(client) = client
                 && !keep(&client)
             {

@@ -132,7 +132,7 @@ async fn converse(connection: &UnixStream, sessions: &Sessions, spoke: impl Fn()
     let peer = connection.peer_cred()?;
     if peer.uid() != 0 && peer.uid() != geteuid().as_raw() {
         sessions.count(|c| c.unauthorised += 1);
-        return answer(connection, Err(format!("uid {} may not send leases", peer.uid()))).await;
+        return answer(connection, Answer::refused(format!("uid {} may not send leases", peer.uid()))).await;
     }
     let mut strikes = 0;
     while let Some(bytes) = receive(connection).await? {
@@ -142,7 +142,12 @@ async fn converse(connection: &UnixStream, sessions: &Sessions, spoke: impl Fn()
         if let Err(reason) = &result {
             tracing::warn!("lease message from pid {} refused: {reason}", peer.pid().unwrap_or_default());
         }
-        answer(connection, result.map_err(|e| e.to_string())).await?;
+        if let Err(Rejection::NotKept(_) | Rejection::Stopping) = &result {
+            // No answer: the shim keeps the message in the spool.
+            break;
+        }
+        answer(connection, result.err().map_or_else(Answer::accepted, |e| Answer::refused(e.to_string())))
+            .await?;
         if strikes == PATIENCE {
             break;
         }
@@ -168,8 +173,7 @@ async fn receive(connection: &UnixStream) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-async fn answer(connection: &UnixStream, result: Result<(), String>) -> io::Result<()> {
-    let answer = Answer { ok: result.is_ok(), error: result.err() };
+async fn answer(connection: &UnixStream, answer: Answer) -> io::Result<()> {
     let bytes = wire::encode(&answer).map_err(io::Error::other)?;
     loop {
         connection.writable().await?;

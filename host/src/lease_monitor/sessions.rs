@@ -279,7 +279,9 @@ mod tests {
         assert!(send(&world, &other, Origin::Socket).await.unwrap_err().contains("no client \"wan9\""));
         let mut elsewhere = message(2, &world.token);
         elsewhere.interface = "eth7".parse().unwrap();
-        assert!(send(&world, &elsewhere, Origin::Socket).await.unwrap_err().contains("runs on wan0, not on eth7"));
+        assert!(
+            send(&world, &elsewhere, Origin::Socket).await.unwrap_err().contains("runs on wan0, not on eth7")
+        );
         assert!(world.sessions.deliver(b"\xff", Origin::Socket).await.is_err());
         let counters = world.sessions.counters();
         assert_eq!((counters.unauthorised, counters.malformed, counters.accepted), (3, 1, 0));

@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use dhcpmgr_message::wire::LIMITS;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::unistd::geteuid;
-use tokio::io::unix::AsyncFd;
+use tokio::net::unix::pipe;
 
 use super::{Origin, Sessions};
 
@@ -16,7 +17,8 @@ use super::{Origin, Sessions};
 #[derive(Debug)]
 pub struct Spool {
     directory: PathBuf,
-    watch: AsyncFd<Inotify>,
+    /// An inotify descriptor, which is read like a pipe.
+    watch: pipe::Receiver,
 }
 
 impl Spool {
@@ -24,7 +26,8 @@ impl Spool {
     pub fn open(directory: PathBuf) -> io::Result<Self> {
         let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
         inotify.add_watch(&directory, AddWatchFlags::IN_MOVED_TO)?;
-        Ok(Self { directory, watch: AsyncFd::new(inotify)? })
+        let watch = pipe::Receiver::from_owned_fd_unchecked(inotify.as_fd().try_clone_to_owned()?)?;
+        Ok(Self { directory, watch })
     }
 
     /// Takes what is there, in order. A message that cannot be let in is set aside under a name that ends in
@@ -43,13 +46,14 @@ impl Spool {
 
     /// Takes what is there and what comes, for ever.
     pub async fn run(&self, sessions: &Sessions) -> io::Result<()> {
+        // Which files came does not matter: the directory is read in order.
+        let mut events = [0; 4096];
         loop {
             self.replay(sessions).await;
-            let mut ready = self.watch.readable().await?;
-            // Which files came does not matter: the directory is read in order.
-            match ready.try_io(|inotify| Ok(inotify.get_ref().read_events()?)) {
-                Ok(Ok(_)) | Err(_) => {}
-                Ok(Err(error)) => return Err(error),
+            self.watch.readable().await?;
+            match self.watch.try_read(&mut events) {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                _ => {}
             }
         }
     }
@@ -57,8 +61,10 @@ impl Spool {
 
 fn waiting(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut files: Vec<PathBuf> =
-        entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "lease")).collect();
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|e| e == "lease"))
+        .collect();
     files.sort();
     files
 }

@@ -116,7 +116,8 @@ fn carrier_loss_and_return_while_bound_renews_and_does_not_restart() {
     let effects = machine.handle(link(true, true), 4_000);
     assert!(effects.contains(&Effect::SignalRenew), "{effects:?}");
     assert!(!effects.contains(&Effect::Stop) && !has_lose(&effects));
-    let flapping = [machine.handle(link(true, false), 4_100), machine.handle(link(true, true), 4_200)].concat();
+    let flapping =
+        [machine.handle(link(true, false), 4_100), machine.handle(link(true, true), 4_200)].concat();
     assert!(!flapping.contains(&Effect::SignalRenew), "a second signal would make udhcpc drop the lease");
 }
 
@@ -187,7 +188,7 @@ fn disabling_gives_the_lease_back_and_leaving_keeps_it() {
     let mut machine = bound();
     assert_eq!(machine.command(Command::Leave, 2_000).unwrap(), [Effect::Stop]);
     assert_eq!(died(&mut machine, 2_010, 0), []);
-    assert!(machine.lease().is_some() && machine.is_idle());
+    assert!(machine.lease.is_some() && machine.is_idle());
 }
 
 #[test]
@@ -211,7 +212,7 @@ fn a_refused_lease_is_asked_for_again_later_each_time() {
 fn a_refused_change_leaves_the_lease_before_to_its_time() {
     let mut machine = bound();
     assert!(!has_lose(&machine.handle(Input::Refused("broadcast address".into()), 60_000)));
-    assert!(machine.lease().is_some());
+    assert!(machine.lease.is_some());
     assert!(has_lose(&machine.handle(Input::Tick, 121_000)));
 }
 
@@ -227,7 +228,8 @@ fn a_lease_without_an_end_needs_no_clock() {
 fn a_client_that_cannot_be_started_is_an_error_and_is_tried_again() {
     let mut machine = Machine::new("wan0", true);
     machine.handle(link(true, true), 0);
-    let effects = machine.handle(Input::NotStarted { why: "udhcpc is not installed".into(), retry_in: 10_000 }, 1);
+    let effects =
+        machine.handle(Input::NotStarted { why: "udhcpc is not installed".into(), retry_in: 10_000 }, 1);
     assert_eq!(effects, [Effect::Failed("udhcpc is not installed".into())]);
     assert_eq!(machine.state(), ClientState::Error);
     assert!(matches!(machine.handle(Input::Tick, 10_001)[..], [Effect::Start(None)]));
@@ -241,5 +243,5 @@ fn a_lease_of_an_earlier_daemon_is_held_before_any_client_runs() {
     assert!(matches!(machine.handle(link(true, true), 1_001)[..], [Effect::Start(Some(_))]));
     machine.handle(Input::Started, 1_002);
     assert_eq!(machine.handle(Input::Deconfig, 1_010), [], "every start of udhcpc begins with deconfig");
-    assert!(machine.lease().is_some());
+    assert!(machine.lease.is_some());
 }
