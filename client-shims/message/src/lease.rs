@@ -245,27 +245,3 @@ pub struct V6Prefix {
     /// Valid lifetime, seconds.
     pub valid: Lifetime,
 }
-
-/// The daemon's answer to one message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answer {
-    /// Whether the message is safe with the daemon.
-    pub ok: bool,
-    /// Why not: a sentence for the log.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-}
-
-impl Answer {
-    /// The message is safe with the daemon.
-    #[must_use]
-    pub fn accepted() -> Self {
-        Self { ok: true, error: None }
-    }
-
-    /// The message is refused for good: the shim logs the reason and does not spool.
-    #[must_use]
-    pub fn refused(reason: impl Into<String>) -> Self {
-        Self { ok: false, error: Some(reason.into()) }
-    }
-}

@@ -8,6 +8,7 @@
 //! This crate knows nothing of sockets (but for the names of the files), of handlers or of the kernel.
 #![forbid(unsafe_code)]
 
+mod answer;
 mod content;
 pub mod context;
 mod lease;
@@ -16,10 +17,9 @@ mod unique;
 mod value;
 pub mod wire;
 
+pub use answer::Answer;
 pub use content::ContentError;
-pub use lease::{
-    Answer, ClientEvent, LeaseMessage, StaticRoute, V4Report, V6Address, V6Prefix, V6Report, VERSION,
-};
+pub use lease::{ClientEvent, LeaseMessage, StaticRoute, V4Report, V6Address, V6Prefix, V6Report, VERSION};
 pub use value::{
     Bytes, ClientName, DomainName, HostName, IfName, InterfaceAddress, Lifetime, Prefix, Token, ValueError,
 };

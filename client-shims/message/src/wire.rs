@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 mod walk;
 
+pub(crate) use walk::end_of_value;
 pub use walk::{MAX_DEPTH, check};
 
 /// What one MessagePack document may contain.

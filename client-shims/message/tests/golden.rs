@@ -73,4 +73,5 @@ fn an_answer_is_as_small_as_it_can_be() {
     let bytes = wire::encode(&refused).unwrap();
     assert_eq!(bytes, map(&[("ok", vec![0xc2]), ("error", text("unknown client"))]));
     assert_eq!(wire::decode::<Answer>(&bytes).unwrap(), refused);
+    assert_eq!(Answer::decode(&bytes).unwrap(), refused);
 }

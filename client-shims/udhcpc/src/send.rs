@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dhcpmgr_message::{Answer, wire};
+use dhcpmgr_message::Answer;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{self, AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr};
@@ -41,7 +41,7 @@ pub fn send(path: &[u8], message: &[u8], deadline: Instant) -> Result<Answer, io
     if len == 0 {
         return Err(io::Error::other("the daemon hung up without an answer"));
     }
-    wire::decode(&answer[..len]).map_err(|error| io::Error::other(format!("the answer: {error}")))
+    Answer::decode(&answer[..len]).map_err(|error| io::Error::other(format!("the answer: {error}")))
 }
 
 fn connect(socket: &OwnedFd, address: &UnixAddr, deadline: Instant) -> Result<(), io::Error> {

@@ -68,6 +68,16 @@ pub fn check(bytes: &[u8], limits: &Limits) -> Result<(), DecodeError> {
     if bytes.len() > limits.bytes {
         return Err(DecodeError::TooLong { found: bytes.len(), limit: limits.bytes });
     }
+    let end = end_of_value(bytes, limits)?;
+    if end == bytes.len() {
+        Ok(())
+    } else {
+        Err(DecodeError::Refused { at: end, why: "bytes follow the end of the message" })
+    }
+}
+
+/// The walk over the first value: where it ends.
+pub(crate) fn end_of_value(bytes: &[u8], limits: &Limits) -> Result<usize, DecodeError> {
     let mut walk = Walk { bytes, at: 0 };
     let mut open = [Open { left: 0, map: false }; MAX_DEPTH];
     let mut depth = 0;
@@ -119,13 +129,8 @@ pub fn check(bytes: &[u8], limits: &Limits) -> Result<(), DecodeError> {
             depth -= 1;
         }
         if depth == 0 {
-            break;
+            return Ok(walk.at);
         }
-    }
-    if walk.at == bytes.len() {
-        Ok(())
-    } else {
-        Err(DecodeError::Refused { at: walk.at, why: "bytes follow the end of the message" })
     }
 }
 
