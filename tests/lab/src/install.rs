@@ -11,6 +11,8 @@ use crate::{Error, Result};
 
 /// Set when the workspace is built already, by whoever starts the tests.
 const BUILT: &str = "DHCPMGR_BUILT";
+/// Set to the root of an installation to use that instead of this build.
+const INSTALLED: &str = "DHCPMGR_INSTALLED";
 
 /// The built files.
 #[derive(Debug, Clone)]
@@ -37,8 +39,22 @@ impl Binaries {
         }
     }
 
-    /// Those of the profile that this program was built with.
+    /// Those of an installation.
+    #[must_use]
+    pub fn installed(root: &Path) -> Self {
+        Self {
+            daemon: root.join("usr/sbin/dhcpmgrd"),
+            cli: root.join("usr/bin/dhcpmgr"),
+            shim: root.join("usr/lib/dhcpmgr/dhcpmgr-udhcpc"),
+            modules: vec![root.join("usr/lib/dhcpmgr/handlers/libdhcpmgr_v4.so")],
+        }
+    }
+
+    /// Those of the profile that this program was built with, or of the installation that `DHCPMGR_INSTALLED` names.
     pub fn of_this_build() -> Result<Self> {
+        if let Some(root) = std::env::var_os(INSTALLED) {
+            return Ok(Self::installed(Path::new(&root)));
+        }
         Ok(Self::in_directory(&Self::directory()?))
     }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, reason = "these are commands for a terminal")]
 
 mod cargo;
+mod demo;
 mod enter;
 mod install;
 mod test;
@@ -22,6 +23,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Show a lease going all the way, in namespaces of its own; under a minute after the build
+    Demo {
+        /// With the release build: longer to build, and the timings that count
+        #[arg(long)]
+        release: bool,
+    },
+    /// The demonstration, once it is where it belongs
+    #[command(hide = true)]
+    DemoInside,
     /// Run every test, the whole-system ones with the real programs included; installs missing Debian packages
     Test {
         /// Only tests whose name contains this
@@ -38,6 +48,8 @@ enum Task {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
+        Task::Demo { release } => demo::run(release),
+        Task::DemoInside => demo::inside(),
         Task::Test { filter } => test::run(filter.as_deref()),
         Task::Install { dir } => install::run(&dir),
         Task::Ci => ci(),
