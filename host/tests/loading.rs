@@ -1,5 +1,6 @@
 //! What the loader promises of modules that are right: they load, they are themselves, and what goes wrong in a
 //! call stays in that call. `refusing.rs` has the others.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
+// The README shows a whole crate, with its tests.
+#![allow(clippy::test_attr_in_doctest)]
 
 mod build;
 #[doc(hidden)]

@@ -1,12 +1,13 @@
 //! `[handlers.NAME.settings]`, as a handler reads them.
 
-use std::marker::PhantomData;
+mod value;
 
-use dhcpmgr_message::wire::{self, DecodeError};
-use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize, Deserializer, Serialize};
+use dhcpmgr_message::wire;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::HandlerError;
+use value::Value;
 
 /// A MessagePack map without entries.
 const EMPTY_MAP: &[u8] = &[0x80];
@@ -39,32 +40,18 @@ impl Settings {
     /// `#[serde(deny_unknown_fields)]`, so that a misspelt key is refused rather than ignored, and
     /// `#[serde(default)]` where a missing key has a meaning.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, HandlerError> {
-        match wire::decode::<Located<T>>(self.as_bytes()) {
-            Ok(Located(value, PhantomData)) => Ok(value),
-            Err(DecodeError::Shape(text)) => Err(HandlerError::new(text)),
-            Err(other) => Err(HandlerError::new(format!("settings: {other}"))),
-        }
-    }
-}
-
-/// A value whose errors say where in the settings they are.
-struct Located<T>(T, PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Located<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        serde_path_to_error::deserialize(deserializer).map(|value| Self(value, PhantomData)).map_err(
-            |error| {
-                let path = error.path().to_string();
-                let place = if path == "." { "settings".to_owned() } else { format!("settings.{path}") };
-                D::Error::custom(format!("{place}: {}", error.into_inner()))
-            },
-        )
+        let tree: Value =
+            wire::decode(self.as_bytes()).map_err(|e| HandlerError::new(format!("settings: {e}")))?;
+        Ok(T::deserialize(tree)?)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::net::IpAddr;
+
+    use serde::Deserialize;
 
     use super::*;
 
@@ -115,6 +102,73 @@ mod tests {
         }
         let deep = error_of(&Wrong { option: 1, servers: vec![BTreeMap::from([("port", "x")])] });
         assert!(deep.starts_with("settings.servers[0].port: invalid type: string \"x\""), "{deep}");
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Everything {
+        flag: bool,
+        small: i8,
+        large: u64,
+        ratio: f32,
+        letter: char,
+        name: Option<String>,
+        nothing: Option<u8>,
+        address: IpAddr,
+        pair: (u8, String),
+        wrapped: Wrapped,
+        choices: Vec<Choice>,
+        map: BTreeMap<String, u16>,
+        bytes: dhcpmgr_message::Bytes,
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Wrapped(u16);
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    enum Choice {
+        Plain,
+        One(u8),
+        Two(u8, u8),
+        Named { port: u16 },
+    }
+
+    #[test]
+    fn every_kind_of_value_comes_through() {
+        let value = Everything {
+            flag: true,
+            small: -5,
+            large: u64::MAX,
+            ratio: 0.5,
+            letter: 'ß',
+            name: Some("x".to_owned()),
+            nothing: None,
+            address: "2001:db8::1".parse().unwrap(),
+            pair: (1, "a".to_owned()),
+            wrapped: Wrapped(7),
+            choices: vec![Choice::Plain, Choice::One(1), Choice::Two(1, 2), Choice::Named { port: 53 }],
+            map: BTreeMap::from([("a".to_owned(), 1)]),
+            bytes: vec![0, 255].into(),
+        };
+        assert_eq!(Settings::of(&value).unwrap().parse::<Everything>(), Ok(value));
+    }
+
+    #[test]
+    fn wrong_values_are_told_in_words() {
+        #[derive(Debug, Deserialize)]
+        struct Table {
+            #[serde(rename = "x")]
+            _x: Choice,
+        }
+        let told = |value: &dyn Fn() -> Settings| value().parse::<Table>().unwrap_err().to_string();
+        let of = |text: &'static str| move || Settings::of(&BTreeMap::from([("x", text)])).unwrap();
+        assert!(told(&of("pain")).starts_with("settings.x: unknown variant `pain`, expected one of `plain`"));
+        assert_eq!(told(&of("one")), "settings.x: `one` needs a value: { one = … }");
+        let number = || Settings::of(&BTreeMap::from([("x", 7)])).unwrap();
+        let expected = "settings.x: invalid type: integer `7`, expected a text or a table with one key";
+        assert_eq!(told(&number), expected);
+        let deep = || Settings::of(&BTreeMap::from([("x", BTreeMap::from([("one", "y")]))])).unwrap();
+        assert_eq!(told(&deep), "settings.x.one: invalid type: string \"y\", expected u8");
     }
 
     #[test]
