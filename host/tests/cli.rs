@@ -4,14 +4,20 @@
 //! `UPDATE_GOLDEN=1 cargo test -p dhcpmgr --test cli` writes the approved files anew; review the difference.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
 
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread;
 
 use dhcpmgr::cli::render::{self, Style};
+use dhcpmgr::control::{Controls, Request, Response, bind, serve};
+use dhcpmgr::events::EventLog;
 use serde_json::{Value, json};
 
 fn golden(name: &str) -> PathBuf {
@@ -339,6 +345,85 @@ fn config_check_needs_no_daemon_and_names_every_mistake() {
     assert_eq!(answer["ok"], false);
     assert_eq!((&answer["errors"][0]["line"], &answer["errors"][0]["column"]), (&json!(2), &json!(12)));
     assert_eq!(answer["errors"][1]["key"], "clients.wan4.interface");
+}
+
+/// The daemon's end of the socket, with a small core behind it.
+struct Core(EventLog);
+
+impl Controls for Core {
+    async fn handle(&self, request: Request) -> Response {
+        match request {
+            Request::Status => Response::done(recorded("status.json")),
+            Request::Renew { client } => Response::done(format!("{client}: renewal asked for")),
+            other => Response::refused(format!("not here: {other:?}")),
+        }
+    }
+
+    fn events(&self) -> &EventLog {
+        &self.0
+    }
+}
+
+/// A root with the real control socket.
+fn served() -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    let directory = root.path().join("run/dhcpmgr");
+    std::fs::create_dir_all(&directory).unwrap();
+    let (ready, wait) = mpsc::channel();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        tokio::task::LocalSet::new().block_on(&runtime, async {
+            let core = Core(EventLog::default());
+            let lines = std::fs::read_to_string(golden("events.jsonl")).unwrap();
+            lines.lines().for_each(|line| core.0.publish(serde_json::from_str(line).unwrap()));
+            let listener = bind(&directory.join("control.sock")).unwrap();
+            ready.send(()).unwrap();
+            serve(listener, Rc::new(core)).await;
+        });
+    });
+    wait.recv().unwrap();
+    root
+}
+
+#[test]
+fn the_program_and_the_real_socket_understand_each_other() {
+    let root = served();
+    assert_golden("status.txt", stdout(&dhcpmgr(root.path(), &["status"])));
+    let output = dhcpmgr(root.path(), &["renew", "wan4"]);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(0), "wan4: renewal asked for\n"));
+    assert_golden("events.txt", stdout(&dhcpmgr(root.path(), &["events"])));
+    let output = dhcpmgr(root.path(), &["events", "--client", "voip"]);
+    assert_eq!(stdout(&output).lines().count(), 1, "{}", stderr(&output));
+    assert_eq!(dhcpmgr(root.path(), &["disable", "wan4"]).status.code(), Some(1));
+}
+
+#[test]
+fn another_user_may_look_when_the_socket_lets_it_and_may_not_change() {
+    // Only root can become somebody else.
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let root = served();
+    let open = |path: &Path, mode| std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    open(root.path(), 0o755);
+    let program = root.path().join("dhcpmgr");
+    std::fs::copy(env!("CARGO_BIN_EXE_dhcpmgr"), &program).unwrap();
+    let nobody = |arguments: &[&str]| {
+        let mut command = Command::new(&program);
+        command.uid(65_534).gid(65_534).arg("--root").arg(root.path()).args(arguments).output().unwrap()
+    };
+    let output = nobody(&["status"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("this user may not talk to the daemon on"), "{}", stderr(&output));
+
+    open(&root.path().join("run/dhcpmgr/control.sock"), 0o666);
+    assert_eq!(nobody(&["status"]).status.code(), Some(0));
+    let output = nobody(&["renew", "wan4"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        stderr(&output),
+        "dhcpmgr: only root and the user of dhcpmgrd may change anything; run this as root\n"
+    );
 }
 
 #[test]

@@ -23,7 +23,9 @@ fn act(arguments: &Arguments) -> Result<(), Failure> {
     match arguments.action.clone() {
         Action::Status { format } => show(&paths, &Request::Status, format.json, render::status),
         Action::Lease { client, format } => {
-            show(&paths, &Request::Lease { client }, format.json, render::leases)
+            show(&paths, &Request::Lease { client }, format.json, |leases: &Vec<_>, style| {
+                render::leases(leases, style)
+            })
         }
         Action::Events { client, follow, json } => events(&paths, client, follow, json),
         Action::Why { one, format } => {
@@ -35,7 +37,9 @@ fn act(arguments: &Arguments) -> Result<(), Failure> {
         Action::Enable(one) => tell(&paths, &Request::Enable { client: one.client }),
         Action::Disable(one) => tell(&paths, &Request::Disable { client: one.client }),
         Action::Handler(HandlerAction::List { format }) => {
-            show(&paths, &Request::Handlers, format.json, render::handlers)
+            show(&paths, &Request::Handlers, format.json, |list: &Vec<_>, style| {
+                render::handlers(list, style)
+            })
         }
         Action::Handler(HandlerAction::Reset { name }) => {
             tell(&paths, &Request::HandlerReset { handler: name })

@@ -34,7 +34,7 @@ pub fn event(event: &Event, style: Style) -> String {
 
 /// `address route dns`
 pub(super) fn changes(changes: &[Change]) -> String {
-    changes.iter().map(|change| word(change)).collect::<Vec<_>>().join(" ")
+    changes.iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
 fn kind(kind: &EventKind) -> String {

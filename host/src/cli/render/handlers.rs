@@ -9,7 +9,7 @@ use crate::handlers::{HandlerState, HandlerStatus};
 
 /// The handlers, why some are not healthy, and how the workers are confined.
 #[must_use]
-pub fn handlers(handlers: &Vec<HandlerStatus>, style: Style) -> String {
+pub fn handlers(handlers: &[HandlerStatus], style: Style) -> String {
     if handlers.is_empty() {
         return "no handlers are configured\n".to_owned();
     }

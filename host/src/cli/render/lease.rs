@@ -9,7 +9,7 @@ use crate::control::views::{ClientLease, Lease, LeaseV4};
 
 /// A block for each client.
 #[must_use]
-pub fn leases(leases: &Vec<ClientLease>, style: Style) -> String {
+pub fn leases(leases: &[ClientLease], style: Style) -> String {
     if leases.is_empty() {
         return "no clients are configured\n".to_owned();
     }
