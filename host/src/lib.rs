@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod control;
 pub mod controller;
+pub mod daemon;
 pub mod events;
 pub mod handlers;
 pub mod lease_monitor;

@@ -63,6 +63,18 @@ impl Paths {
         self.runtime().join("resolv.conf")
     }
 
+    /// `/run/dhcpmgr/leases`: the last lease message of each client.
+    #[must_use]
+    pub fn leases(&self) -> PathBuf {
+        self.runtime().join("leases")
+    }
+
+    /// `/run/dhcpmgr/clients`: which processes were started.
+    #[must_use]
+    pub fn clients(&self) -> PathBuf {
+        self.runtime().join("clients")
+    }
+
     /// `/var/lib/dhcpmgr`
     #[must_use]
     pub fn state(&self) -> PathBuf {

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::unique::unique_keys;
 use crate::{Bytes, ClientName, IfName, InterfaceAddress, Lifetime, Prefix, Token};
 
 /// The version of the message that this crate writes. A reader accepts its own version only: what can be added
@@ -190,7 +191,8 @@ pub struct V4Report {
     /// BOOTP header field `file`; not option 67.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// Option code → value as on the wire.
+    /// Option code → value as on the wire. A code that is there twice is refused.
+    #[serde(deserialize_with = "unique_keys")]
     pub options: BTreeMap<u8, Bytes>,
 }
 
@@ -213,7 +215,8 @@ pub struct V6Report {
     /// The server's DUID, option 2.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_duid: Option<Bytes>,
-    /// Option code → each value of it as on the wire, in order.
+    /// Option code → each value of it as on the wire, in order. A code that is there twice is refused.
+    #[serde(deserialize_with = "unique_keys")]
     pub options: BTreeMap<u16, Vec<Bytes>>,
 }
 
@@ -241,14 +244,4 @@ pub struct V6Prefix {
     pub preferred: Lifetime,
     /// Valid lifetime, seconds.
     pub valid: Lifetime,
-}
-
-/// The daemon's answer to one message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answer {
-    /// Whether the message is safe with the daemon.
-    pub ok: bool,
-    /// Why not: a sentence for the log.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
 }

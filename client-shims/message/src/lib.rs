@@ -8,14 +8,18 @@
 //! This crate knows nothing of sockets (but for the names of the files), of handlers or of the kernel.
 #![forbid(unsafe_code)]
 
+mod answer;
+mod content;
 pub mod context;
 mod lease;
+pub mod limits;
+mod unique;
 mod value;
 pub mod wire;
 
-pub use lease::{
-    Answer, ClientEvent, LeaseMessage, StaticRoute, V4Report, V6Address, V6Prefix, V6Report, VERSION,
-};
+pub use answer::Answer;
+pub use content::ContentError;
+pub use lease::{ClientEvent, LeaseMessage, StaticRoute, V4Report, V6Address, V6Prefix, V6Report, VERSION};
 pub use value::{
     Bytes, ClientName, DomainName, HostName, IfName, InterfaceAddress, Lifetime, Prefix, Token, ValueError,
 };

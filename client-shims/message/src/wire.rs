@@ -3,15 +3,22 @@
 //! Maps carry field names, addresses and names are text, raw bytes are `bin`. [`check`] walks the bytes without
 //! allocating and refuses what exceeds the [`Limits`]; [`decode`] does that first, always.
 
+use std::io::Cursor;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+mod walk;
+
+pub(crate) use walk::end_of_value;
+pub use walk::{MAX_DEPTH, check};
 
 /// What one MessagePack document may contain.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Bytes in all.
     pub bytes: usize,
-    /// Containers within containers.
+    /// Containers within containers, the outermost one included; [`MAX_DEPTH`] at most, whatever is said here.
     pub depth: usize,
     /// Elements of one array, or entries of one map.
     pub elements: usize,
@@ -33,7 +40,7 @@ pub enum DecodeError {
         limit: usize,
     },
     /// The bytes end within a value.
-    #[error("message ends at byte {at} within a value")]
+    #[error("message ends within the value that starts at byte {at}")]
     Truncated {
         /// Offset of the value that is cut.
         at: usize,
@@ -46,21 +53,35 @@ pub enum DecodeError {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// Well-formed MessagePack that is not the expected type.
+    /// Well-formed MessagePack that is not the expected type. The text is one printable line, with the offset.
     #[error("message is not understood: {0}")]
     Shape(String),
+    /// A lease message of another version; its other fields were not looked at.
+    #[error(
+        "lease message has version {found}, only version {accepted} is accepted: use the client shim that was \
+         installed with this daemon"
+    )]
+    Version {
+        /// The version found.
+        found: u64,
+        /// The version accepted.
+        accepted: u8,
+    },
+    /// A lease message that contradicts itself or exceeds one of [`crate::limits`].
+    #[error("lease message is refused: {0}")]
+    Content(#[from] crate::ContentError),
 }
 
 /// Why a value could not be written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("message cannot be written: {0}")]
-pub struct EncodeError(String);
+pub struct EncodeError(pub(crate) String);
 
-/// Writes a value: maps with field names, text for addresses.
+/// Writes a value: maps with field names, text for addresses. Nothing is bounded here: the reader does that.
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
     let mut bytes = Vec::with_capacity(512);
     let mut serializer = rmp_serde::Serializer::new(&mut bytes).with_struct_map().with_human_readable();
-    value.serialize(&mut serializer).map_err(|e| EncodeError(e.to_string()))?;
+    value.serialize(&mut serializer).map_err(|e| EncodeError(one_line(&e.to_string())))?;
     Ok(bytes)
 }
 
@@ -73,14 +94,31 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
 pub fn decode_within<T: DeserializeOwned>(bytes: &[u8], limits: &Limits) -> Result<T, DecodeError> {
     check(bytes, limits)?;
     let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes).with_human_readable();
-    T::deserialize(&mut deserializer).map_err(|e| DecodeError::Shape(e.to_string()))
+    T::deserialize(&mut deserializer).map_err(|error| {
+        let error = one_line(&error.to_string());
+        DecodeError::Shape(format!("{error} (before byte {})", reached::<T>(bytes)))
+    })
 }
 
-/// Walks one MessagePack document without allocating: everything is within the limits, nothing is cut, nothing
-/// follows it.
-pub fn check(bytes: &[u8], limits: &Limits) -> Result<(), DecodeError> {
-    if bytes.len() > limits.bytes {
-        return Err(DecodeError::TooLong { found: bytes.len(), limit: limits.bytes });
+/// How far a decoder comes in bytes that it refuses. Reading a second time is for the error only: the reader that
+/// knows its position is the slower one.
+fn reached<T: DeserializeOwned>(bytes: &[u8]) -> u64 {
+    let mut deserializer = rmp_serde::Deserializer::new(Cursor::new(bytes)).with_human_readable();
+    let _refused = T::deserialize(&mut deserializer);
+    deserializer.get_ref().position()
+}
+
+/// serde repeats what the sender wrote (an unknown variant, for one), and errors end up in logs: printable ASCII
+/// on one line, and not much of it.
+fn one_line(text: &str) -> String {
+    let printable = |c: char| c.is_ascii_graphic() || c == ' ';
+    let mut line = String::with_capacity(text.len().min(256));
+    for c in text.chars() {
+        if line.len() >= 240 {
+            line.push('…');
+            break;
+        }
+        if printable(c) { line.push(c) } else { line.extend(c.escape_default()) }
     }
-    Ok(())
+    line
 }

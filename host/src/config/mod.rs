@@ -1,5 +1,22 @@
 //! The desired configuration: one typed value, made of TOML files, refused as a whole when anything in it is wrong.
+//!
+//! Files are read ([`load`]) into a tree whose every value knows its place, drop-ins are merged into it, and typed
+//! readers turn it into a [`Config`]. Nothing here touches the daemon: what a new configuration means for what runs
+//! is a [`diff`], a value too.
 
+mod build;
+mod diff;
+mod error;
+mod load;
 mod model;
+mod reader;
+mod show;
+mod source;
+mod tree;
+mod words;
 
+pub use diff::{ClientChange, ConfigDiff, HandlerChange, diff};
+pub use error::{ConfigError, ConfigErrors};
+pub use load::{Loaded, MAX_FILE_BYTES, load, parse};
 pub use model::*;
+pub use show::to_toml;

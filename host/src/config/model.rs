@@ -86,7 +86,7 @@ pub struct Client {
     pub discover_interval: Duration,
     /// The pause (udhcpc `-A`), whole seconds.
     pub discover_pause: Duration,
-    /// What happens to the lease when the client is stopped on purpose.
+    /// What happens to the lease when the daemon ends.
     pub on_stop: OnStop,
 }
 
@@ -98,8 +98,8 @@ pub enum Program {
     Udhcpc,
 }
 
-/// What happens to the lease when a client is stopped on purpose: the daemon ends, the client is disabled or its
-/// section goes.
+/// What happens to a lease when the daemon ends. A client that is disabled, or whose section goes, gives its lease
+/// back in any case.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnStop {

@@ -1,6 +1,27 @@
 //! The control socket: what `dhcpmgr` asks and what `dhcpmgrd` answers.
+//!
+//! The daemon's core implements [`Controls`]; [`bind`] and [`serve`] do everything between it and the socket.
 
+mod connection;
+mod listen;
 mod protocol;
+mod slots;
+#[cfg(test)]
+mod tests;
 pub mod views;
 
+use std::future::Future;
+
+pub use listen::{MAX_CONNECTIONS, MAX_LINE_BYTES, bind, serve};
 pub use protocol::*;
+
+use crate::events::EventLog;
+
+/// What the daemon's core does for the control socket. Runs on the one runtime thread; futures need not be `Send`.
+pub trait Controls {
+    /// Answers one request; never called with [`Request::Events`]. Several may be under way at a time.
+    fn handle(&self, request: Request) -> impl Future<Output = Response>;
+
+    /// What happened and happens.
+    fn events(&self) -> &EventLog;
+}

@@ -67,6 +67,45 @@ pub enum Request {
     ConfigShow,
 }
 
+impl Request {
+    /// All commands, as `command` in JSON.
+    pub const COMMANDS: [&str; 13] = [
+        "status",
+        "lease",
+        "events",
+        "why",
+        "renew",
+        "release",
+        "restart",
+        "enable",
+        "disable",
+        "handlers",
+        "handler-reset",
+        "config-reload",
+        "config-show",
+    ];
+
+    /// Whether it changes anything, so that only root and the daemon's own user may ask for it.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        match self {
+            Self::Status
+            | Self::Lease { .. }
+            | Self::Events { .. }
+            | Self::Why { .. }
+            | Self::Handlers
+            | Self::ConfigShow => false,
+            Self::Renew { .. }
+            | Self::Release { .. }
+            | Self::Restart { .. }
+            | Self::Enable { .. }
+            | Self::Disable { .. }
+            | Self::HandlerReset { .. }
+            | Self::ConfigReload => true,
+        }
+    }
+}
+
 /// The answer to a request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Response {
@@ -78,4 +117,21 @@ pub struct Response {
     /// What was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<serde_json::Value>,
+}
+
+impl Response {
+    /// Done, and this is what was asked for: a view for reading commands, a sentence for the others.
+    #[must_use]
+    pub fn done(result: impl Serialize) -> Self {
+        match serde_json::to_value(result) {
+            Ok(result) => Self { ok: true, error: None, result: Some(result) },
+            Err(error) => Self::refused(format!("the answer cannot be written as JSON: {error}")),
+        }
+    }
+
+    /// Not done: a sentence that says why and what to do.
+    #[must_use]
+    pub fn refused(error: impl Into<String>) -> Self {
+        Self { ok: false, error: Some(error.into()), result: None }
+    }
 }

@@ -7,13 +7,15 @@ use dhcpmgr_message::ClientName;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
+use crate::clock;
+
 /// How many past events are kept.
 const KEPT: usize = 512;
 
 /// One event: one line of `dhcpmgr events --json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
-    /// When: milliseconds since 1970, written as RFC 3339 in UTC.
+    /// When: RFC 3339 in UTC.
     pub time: String,
     /// The client it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,6 +37,23 @@ pub struct Event {
     /// The lease after the event, as `dhcpmgr lease --json` shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<serde_json::Value>,
+}
+
+impl Event {
+    /// An event of this kind that happens now, about nothing in particular yet.
+    #[must_use]
+    pub fn now(event: EventKind) -> Self {
+        Self {
+            time: clock::timestamp(),
+            client: None,
+            event,
+            changed: Vec::new(),
+            detail: None,
+            handler: None,
+            fields: BTreeMap::new(),
+            lease: None,
+        }
+    }
 }
 
 /// The kinds of events.

@@ -2,9 +2,25 @@
 //!
 //! Handlers decide and never act; nothing here touches the kernel.
 
+mod chain;
+mod condition;
+mod health;
+mod in_process;
+mod link;
+pub mod loader;
+mod manifest;
+mod merge;
+mod needs;
+mod runner;
+mod sanity;
+mod statistics;
+mod text;
+pub mod worker;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+pub use chain::Chain;
 use dhcpmgr_message::Bytes;
 use dhcpmgr_plugin_api::Plan;
 use serde::{Deserialize, Serialize};
@@ -92,4 +108,27 @@ pub enum HandlerState {
     Quarantined,
     /// Its module could not be loaded.
     Refused,
+}
+
+/// Something happened to a handler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandlerNotice {
+    /// Its name in the configuration.
+    pub handler: String,
+    /// What happened.
+    pub kind: NoticeKind,
+    /// Why: a sentence.
+    pub reason: String,
+}
+
+/// What can happen to a handler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NoticeKind {
+    /// It misbehaved: died, hung, panicked, or answered with what cannot be right. An orderly error about one lease is
+    /// none.
+    Failed,
+    /// It misbehaved too often and is left alone. What it contributed last stays in force.
+    Quarantined,
+    /// It answers again after it had failed. Leases that it could not be asked about meanwhile can be decided anew.
+    Recovered,
 }

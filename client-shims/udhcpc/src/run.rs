@@ -1,0 +1,78 @@
+//! One call of the script from start to end. Whatever happens, udhcpc goes on: nothing here fails, it logs.
+
+use std::ffi::OsStr;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+use std::time::{Duration, Instant};
+use std::{env, io};
+
+use dhcpmgr_message::{ClientEvent, context};
+use nix::time::{ClockId, clock_gettime};
+
+use crate::environment::{self, Context};
+use crate::{log, message, send, spool};
+
+/// How long udhcpc may be kept waiting for the daemon, all in all. It neither reads packets nor signals meanwhile,
+/// and takes the time off the lease.
+pub const BUDGET: Duration = Duration::from_secs(1);
+
+/// Reports one event of udhcpc: to the daemon, or else to the spool, or else to the log.
+pub fn event(event: ClientEvent) {
+    let deadline = Instant::now() + BUDGET;
+    let at_ms = boot_time_ms();
+    let variables = env::vars_os().map(|(name, value)| (name.into_vec(), value.into_vec()));
+    let mut reading = environment::read(variables);
+    let id = random(at_ms);
+    let bytes = match message::build(&reading, event, at_ms, id) {
+        Ok(message) => message::encode(message, &mut reading.problems).map_err(|error| error.to_string()),
+        Err(error) => Err(error),
+    };
+    match bytes {
+        Ok(bytes) => deliver(&reading.context, event, at_ms, id, &bytes, deadline),
+        Err(error) => log::line(format_args!("event \"{}\" is not reported: {error}", event.as_str())),
+    }
+}
+
+fn deliver(context: &Context, event: ClientEvent, at_ms: u64, id: u64, message: &[u8], deadline: Instant) {
+    let event = event.as_str();
+    let answer = match context.socket.as_deref() {
+        Some(path) => send::send(path, message, deadline),
+        None => Err(io::Error::other(format!("{} is not set", context::SOCKET))),
+    };
+    let error = match answer {
+        Ok(answer) if answer.ok => return,
+        Ok(answer) => {
+            let why = answer.error.unwrap_or_else(|| "no reason given".to_owned());
+            log::line(format_args!("event \"{event}\" is refused by dhcpmgrd: {why}"));
+            return;
+        }
+        Err(error) => error,
+    };
+    let name = context::spool_file_name(at_ms, id);
+    let Some(directory) = context.spool.as_deref().map(|path| Path::new(OsStr::from_bytes(path))) else {
+        let spool = context::SPOOL;
+        log::line(format_args!("event \"{event}\" is lost: dhcpmgrd: {error}; {spool} is not set"));
+        return;
+    };
+    let shown = directory.display();
+    match spool::leave(directory, &name, message) {
+        Ok(()) => log::line(format_args!("event \"{event}\" is left as {shown}/{name}: dhcpmgrd: {error}")),
+        Err(full) => {
+            log::line(format_args!("event \"{event}\" is lost: dhcpmgrd: {error}; spool {shown}: {full}"));
+        }
+    }
+}
+
+fn boot_time_ms() -> u64 {
+    let Ok(time) = clock_gettime(ClockId::CLOCK_BOOTTIME) else { return 0 };
+    let seconds = u64::try_from(time.tv_sec()).unwrap_or_default();
+    seconds * 1000 + u64::try_from(time.tv_nsec()).unwrap_or_default() / 1_000_000
+}
+
+/// 64 random bits: std keys its hasher with getrandom(2), and has no other door to it.
+fn random(at_ms: u64) -> u64 {
+    let mut hasher = RandomState::new().build_hasher();
+    hasher.write_u64(at_ms);
+    hasher.finish()
+}

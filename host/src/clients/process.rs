@@ -1,0 +1,277 @@
+//! One client process: started with a scrubbed environment in a process group of its own, listened to, and ended.
+
+use std::fmt;
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::unistd::Pid;
+use tokio::net::UnixDatagram;
+use tokio::process::{Child, Command};
+
+use super::Launch;
+
+/// How long a client may take to end after SIGTERM before it is killed. udhcpc sleeps up to 3 s after a NAK and
+/// does not hear signals meanwhile.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest line of a client that is kept.
+const LONGEST_LINE: usize = 400;
+
+/// A client process that could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot start {program}: {source}")]
+pub struct SpawnError {
+    program: PathBuf,
+    source: std::io::Error,
+}
+
+/// How a client process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExitReason(ExitStatus);
+
+impl fmt::Display for ExitReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0.code(), self.0.signal()) {
+            (Some(code), _) => write!(f, "ended with exit status {code}"),
+            (None, Some(number)) => match Signal::try_from(number) {
+                Ok(signal) => write!(f, "was killed by {signal}"),
+                Err(_) => write!(f, "was killed by signal {number}"),
+            },
+            (None, None) => f.write_str("ended"),
+        }
+    }
+}
+
+/// A running client process. Dropping it leaves the process alone.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    pid: Pid,
+}
+
+/// What a client writes, standard output and error together: a datagram for each write, which is a line.
+///
+/// Not a pipe: when the daemon dies, the next write to a pipe would kill the client with SIGPIPE, and a daemon that
+/// stands still would block it. This end vanishing gives the client ECONNREFUSED, a full queue EAGAIN, and it
+/// ignores both.
+#[derive(Debug)]
+pub struct Output(UnixDatagram);
+
+impl Output {
+    /// What the client writes next, shortened and without control characters. Waits for ever when it writes no more.
+    pub async fn line(&mut self) -> String {
+        let mut line = [0; LONGEST_LINE];
+        match self.0.recv(&mut line).await {
+            Ok(length) => printable(&line[..length]),
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// What the client has written already, for when it has ended.
+    pub fn rest(&mut self) -> Vec<String> {
+        let mut line = [0; LONGEST_LINE];
+        std::iter::from_fn(|| self.0.try_recv(&mut line).ok().map(|length| printable(&line[..length])))
+            .collect()
+    }
+}
+
+fn printable(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line);
+    text.trim_end().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// The daemon's end and the client's.
+fn output_pair() -> std::io::Result<(UnixDatagram, OwnedFd)> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::Datagram, None, flags)?;
+    Ok((UnixDatagram::from_std(ours.into())?, theirs))
+}
+
+impl Process {
+    /// Starts the client and gives what it writes.
+    pub fn spawn(launch: &Launch) -> Result<(Self, Output), SpawnError> {
+        let error = |source: std::io::Error| SpawnError { program: launch.program.clone(), source };
+        let (output, writer) = output_pair().map_err(error)?;
+        let copy = writer.try_clone().map_err(error)?;
+        let child = Command::new(&launch.program)
+            .args(&launch.args)
+            .env_clear()
+            .envs(launch.env.iter().map(|(name, value)| (name, value)))
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(Stdio::from(writer))
+            .stderr(Stdio::from(copy))
+            .process_group(0)
+            .spawn()
+            .map_err(error)?;
+        // A child that was not yet waited for has a pid.
+        let pid = Pid::from_raw(child.id().map_or(0, |pid| pid as i32));
+        Ok((Self { child, pid }, Output(output)))
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.pid.as_raw() as u32
+    }
+
+    /// Waits until it has ended. May be cancelled and called again.
+    pub async fn wait(&mut self) -> ExitReason {
+        match self.child.wait().await {
+            Ok(status) => ExitReason(status),
+            // Somebody else waited for it: all that is known is that it is gone.
+            Err(_) => ExitReason(ExitStatus::from_raw(0)),
+        }
+    }
+
+    /// Sends it a signal; `false` when it is already gone.
+    pub fn signal(&self, signal: Signal) -> bool {
+        // Until `wait` has returned, the pid cannot belong to another process.
+        self.child.id().is_some() && kill(self.pid, signal).is_ok()
+    }
+
+    /// Kills it and its group at once: a hook that hangs is what keeps udhcpc from ending.
+    pub fn kill(&self) {
+        if self.child.id().is_some() {
+            let _ = killpg(self.pid, Signal::SIGKILL);
+        }
+    }
+}
+
+/// What proves that a pid is still the process that was started: its start time and its executable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Proof {
+    pid: i32,
+    start_time: u64,
+    executable: PathBuf,
+}
+
+impl Proof {
+    fn of(pid: i32) -> Option<Self> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name in brackets may contain anything, so the fields count from its last bracket (proc(5)): start
+        // time is field 22.
+        let start_time = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
+        let executable = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+        Some(Self { pid, start_time, executable })
+    }
+
+    fn to_text(&self) -> String {
+        format!("{} {} {}\n", self.pid, self.start_time, self.executable.display())
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.trim_end().splitn(3, ' ');
+        let pid = parts.next()?.parse().ok()?;
+        let start_time = parts.next()?.parse().ok()?;
+        Some(Self { pid, start_time, executable: parts.next()?.into() })
+    }
+}
+
+impl Process {
+    /// Writes down what proves this process, for [`end_stray`] of a later daemon.
+    pub fn record(&self, file: &Path) -> std::io::Result<()> {
+        let Some(proof) = Proof::of(self.pid.as_raw()) else { return Ok(()) };
+        if let Some(directory) = file.parent() {
+            fs::create_dir_all(directory)?;
+        }
+        let temporary = file.with_extension("tmp");
+        fs::write(&temporary, proof.to_text())?;
+        fs::rename(temporary, file)
+    }
+}
+
+/// Ends the client that an earlier daemon left running, if the record proves that it still is that client: two
+/// clients on one interface take each other's answers. The lease is not given back. Says what was done.
+pub fn end_stray(file: &Path) -> Option<String> {
+    let recorded = Proof::parse(&fs::read_to_string(file).ok()?)?;
+    let _ = fs::remove_file(file);
+    if Proof::of(recorded.pid).as_ref() != Some(&recorded) {
+        return None;
+    }
+    match kill(Pid::from_raw(recorded.pid), Signal::SIGKILL) {
+        Ok(()) => Some(format!(
+            "ended {} with pid {}, left by an earlier daemon",
+            recorded.executable.display(),
+            recorded.pid
+        )),
+        Err(Errno::ESRCH) => None,
+        Err(error) => Some(format!("cannot end pid {}, left by an earlier daemon: {error}", recorded.pid)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn launch(program: &str, args: &[&str]) -> Launch {
+        let args = args.iter().map(Into::into).collect();
+        Launch { program: program.into(), args, env: vec![("A".into(), "b".into())] }
+    }
+
+    #[tokio::test]
+    async fn a_client_sees_its_own_environment_only_and_both_its_outputs_are_heard() {
+        let (mut process, mut output) = Process::spawn(&launch("/usr/bin/env", &[])).unwrap();
+        assert_eq!(output.line().await, "A=b");
+        assert_eq!(process.wait().await.to_string(), "ended with exit status 0");
+        let (mut process, mut output) = Process::spawn(&launch("/usr/bin/env", &["--no-such"])).unwrap();
+        assert!(output.line().await.contains("unrecognized option"));
+        process.wait().await;
+    }
+
+    #[tokio::test]
+    async fn lines_are_shortened_and_cleaned() {
+        let text = format!("a\u{1b}[31mb{}", "x".repeat(5000));
+        let (mut process, mut output) = Process::spawn(&launch("/usr/bin/printf", &["%s", &text])).unwrap();
+        process.wait().await;
+        let rest = output.rest();
+        assert!(rest[0].starts_with("a\u{fffd}[31mbxxx"), "{rest:?}");
+        assert_eq!(rest.iter().map(|line| line.chars().count()).max(), Some(LONGEST_LINE));
+    }
+
+    #[tokio::test]
+    async fn a_client_outlives_the_end_that_listens_to_it() {
+        let (mut process, output) = Process::spawn(&launch("/usr/bin/printf", &["%s", "late"])).unwrap();
+        drop(output);
+        let reason = process.wait().await.to_string();
+        assert!(reason.starts_with("ended with exit status"), "{reason}");
+    }
+
+    #[tokio::test]
+    async fn a_client_is_stopped_and_the_reason_is_told() {
+        let (mut process, _output) = Process::spawn(&launch("/usr/bin/sleep", &["60"])).unwrap();
+        assert!(process.signal(Signal::SIGTERM));
+        assert_eq!(process.wait().await.to_string(), "was killed by SIGTERM");
+        assert!(!process.signal(Signal::SIGUSR1));
+    }
+
+    #[tokio::test]
+    async fn a_missing_program_is_named() {
+        let error = Process::spawn(&launch("/no/such", &[])).unwrap_err();
+        assert!(error.to_string().starts_with("cannot start /no/such: No such file"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_stray_is_ended_only_when_it_is_proven() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("clients/wan4");
+        let (mut process, _output) = Process::spawn(&launch("/usr/bin/sleep", &["60"])).unwrap();
+        process.record(&file).unwrap();
+
+        let mut forged = Proof::parse(&fs::read_to_string(&file).unwrap()).unwrap();
+        forged.start_time += 1;
+        let other = directory.path().join("other");
+        fs::write(&other, forged.to_text()).unwrap();
+        assert_eq!(end_stray(&other), None);
+
+        assert!(end_stray(&file).unwrap().starts_with("ended "));
+        assert_eq!(process.wait().await.to_string(), "was killed by SIGKILL");
+        assert_eq!(end_stray(&file), None);
+    }
+}

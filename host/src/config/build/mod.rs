@@ -1,0 +1,114 @@
+//! From the merged tree to a [`Config`]: the sections of the top level. One file for each kind of section.
+
+mod client;
+mod handler;
+mod send;
+mod settings;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dhcpmgr_message::ClientName;
+use dhcpmgr_plugin_api::Protocol;
+use tracing_subscriber::filter::Targets;
+
+use super::model::{Config, Daemon, Dns};
+use super::reader::{Report, Section};
+use super::tree::Entry;
+use super::words::DNS_BACKENDS;
+
+const SECTIONS: [&str; 4] = ["daemon", "dns", "clients", "handlers"];
+
+/// What is said of everything that belongs to DHCPv6.
+const V6_COMES_LATER: &str = "is for DHCPv6, which comes in a later version";
+
+/// Reads the whole tree. The result counts only when nothing was reported.
+pub(super) fn config(entries: &[Entry], report: &Report<'_>) -> Config {
+    let top = Section { report, key: String::new(), entries };
+    top.accept_only(&SECTIONS, &[("delegations", V6_COMES_LATER)]);
+    let (clients, declared) = clients(&top);
+    let handlers = handlers(&top, &declared);
+    Config { daemon: daemon(&top), dns: dns(&top), clients, handlers }
+}
+
+fn section<'a>(top: &Section<'a>, name: &str) -> Option<Section<'a>> {
+    top.get(name)?.table(&format!("a table, [{name}]"))
+}
+
+fn daemon(top: &Section<'_>) -> Daemon {
+    let mut daemon = Daemon::default();
+    let Some(section) = section(top, "daemon") else { return daemon };
+    section.accept_only(&["log"], &[]);
+    if let Some(item) = section.get("log")
+        && let Some(text) = item.text("a string in RUST_LOG syntax, such as \"info\"")
+    {
+        match text.parse::<Targets>() {
+            Ok(_) => daemon.log = text.to_owned(),
+            Err(error) => item.refuse(format!(
+                "{text:?} is not a log filter ({error}); accepted: RUST_LOG syntax, such as \"info\" or \
+                 \"info,dhcpmgr::network=debug\""
+            )),
+        }
+    }
+    daemon
+}
+
+fn dns(top: &Section<'_>) -> Dns {
+    let mut dns = Dns::default();
+    let Some(section) = section(top, "dns") else { return dns };
+    section.accept_only(&["backend"], &[]);
+    if let Some(backend) =
+        section.get("backend").and_then(|item| item.choice("a back-end for name servers", DNS_BACKENDS))
+    {
+        dns.backend = backend;
+    }
+    dns
+}
+
+/// The clients, and the names of all that have a section, also of those with an error.
+fn clients(top: &Section<'_>) -> (BTreeMap<ClientName, super::Client>, BTreeSet<ClientName>) {
+    let (mut clients, mut declared) = (BTreeMap::new(), BTreeSet::new());
+    let mut taken: BTreeMap<(Protocol, String), ClientName> = BTreeMap::new();
+    let Some(section) = section(top, "clients") else { return (clients, declared) };
+    for (entry, item) in section.items() {
+        let name = match entry.name.parse::<ClientName>() {
+            Ok(name) => name,
+            Err(error) => {
+                item.report.add(entry.name_at, &item.key, error.to_string());
+                continue;
+            }
+        };
+        declared.insert(name.clone());
+        let Some(table) = item.table("a table, [clients.NAME]") else { continue };
+        let Some(client) = client::client(name.clone(), entry.name_at, &table) else { continue };
+        let link = (client.protocol, client.interface.to_string());
+        if let Some(first) = taken.get(&link)
+            && let Some(interface) = table.get("interface")
+        {
+            interface.refuse(format!(
+                "\"{}\" already has the v4 client \"{first}\"; accepted: one client of a protocol on an interface",
+                client.interface
+            ));
+        }
+        taken.entry(link).or_insert_with(|| name.clone());
+        clients.insert(name, client);
+    }
+    (clients, declared)
+}
+
+fn handlers(top: &Section<'_>, clients: &BTreeSet<ClientName>) -> Vec<super::Handler> {
+    let Some(section) = section(top, "handlers") else { return Vec::new() };
+    let mut handlers = Vec::new();
+    for (entry, item) in section.items() {
+        if entry.name.parse::<ClientName>().is_err() {
+            item.report.add(
+                entry.name_at,
+                &item.key,
+                "is no name for a handler; accepted: 1 to 64 of A-Z a-z 0-9 . _ -, starting with a letter or a digit",
+            );
+            continue;
+        }
+        let Some(table) = item.table("a table, [handlers.NAME]") else { continue };
+        handlers.extend(handler::handler(&entry.name, entry.name_at, &table, clients));
+    }
+    handlers
+}

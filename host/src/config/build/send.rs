@@ -1,0 +1,116 @@
+//! `[clients.NAME.send]`: options that the client sends, as bytes on the wire.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use dhcpmgr_message::Bytes;
+
+use crate::config::reader::Item;
+
+/// What a value looks like.
+const FORMS: &str = "{ text = \"…\" }, { hex = \"0102…\" } or { ip = \"192.0.2.1\" }";
+
+/// What a code looks like.
+const CODES: &str = "an option code from 1 to 254, such as 60 or 0x3c";
+
+/// Room for sent options in udhcpc's message: 308 bytes, less options 50, 53, 54, 55, 57, 61 and the end mark. What
+/// does not fit udhcpc leaves out, with one line in its log.
+const ROOM: usize = 270;
+
+/// Options that have an owner already.
+const OWNED: [(u8, &str); 9] = [
+    (12, "is sent for the key \"hostname\" of this client; accepted: one of the two"),
+    (50, "names the address that the client asks for, and the client fills it in; accepted: other options"),
+    (52, "says how the client uses the header of the message; accepted: other options"),
+    (53, "is the type of the message, which the client fills in; accepted: other options"),
+    (54, "names the server, and the client fills it in; accepted: other options"),
+    (55, "is made of what handlers ask for and of the key \"request\"; accepted: codes in \"request\""),
+    (57, "is the largest message that the client takes, which it fills in; accepted: other options"),
+    (58, "is sent by servers only (RFC 2132 section 9.11); accepted: other options"),
+    (59, "is sent by servers only (RFC 2132 section 9.12); accepted: other options"),
+];
+
+/// Reads the table. `has_hostname` when option 12 is taken by the key `hostname`.
+pub(super) fn send(item: &Item<'_>, has_hostname: bool) -> BTreeMap<u16, Bytes> {
+    let mut options = BTreeMap::new();
+    let Some(table) = item.table(&format!("a table of option code = {FORMS}")) else { return options };
+    for (entry, value) in table.items() {
+        let refuse_key = |what: String| table.report.add(entry.name_at, &value.key, what);
+        let Some(code) = code(&entry.name) else {
+            refuse_key(format!("{:?} is not an option code; accepted: {CODES}", entry.name));
+            continue;
+        };
+        let owner = OWNED.iter().find(|(owned, _)| *owned == code && (code != 12 || has_hostname));
+        if let Some((_, why)) = owner {
+            refuse_key(format!("option {code} {why}"));
+            continue;
+        }
+        let Some(bytes) = bytes(code, &value) else { continue };
+        if options.insert(u16::from(code), bytes).is_some() {
+            refuse_key(format!(
+                "option {code} is here twice; accepted: each option once, however its code is written"
+            ));
+        }
+    }
+    let needed: usize = options.values().map(|value| value.0.len() + 2).sum();
+    if needed > ROOM {
+        item.refuse(format!(
+            "the options need {needed} bytes together; accepted: up to {ROOM}, the room in a message"
+        ));
+    }
+    options
+}
+
+/// A code in decimal or, after `0x`, in hexadecimal.
+fn code(text: &str) -> Option<u8> {
+    let (digits, radix) = match text.strip_prefix("0x") {
+        Some(digits) => (digits, 16),
+        None => (text, 10),
+    };
+    let clean = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    u8::from_str_radix(digits, radix).ok().filter(|code| clean && (1..=254).contains(code))
+}
+
+fn bytes(code: u8, item: &Item<'_>) -> Option<Bytes> {
+    let table = item.table(FORMS)?;
+    table.accept_only(&["text", "hex", "ip"], &[]);
+    let forms: Vec<Item<'_>> = ["text", "hex", "ip"].iter().filter_map(|form| table.get(form)).collect();
+    let [form] = forms.as_slice() else {
+        if forms.len() > 1 || table.entries.is_empty() {
+            item.refuse(format!("has {} values; accepted: exactly one of {FORMS}", forms.len()));
+        }
+        return None;
+    };
+    let bytes = if table.get("text").is_some() {
+        form.text("a string")?.as_bytes().to_vec()
+    } else if table.get("hex").is_some() {
+        let hex = form.text("a string of hex digits")?;
+        match Bytes::from_hex(hex) {
+            Ok(bytes) => bytes.0,
+            Err(error) => {
+                form.refuse(format!("{error}; accepted: such as \"01020304\""));
+                return None;
+            }
+        }
+    } else {
+        let text = form.text("an IPv4 address")?;
+        let Ok(address) = text.parse::<Ipv4Addr>() else {
+            form.refuse(format!("{text:?} is not an IPv4 address; accepted: such as \"192.0.2.1\""));
+            return None;
+        };
+        address.octets().to_vec()
+    };
+    // RFC 2132: the length of option 51 is 4 (section 9.2), that of option 61 at least 2 (section 9.14).
+    let accepted = match code {
+        51 => 4..=4,
+        61 => 2..=255,
+        _ => 1..=255,
+    };
+    if !accepted.contains(&bytes.len()) {
+        let (least, most) = (accepted.start(), accepted.end());
+        let range = if least == most { least.to_string() } else { format!("{least} to {most}") };
+        form.refuse(format!("option {code} would have {} bytes; accepted: {range}", bytes.len()));
+        return None;
+    }
+    Some(Bytes(bytes))
+}

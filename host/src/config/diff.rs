@@ -1,0 +1,211 @@
+//! What a new configuration means for what runs: the difference, as a value.
+
+use std::fmt;
+
+use dhcpmgr_message::ClientName;
+
+use super::model::{Client, Config, Handler};
+
+/// The difference between two configurations. `Display` writes a line for each part, for `dhcpmgr config reload`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConfigDiff {
+    /// Clients that are new.
+    pub clients_added: Vec<ClientName>,
+    /// Clients that are gone.
+    pub clients_removed: Vec<ClientName>,
+    /// Clients that are there before and after, with another value of some key.
+    pub clients_changed: Vec<ClientChange>,
+    /// Handlers that are new.
+    pub handlers_added: Vec<String>,
+    /// Handlers that are gone.
+    pub handlers_removed: Vec<String>,
+    /// Handlers that are there before and after, with another value of some key.
+    pub handlers_changed: Vec<HandlerChange>,
+    /// The handlers that stay are asked in another order.
+    pub handlers_reordered: bool,
+    /// `[dns]` differs.
+    pub dns: bool,
+    /// The log filter differs.
+    pub log: bool,
+}
+
+/// A client with another value of some key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientChange {
+    /// The client.
+    pub name: ClientName,
+    /// The keys, as in TOML.
+    pub keys: Vec<&'static str>,
+    /// Its process has to be started again: what it is told on its command line differs.
+    pub restart: bool,
+    /// It is on another interface or speaks another protocol: the old lease does not belong to it.
+    pub new_link: bool,
+    /// Its lease has to go through the handlers again: a policy differs.
+    pub replan: bool,
+}
+
+/// A handler with another value of some key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandlerChange {
+    /// The handler.
+    pub name: String,
+    /// The keys, as in TOML.
+    pub keys: Vec<&'static str>,
+    /// It has to be made anew: module, isolation or settings differ. Otherwise only what the host does with it changes.
+    pub reload: bool,
+}
+
+impl ConfigDiff {
+    /// Whether nothing differs.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether anything about the handlers differs, so that leases have to go through the chain again.
+    #[must_use]
+    pub fn touches_handlers(&self) -> bool {
+        self.handlers_reordered
+            || !(self.handlers_added.is_empty()
+                && self.handlers_removed.is_empty()
+                && self.handlers_changed.is_empty())
+    }
+
+    /// A line for each part.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        lines.extend(self.clients_added.iter().map(|name| format!("client {name}: added")));
+        lines.extend(self.clients_removed.iter().map(|name| format!("client {name}: removed")));
+        for change in &self.clients_changed {
+            let what = if change.restart { "; its process is started again" } else { "" };
+            lines.push(format!("client {}: {} changed{what}", change.name, change.keys.join(", ")));
+        }
+        lines.extend(self.handlers_added.iter().map(|name| format!("handler {name}: added")));
+        lines.extend(self.handlers_removed.iter().map(|name| format!("handler {name}: removed")));
+        for change in &self.handlers_changed {
+            let what = if change.reload { "; it is made anew" } else { "" };
+            lines.push(format!("handler {}: {} changed{what}", change.name, change.keys.join(", ")));
+        }
+        if self.handlers_reordered {
+            lines.push("handlers: asked in another order".to_owned());
+        }
+        if self.dns {
+            lines.push("dns: backend changed".to_owned());
+        }
+        if self.log {
+            lines.push("daemon: log changed".to_owned());
+        }
+        lines
+    }
+}
+
+impl fmt::Display for ConfigDiff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.lines().join("\n"))
+    }
+}
+
+/// What differs from `old` to `new`.
+#[must_use]
+pub fn diff(old: &Config, new: &Config) -> ConfigDiff {
+    let kept = |from: &'_ [Handler], other: &'_ [Handler]| -> Vec<String> {
+        let stays = |handler: &&Handler| other.iter().any(|o| o.name == handler.name);
+        from.iter().filter(stays).map(|handler| handler.name.clone()).collect()
+    };
+    let missing = |from: &[Handler], there: &[Handler]| -> Vec<String> {
+        let gone = |handler: &&Handler| there.iter().all(|o| o.name != handler.name);
+        from.iter().filter(gone).map(|handler| handler.name.clone()).collect()
+    };
+    ConfigDiff {
+        clients_added: new.clients.keys().filter(|name| !old.clients.contains_key(*name)).cloned().collect(),
+        clients_removed: old
+            .clients
+            .keys()
+            .filter(|name| !new.clients.contains_key(*name))
+            .cloned()
+            .collect(),
+        clients_changed: old
+            .clients
+            .values()
+            .filter_map(|before| client_change(before, new.clients.get(&before.name)?))
+            .collect(),
+        handlers_added: missing(&new.handlers, &old.handlers),
+        handlers_removed: missing(&old.handlers, &new.handlers),
+        handlers_changed: old
+            .handlers
+            .iter()
+            .filter_map(|before| handler_change(before, new.handlers.iter().find(|h| h.name == before.name)?))
+            .collect(),
+        handlers_reordered: kept(&old.handlers, &new.handlers) != kept(&new.handlers, &old.handlers),
+        dns: old.dns != new.dns,
+        log: old.daemon.log != new.daemon.log,
+    }
+}
+
+/// Names the keys whose values differ.
+macro_rules! differing {
+    ($before:expr, $after:expr, $($key:ident),+) => {
+        [$((stringify!($key), $before.$key != $after.$key)),+]
+            .into_iter()
+            .filter_map(|(key, differs)| differs.then_some(key))
+            .collect::<Vec<&'static str>>()
+    };
+}
+
+fn client_change(before: &Client, after: &Client) -> Option<ClientChange> {
+    // Destructured, so that a new key cannot be forgotten here.
+    let Client {
+        name: _,
+        enabled: _,
+        protocol: _,
+        interface: _,
+        program: _,
+        request: _,
+        send: _,
+        hostname: _,
+        metric: _,
+        mtu: _,
+        routes: _,
+        discover_attempts: _,
+        discover_interval: _,
+        discover_pause: _,
+        on_stop: _,
+    } = before;
+    let link = differing!(before, after, protocol, interface);
+    let process = differing!(
+        before,
+        after,
+        program,
+        request,
+        send,
+        hostname,
+        discover_attempts,
+        discover_interval,
+        discover_pause
+    );
+    let policy = differing!(before, after, metric, mtu, routes);
+    let state = differing!(before, after, enabled, on_stop);
+    let change = ClientChange {
+        name: before.name.clone(),
+        restart: !link.is_empty() || !process.is_empty(),
+        new_link: !link.is_empty(),
+        replan: !policy.is_empty(),
+        keys: [link, process, policy, state].concat(),
+    };
+    (!change.keys.is_empty()).then_some(change)
+}
+
+fn handler_change(before: &Handler, after: &Handler) -> Option<HandlerChange> {
+    let Handler { name: _, module: _, isolation: _, grants: _, clients: _, deadline: _, settings: _ } =
+        before;
+    let object = differing!(before, after, module, isolation, settings);
+    let host = differing!(before, after, grants, clients);
+    let deadline = if before.deadline == after.deadline { Vec::new() } else { vec!["deadline_ms"] };
+    let change = HandlerChange {
+        name: before.name.clone(),
+        reload: !object.is_empty(),
+        keys: [object, host, deadline].concat(),
+    };
+    (!change.keys.is_empty()).then_some(change)
+}

@@ -1,0 +1,127 @@
+//! A configuration as TOML with every default written out: what `dhcpmgr config show` prints. Reading it gives the
+//! same configuration again.
+
+use std::collections::BTreeMap;
+
+use dhcpmgr_message::{Bytes, wire};
+use dhcpmgr_plugin_api::Protocol;
+use toml::Value;
+
+use super::model::{Client, Config, Handler};
+use super::reader::key_text;
+use super::words::{
+    DNS_BACKENDS, GRANTS, ISOLATIONS, MTU_POLICIES, ON_STOP, PROGRAMS, ROUTE_POLICIES, word_of,
+};
+
+/// Writes the configuration.
+#[must_use]
+pub fn to_toml(config: &Config) -> String {
+    let mut out = Writer::default();
+    out.section("daemon");
+    out.text("log", &config.daemon.log);
+    out.section("dns");
+    out.text("backend", word_of(DNS_BACKENDS, &config.dns.backend));
+    for client in config.clients.values() {
+        write_client(&mut out, client);
+    }
+    for handler in &config.handlers {
+        write_handler(&mut out, handler);
+    }
+    out.0
+}
+
+fn write_client(out: &mut Writer, client: &Client) {
+    let section = format!("clients.{}", key_text(client.name.as_str()));
+    out.section(&section);
+    out.put("enabled", client.enabled.into());
+    let protocol = match client.protocol {
+        Protocol::V4 => "v4",
+        Protocol::V6 => "v6",
+    };
+    out.text("protocol", protocol);
+    out.text("interface", client.interface.as_str());
+    out.text("program", word_of(PROGRAMS, &client.program));
+    out.put("request", client.request.iter().map(|code| i64::from(*code)).collect::<Vec<_>>().into());
+    if let Some(hostname) = &client.hostname {
+        out.text("hostname", hostname.as_str());
+    }
+    out.put("metric", i64::from(client.metric).into());
+    out.text("mtu", word_of(MTU_POLICIES, &client.mtu));
+    out.text("routes", word_of(ROUTE_POLICIES, &client.routes));
+    out.put("discover_attempts", i64::from(client.discover_attempts).into());
+    out.put("discover_interval", whole(client.discover_interval.as_secs().into()));
+    out.put("discover_pause", whole(client.discover_pause.as_secs().into()));
+    out.text("on_stop", word_of(ON_STOP, &client.on_stop));
+    if !client.send.is_empty() {
+        out.section(&format!("{section}.send"));
+        for (code, value) in &client.send {
+            out.line(&code.to_string(), &option_value(value));
+        }
+    }
+}
+
+fn write_handler(out: &mut Writer, handler: &Handler) {
+    let section = format!("handlers.{}", key_text(&handler.name));
+    out.section(&section);
+    out.text("module", &handler.module);
+    out.text("isolation", word_of(ISOLATIONS, &handler.isolation));
+    let words = GRANTS.iter().filter(|(_, grant)| handler.grants.contains(grant));
+    out.put("grants", words.map(|(word, _)| (*word).to_owned()).collect::<Vec<_>>().into());
+    if let Some(clients) = &handler.clients {
+        out.put("clients", clients.iter().map(ToString::to_string).collect::<Vec<_>>().into());
+    }
+    out.put("deadline_ms", whole(handler.deadline.as_millis()));
+    if !handler.settings.0.is_empty() {
+        out.settings(&handler.name, &handler.settings);
+    }
+}
+
+/// As text where a person would have written text.
+fn option_value(value: &Bytes) -> String {
+    match std::str::from_utf8(&value.0) {
+        Ok(text) if !text.chars().any(char::is_control) => format!("{{ text = {} }}", Value::from(text)),
+        _ => format!("{{ hex = \"{}\" }}", value.to_hex()),
+    }
+}
+
+fn whole(number: u128) -> Value {
+    i64::try_from(number).unwrap_or(i64::MAX).into()
+}
+
+#[derive(Default)]
+struct Writer(String);
+
+impl Writer {
+    fn section(&mut self, name: &str) {
+        if !self.0.is_empty() {
+            self.0.push('\n');
+        }
+        self.0.push_str(&format!("[{name}]\n"));
+    }
+
+    fn line(&mut self, key: &str, value: &str) {
+        self.0.push_str(&format!("{key} = {value}\n"));
+    }
+
+    fn put(&mut self, key: &str, value: Value) {
+        self.line(key, &value.to_string());
+    }
+
+    fn text(&mut self, key: &str, text: &str) {
+        self.put(key, text.into());
+    }
+
+    /// Settings are the vendor's: written by the TOML writer, whatever they contain.
+    fn settings(&mut self, handler: &str, settings: &Bytes) {
+        let written = wire::decode::<toml::Table>(&settings.0).map_err(|e| e.to_string()).and_then(|table| {
+            let table = BTreeMap::from([("settings", table)]);
+            let tree = BTreeMap::from([("handlers", BTreeMap::from([(handler, table)]))]);
+            toml::to_string(&tree).map_err(|e| e.to_string())
+        });
+        self.0.push('\n');
+        match written {
+            Ok(text) => self.0.push_str(&text),
+            Err(error) => self.0.push_str(&format!("# the settings cannot be shown: {error:?}\n")),
+        }
+    }
+}

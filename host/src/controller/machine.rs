@@ -1,0 +1,508 @@
+//! The state machine of one client: what happens in, what is to be done out. No clock, no process, no kernel.
+//!
+//! The kernel follows the *lease*, not the client's mood: udhcpc gives a lease up seconds before it ends and forgets
+//! it when it is killed, so a lease ends here when its time is over, when the server took it back (DHCPNAK), when the
+//! operator gave it back, or when its interface is gone. Until then its address stays.
+
+use std::net::Ipv4Addr;
+
+use crate::clients::Progress;
+use crate::control::views::ClientState;
+use crate::network::LinkState;
+
+/// A renewal that was asked for by signal and is not answered by then is over.
+const RENEWAL_MS: u64 = 30_000;
+/// How long a client may take to give its lease back.
+const RELEASE_MS: u64 = 3_000;
+/// The first wait after a lease that had to be refused; doubles up to [`REFUSED_LONGEST_MS`].
+const REFUSED_MS: u64 = 5_000;
+const REFUSED_LONGEST_MS: u64 = 300_000;
+
+/// What happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Input {
+    /// The kernel says how the interface is.
+    Link(Option<LinkState>),
+    /// A lease that can be used was applied.
+    Lease(Held),
+    /// A lease that cannot be used.
+    Refused(String),
+    /// The client says that it has no lease.
+    Deconfig,
+    /// The server took the lease back.
+    Nak,
+    /// A cycle of DISCOVERs without an answer.
+    Leasefail,
+    /// The client's words.
+    Progress(Progress),
+    /// The client process was started.
+    Started,
+    /// The client process ended; wait this long before the next start.
+    Exited {
+        /// How it ended, for people.
+        how: String,
+        /// When it may be started again, milliseconds from now.
+        retry_in: u64,
+    },
+    /// The client could not be started.
+    NotStarted {
+        /// Why.
+        why: String,
+        /// When to try again, milliseconds from now.
+        retry_in: u64,
+    },
+    /// What the client is started with has changed.
+    LaunchChanged,
+    /// The clock has passed the deadline.
+    Tick,
+}
+
+/// What an operator may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Extend the lease now.
+    Renew,
+    /// Give the lease back.
+    Release,
+    /// Start the process again.
+    Restart,
+    /// Run.
+    Enable,
+    /// Do not run; give the lease back.
+    Disable,
+    /// Do not run any more, and leave the lease to its time.
+    Leave,
+}
+
+impl Command {
+    /// What was begun: the answer to the operator.
+    #[must_use]
+    pub fn done(self) -> &'static str {
+        match self {
+            Self::Renew => "asks for more time",
+            Self::Release => "gives its lease back",
+            Self::Restart => "is started again",
+            Self::Enable => "enabled",
+            Self::Disable => "disabled",
+            Self::Leave => "ends, and leaves the lease to its time",
+        }
+    }
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Start the client process and let it ask for this address.
+    Start(Option<Ipv4Addr>),
+    /// End the client process; answers with [`Input::Exited`].
+    Stop,
+    /// Signal it to extend the lease.
+    SignalRenew,
+    /// Signal it to give the lease back.
+    SignalRelease,
+    /// Set the link up.
+    RaiseLink,
+    /// The lease is over, for this reason: take it out of the kernel and say so.
+    Lose(String),
+    /// Say that the client failed.
+    Failed(String),
+    /// Say that the link changed.
+    LinkChanged(String),
+    /// Tell `why`.
+    Note(String),
+}
+
+/// A lease that is in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Held {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// When it ends, milliseconds of `CLOCK_BOOTTIME`; `None` for never.
+    pub valid_until: Option<u64>,
+}
+
+/// The client process, as far as the machine cares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Process {
+    None,
+    Starting,
+    Running,
+    Stopping,
+}
+
+/// A release that the client has not confirmed yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Releasing {
+    /// It is over by then, confirmed or not.
+    until: u64,
+    why: &'static str,
+}
+
+/// The machine.
+#[derive(Debug, Clone)]
+pub(super) struct Machine {
+    interface: String,
+    enabled: bool,
+    link: Option<LinkState>,
+    process: Process,
+    /// What the client last said of itself.
+    progress: Option<Progress>,
+    lease: Option<Held>,
+    /// Asked for again at the next start.
+    last_address: Option<Ipv4Addr>,
+    /// The client itself holds a lease, so renewing by signal makes sense.
+    bound: bool,
+    /// A renewal by signal is under way until then. A second signal would make udhcpc drop the lease.
+    renewing_until: Option<u64>,
+    /// The lease is being given back.
+    releasing: Option<Releasing>,
+    /// The operator gave the lease back and has not asked for one since.
+    released: bool,
+    /// No start before then.
+    retry_at: Option<u64>,
+    refusals: u32,
+    /// Why it is not well.
+    trouble: Option<String>,
+}
+
+impl Machine {
+    /// A client that has not been started.
+    #[must_use]
+    pub(super) fn new(interface: &str, enabled: bool) -> Self {
+        Self {
+            interface: interface.to_owned(),
+            enabled,
+            link: None,
+            process: Process::None,
+            progress: None,
+            lease: None,
+            last_address: None,
+            bound: false,
+            renewing_until: None,
+            releasing: None,
+            released: false,
+            retry_at: None,
+            refusals: 0,
+            trouble: None,
+        }
+    }
+
+    /// Whether no process is left.
+    #[must_use]
+    pub(super) fn is_idle(&self) -> bool {
+        self.process == Process::None && self.releasing.is_none()
+    }
+
+    /// Whether the operator wants it to run.
+    #[must_use]
+    pub(super) fn enabled(&self) -> bool {
+        self.enabled
+    }
+
+    /// Where the client is, in the words of TR-181.
+    #[must_use]
+    pub(super) fn state(&self) -> ClientState {
+        if !self.enabled {
+            return ClientState::Disabled;
+        }
+        match (&self.lease, self.progress) {
+            // The lease counts on although the client has lost it: it looks for anybody who extends it.
+            (Some(_), Some(Progress::Rebinding)) => ClientState::Rebinding,
+            (Some(_), _) if !self.bound => ClientState::Rebinding,
+            (Some(_), _) if self.renewing_until.is_some() => ClientState::Renewing,
+            (Some(_), Some(Progress::Renewing)) => ClientState::Renewing,
+            (Some(_), _) => ClientState::Bound,
+            (None, _) if self.trouble.is_some() => ClientState::Error,
+            (None, _) if self.process != Process::Running || self.released => ClientState::Init,
+            (None, Some(Progress::Requesting)) => ClientState::Requesting,
+            (None, _) => ClientState::Selecting,
+        }
+    }
+
+    /// Why it is not well: a sentence.
+    #[must_use]
+    pub(super) fn reason(&self) -> Option<String> {
+        if !self.enabled {
+            return None;
+        }
+        if let Some(trouble) = &self.trouble {
+            return Some(trouble.clone());
+        }
+        if self.released {
+            return Some("released by the operator; `dhcpmgr renew` asks for a lease again".to_owned());
+        }
+        match &self.link {
+            None => Some(format!("interface {} does not exist", self.interface)),
+            Some(link) if !link.up => Some(format!("interface {} is down", self.interface)),
+            Some(link) if !link.carrier => Some(format!("interface {} has no carrier", self.interface)),
+            Some(_) => None,
+        }
+    }
+
+    /// When [`Input::Tick`] is due, milliseconds of `CLOCK_BOOTTIME`.
+    #[must_use]
+    pub(super) fn deadline(&self) -> Option<u64> {
+        let lease_end = self.lease.as_ref().and_then(|lease| lease.valid_until);
+        let retry = self.retry_at.filter(|_| self.should_run() && self.process == Process::None);
+        [lease_end, self.renewing_until, self.releasing.map(|r| r.until), retry].into_iter().flatten().min()
+    }
+
+    /// Takes what happened at `now` (milliseconds of `CLOCK_BOOTTIME`) and says what is to be done.
+    pub(super) fn handle(&mut self, input: Input, now: u64) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match input {
+            Input::Link(link) => self.on_link(link, &mut effects, now),
+            Input::Lease(held) => self.on_lease(held),
+            Input::Refused(reason) => self.on_refused(reason, &mut effects, now),
+            Input::Deconfig => self.on_deconfig(&mut effects),
+            Input::Nak => {
+                self.client_lost_it();
+                self.last_address = None;
+                self.lose("the server took it back (DHCPNAK)", &mut effects);
+            }
+            Input::Leasefail => self.progress = Some(Progress::Selecting),
+            Input::Progress(progress) => self.progress = Some(progress),
+            Input::Started => self.process = Process::Running,
+            Input::Exited { how, retry_in } => self.on_exited(&how, retry_in, &mut effects, now),
+            Input::NotStarted { why, retry_in } => {
+                self.process = Process::None;
+                self.trouble = Some(why.clone());
+                self.retry_at = Some(now + retry_in);
+                effects.push(Effect::Failed(why));
+            }
+            Input::LaunchChanged => {
+                if self.process == Process::Running {
+                    effects.push(Effect::Note(
+                        "started again: what it requests or sends has changed".to_owned(),
+                    ));
+                    self.stop(&mut effects);
+                }
+            }
+            Input::Tick => {}
+        }
+        self.settle(&mut effects, now);
+        effects
+    }
+
+    /// Takes a command, or says why not.
+    pub(super) fn command(&mut self, command: Command, now: u64) -> Result<Vec<Effect>, String> {
+        let mut effects = Vec::new();
+        match command {
+            Command::Enable => {
+                self.enabled = true;
+                self.start_over();
+            }
+            Command::Disable => {
+                self.enabled = false;
+                self.give_back("the client was disabled", &mut effects, now);
+            }
+            Command::Leave => {
+                self.enabled = false;
+                self.stop(&mut effects);
+            }
+            _ if !self.enabled => return Err("it is disabled; `dhcpmgr enable` runs it".to_owned()),
+            Command::Renew => self.renew(&mut effects, now)?,
+            Command::Release if self.lease.is_none() => return Err("it has no lease to release".to_owned()),
+            Command::Release => self.give_back("released by the operator", &mut effects, now),
+            Command::Restart => {
+                self.start_over();
+                self.stop(&mut effects);
+            }
+        }
+        self.settle(&mut effects, now);
+        Ok(effects)
+    }
+
+    fn renew(&mut self, effects: &mut Vec<Effect>, now: u64) -> Result<(), String> {
+        if self.released || self.process == Process::None {
+            self.start_over();
+            return Ok(());
+        }
+        if self.renewing_until.is_some() {
+            return Err(
+                "a renewal is under way already; a second one would make udhcpc drop the lease".to_owned()
+            );
+        }
+        if !self.has_carrier() {
+            return Err(format!("{} has no carrier; udhcpc would drop the lease", self.interface));
+        }
+        if self.bound {
+            self.signal_renew(effects, now);
+        } else {
+            // It looks for a server, perhaps in the pause between two cycles: a new start looks at once.
+            self.stop(effects);
+        }
+        Ok(())
+    }
+
+    fn give_back(&mut self, why: &'static str, effects: &mut Vec<Effect>, now: u64) {
+        if self.bound && self.process == Process::Running {
+            self.releasing = Some(Releasing { until: now + RELEASE_MS, why });
+            effects.push(Effect::SignalRelease);
+        } else {
+            if self.lease.is_some() {
+                effects.push(Effect::Note(
+                    "the client no longer held the lease: the server was not told".to_owned(),
+                ));
+            }
+            self.released_now(why, effects);
+        }
+    }
+
+    /// The process shows no trouble any more that is worth waiting for.
+    fn start_over(&mut self) {
+        self.released = false;
+        self.retry_at = None;
+        self.trouble = None;
+        self.refusals = 0;
+    }
+
+    fn on_link(&mut self, link: Option<LinkState>, effects: &mut Vec<Effect>, now: u64) {
+        let before = std::mem::replace(&mut self.link, link);
+        let carrier = |link: &Option<LinkState>| link.as_ref().is_some_and(|l| l.up && l.carrier);
+        let moved = match (&before, &self.link) {
+            (Some(old), Some(new)) => old.index != new.index,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        if moved {
+            // udhcpc keeps the old interface index, and a new interface may be another network.
+            self.stop(effects);
+            self.lose(&format!("interface {} is gone", self.interface), effects);
+        }
+        match (carrier(&before), carrier(&self.link)) {
+            (true, false) => {
+                effects.push(Effect::LinkChanged(format!("{} lost its carrier", self.interface)));
+                // Without a lease there is nothing to keep: it starts at once when the carrier is back, instead of
+                // sitting in its pause between two cycles.
+                if self.lease.is_none() {
+                    self.stop(effects);
+                }
+            }
+            (false, true) => {
+                if before.is_some() {
+                    effects.push(Effect::LinkChanged(format!("{} has carrier", self.interface)));
+                }
+                self.retry_at = None;
+                if self.bound && self.renewing_until.is_none() && self.process == Process::Running {
+                    self.signal_renew(effects, now);
+                } else if self.lease.is_some() && self.process == Process::Running && !self.bound {
+                    self.stop(effects);
+                }
+            }
+            _ => {}
+        }
+        if self.should_run() && self.link.as_ref().is_some_and(|link| !link.up) && !moved {
+            effects.push(Effect::RaiseLink);
+        }
+    }
+
+    fn on_lease(&mut self, held: Held) {
+        self.last_address = Some(held.address);
+        self.lease = Some(held);
+        self.bound = self.process == Process::Running;
+        self.progress = None;
+        self.renewing_until = None;
+        self.releasing = None;
+        self.trouble = None;
+        self.refusals = 0;
+    }
+
+    fn on_refused(&mut self, reason: String, effects: &mut Vec<Effect>, now: u64) {
+        let wait = (REFUSED_MS << self.refusals.min(8)).min(REFUSED_LONGEST_MS);
+        self.refusals += 1;
+        self.trouble = Some(format!("lease refused: {reason}"));
+        // The client believes in the lease: only a new start makes it ask again.
+        self.stop(effects);
+        self.retry_at = Some(now + wait);
+        effects.push(Effect::Note(format!("asks again in {} s", wait / 1000)));
+    }
+
+    fn on_deconfig(&mut self, effects: &mut Vec<Effect>) {
+        let gave_up = self.bound && self.lease.is_some();
+        self.client_lost_it();
+        if let Some(releasing) = self.releasing {
+            self.released_now(releasing.why, effects);
+        } else if gave_up {
+            effects.push(Effect::Note(
+                "the client gave its lease up; the address stays until the lease ends".to_owned(),
+            ));
+        }
+    }
+
+    fn released_now(&mut self, why: &str, effects: &mut Vec<Effect>) {
+        self.released = true;
+        self.releasing = None;
+        self.stop(effects);
+        self.lose(why, effects);
+    }
+
+    fn on_exited(&mut self, how: &str, retry_in: u64, effects: &mut Vec<Effect>, now: u64) {
+        let wanted = self.process == Process::Stopping;
+        self.process = Process::None;
+        self.client_lost_it();
+        if let Some(releasing) = self.releasing {
+            self.released_now(releasing.why, effects);
+        } else if !wanted {
+            // An interface that is gone makes udhcpc end with status 0: that is not a clean end either.
+            effects.push(Effect::Failed(format!("the client {how}")));
+            self.retry_at = Some(now + retry_in);
+        }
+    }
+
+    fn client_lost_it(&mut self) {
+        self.bound = false;
+        self.progress = None;
+        self.renewing_until = None;
+    }
+
+    fn signal_renew(&mut self, effects: &mut Vec<Effect>, now: u64) {
+        self.renewing_until = Some(now + RENEWAL_MS);
+        effects.push(Effect::SignalRenew);
+    }
+
+    fn stop(&mut self, effects: &mut Vec<Effect>) {
+        if matches!(self.process, Process::Starting | Process::Running) {
+            self.process = Process::Stopping;
+            self.client_lost_it();
+            effects.push(Effect::Stop);
+        }
+    }
+
+    fn lose(&mut self, why: &str, effects: &mut Vec<Effect>) {
+        if self.lease.take().is_some() {
+            effects.push(Effect::Lose(why.to_owned()));
+        }
+    }
+
+    fn has_carrier(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.up && link.carrier)
+    }
+
+    fn should_run(&self) -> bool {
+        self.enabled && !self.released
+    }
+
+    /// What follows from the clock and from the state, whatever happened.
+    fn settle(&mut self, effects: &mut Vec<Effect>, now: u64) {
+        if self.lease.as_ref().and_then(|lease| lease.valid_until).is_some_and(|end| end <= now) {
+            self.lose("its time is over and no server extended it", effects);
+        }
+        if self.renewing_until.is_some_and(|end| end <= now) {
+            self.renewing_until = None;
+        }
+        if let Some(releasing) = self.releasing.filter(|releasing| releasing.until <= now) {
+            effects.push(Effect::Note("the client did not confirm the release".to_owned()));
+            self.released_now(releasing.why, effects);
+        }
+        let waiting = self.retry_at.is_some_and(|at| at > now);
+        if self.should_run() && self.process == Process::None && self.has_carrier() && !waiting {
+            self.retry_at = None;
+            self.process = Process::Starting;
+            effects.push(Effect::Start(self.last_address));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

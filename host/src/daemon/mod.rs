@@ -1,0 +1,274 @@
+//! The daemon: puts the parts together, and takes orders from signals and from the control socket.
+
+mod start;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Instant;
+
+use dhcpmgr_message::ClientName;
+
+pub use start::{StartError, check, run};
+
+use crate::config::{self, Client, Config, OnStop};
+use crate::control::views::{ClientStatus, ConfigShown, Reload, Status};
+use crate::control::{Controls, Request, Response};
+use crate::controller::{Command, Controller, Shared};
+use crate::events::{Event, EventKind, EventLog};
+use crate::handlers::{HandlerNotice, NoticeKind};
+use crate::network::NetworkEvent;
+
+/// The running daemon.
+pub struct Daemon {
+    shared: Rc<Shared>,
+    config: RefCell<Config>,
+    files: RefCell<Vec<PathBuf>>,
+    controllers: RefCell<BTreeMap<ClientName, Running>>,
+    started: Instant,
+    logging: start::Logging,
+}
+
+/// A client that has a controller.
+#[derive(Clone)]
+struct Running {
+    client: Client,
+    controller: Controller,
+}
+
+impl Daemon {
+    /// The controllers as they are now: nothing is borrowed while they are asked.
+    fn running(&self) -> Vec<Running> {
+        self.controllers.borrow().values().cloned().collect()
+    }
+
+    fn controller(&self, name: &ClientName) -> Result<Controller, String> {
+        let controllers = self.controllers.borrow();
+        controllers.get(name).map(|running| running.controller.clone()).ok_or_else(|| {
+            let known: Vec<&str> = controllers.keys().map(ClientName::as_str).collect();
+            format!("no client \"{name}\" is configured; there is {}", known.join(", "))
+        })
+    }
+
+    /// Starts the controller of a client, gives it what the journal remembers, and only then its link: a lease in
+    /// force is known before its client starts.
+    async fn start_client(&self, client: Client) {
+        let controller = Controller::start(client.clone(), Rc::clone(&self.shared));
+        let running = Running { client: client.clone(), controller: controller.clone() };
+        self.controllers.borrow_mut().insert(client.name.clone(), running);
+        self.shared.sessions.replay_journal(&client.name).await;
+        controller.link(self.shared.network.link(&client.interface)).await;
+    }
+
+    async fn end_client(&self, name: &ClientName) {
+        let running = self.controllers.borrow_mut().remove(name);
+        if let Some(running) = running {
+            running.controller.end(true).await;
+        }
+    }
+
+    /// Ends every client at once, as its configuration says, and waits for all.
+    async fn end_all(&self) {
+        let ending: Vec<_> = self
+            .running()
+            .into_iter()
+            .map(|running| {
+                let give_back = running.client.on_stop == OnStop::Release;
+                tokio::task::spawn_local(async move { running.controller.end(give_back).await })
+            })
+            .collect();
+        for task in ending {
+            let _ = task.await;
+        }
+    }
+
+    async fn on_network(&self, event: NetworkEvent) {
+        match event {
+            NetworkEvent::Link { name, state } => {
+                for running in self.running().into_iter().filter(|running| running.client.interface == name) {
+                    running.controller.link(state.clone()).await;
+                }
+            }
+            NetworkEvent::Repaired { interface, what } => {
+                self.publish_about(&interface, EventKind::KernelRepaired, &what);
+            }
+            NetworkEvent::Mismatch { interface, what } => {
+                self.publish_about(&interface, EventKind::KernelMismatch, &what);
+            }
+        }
+    }
+
+    fn publish_about(&self, interface: &dhcpmgr_message::IfName, kind: EventKind, what: &[String]) {
+        let detail = format!("{interface}: {}", what.join("; "));
+        tracing::warn!("{detail}");
+        for running in self.running().into_iter().filter(|running| running.client.interface == *interface) {
+            let event = Event::now(kind.clone());
+            self.shared.events.publish(Event {
+                client: Some(running.client.name),
+                detail: Some(detail.clone()),
+                ..event
+            });
+        }
+    }
+
+    async fn on_handler(&self, notice: HandlerNotice) {
+        let kind = match notice.kind {
+            NoticeKind::Failed => EventKind::HandlerFailed,
+            NoticeKind::Quarantined => EventKind::HandlerQuarantined,
+            NoticeKind::Recovered => EventKind::HandlerRecovered,
+        };
+        let healthy_again = notice.kind == NoticeKind::Recovered;
+        self.shared.events.publish(Event {
+            handler: Some(notice.handler),
+            detail: Some(notice.reason),
+            ..Event::now(kind.clone())
+        });
+        // A single failure changes nothing that a client asks for; the other two may.
+        if healthy_again || kind == EventKind::HandlerQuarantined {
+            self.handlers_changed().await;
+        }
+    }
+
+    async fn handlers_changed(&self) {
+        for running in self.running() {
+            running.controller.handlers_changed().await;
+        }
+    }
+
+    /// Reads the configuration again and applies the difference; refuses it whole when anything in it is wrong.
+    pub async fn reload(&self) -> Result<Reload, String> {
+        let loaded = config::load(&self.shared.paths).map_err(|errors| errors.to_string())?;
+        let diff = config::diff(&self.config.borrow(), &loaded.config);
+        let mut changes = Vec::new();
+        if diff.log {
+            self.logging.set(&loaded.config.daemon.log);
+            changes.push(format!("log is now \"{}\"", loaded.config.daemon.log));
+        }
+        if diff.dns {
+            self.shared.network.set_dns_backend(loaded.config.dns.backend).await;
+            changes.push("the DNS back-end has changed".to_owned());
+        }
+        for name in &diff.clients_removed {
+            self.end_client(name).await;
+            changes.push(format!("client {name} ended"));
+        }
+        let handlers = self.shared.chain.reconfigure(&loaded.config.handlers).await;
+        for change in &diff.clients_changed {
+            let client = loaded.config.clients[&change.name].clone();
+            changes.push(format!("client {}: {} changed", change.name, change.keys.join(", ")));
+            self.change_client(client, change.new_link).await;
+        }
+        for name in &diff.clients_added {
+            self.start_client(loaded.config.clients[name].clone()).await;
+            changes.push(format!("client {name} started"));
+        }
+        if !handlers.is_empty() {
+            self.handlers_changed().await;
+        }
+        changes.extend(handlers);
+        *self.config.borrow_mut() = loaded.config;
+        *self.files.borrow_mut() = loaded.files;
+        let detail = if changes.is_empty() { "nothing differs".to_owned() } else { changes.join("; ") };
+        tracing::info!("configuration read again: {detail}");
+        self.shared.events.publish(Event { detail: Some(detail), ..Event::now(EventKind::ConfigReloaded) });
+        Ok(Reload { changes })
+    }
+
+    /// Gives a client its new configuration; on another interface it is another client.
+    async fn change_client(&self, client: Client, another: bool) {
+        let known = self.controllers.borrow().get(&client.name).cloned();
+        match known {
+            Some(running) if !another => {
+                running.controller.reconfigure(client.clone()).await;
+                let running = Running { client: client.clone(), ..running };
+                self.controllers.borrow_mut().insert(client.name, running);
+            }
+            _ => {
+                self.end_client(&client.name).await;
+                self.start_client(client).await;
+            }
+        }
+    }
+
+    async fn statuses(&self) -> Vec<ClientStatus> {
+        let mut statuses = Vec::new();
+        for running in self.running() {
+            statuses.extend(running.controller.status().await);
+        }
+        statuses
+    }
+
+    async fn status(&self) -> Status {
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            uptime: self.started.elapsed().as_secs(),
+            clients: self.statuses().await,
+            handlers: self.shared.chain.status(),
+            messages: self.shared.sessions.counters(),
+        }
+    }
+
+    async fn order(&self, client: &ClientName, command: Command) -> Response {
+        let controller = match self.controller(client) {
+            Ok(controller) => controller,
+            Err(reason) => return Response::refused(reason),
+        };
+        match controller.command(command).await {
+            Ok(()) => Response::done(format!("{client}: {}", command.done())),
+            Err(why) => Response::refused(format!("client {client}: {why}")),
+        }
+    }
+}
+
+impl Controls for Daemon {
+    async fn handle(&self, request: Request) -> Response {
+        match request {
+            Request::Status => Response::done(self.status().await),
+            Request::Lease { client } => {
+                if let Some(name) = &client
+                    && let Err(reason) = self.controller(name)
+                {
+                    return Response::refused(reason);
+                }
+                let wanted = |status: &ClientStatus| client.as_ref().is_none_or(|name| status.name == *name);
+                let statuses = self.statuses().await.into_iter();
+                Response::done(statuses.filter(wanted).map(ClientStatus::into_lease).collect::<Vec<_>>())
+            }
+            Request::Why { client } => match self.controller(&client) {
+                Ok(controller) => match controller.why().await {
+                    Some(why) => Response::done(why),
+                    None => Response::refused(format!("client {client} is ending")),
+                },
+                Err(reason) => Response::refused(reason),
+            },
+            Request::Renew { client } => self.order(&client, Command::Renew).await,
+            Request::Release { client } => self.order(&client, Command::Release).await,
+            Request::Restart { client } => self.order(&client, Command::Restart).await,
+            Request::Enable { client } => self.order(&client, Command::Enable).await,
+            Request::Disable { client } => self.order(&client, Command::Disable).await,
+            Request::Handlers => Response::done(self.shared.chain.status()),
+            Request::HandlerReset { handler } => match self.shared.chain.reset(&handler).await {
+                Ok(()) => {
+                    self.handlers_changed().await;
+                    Response::done(format!("handler {handler} is started again"))
+                }
+                Err(reason) => Response::refused(reason),
+            },
+            Request::ConfigReload => match self.reload().await {
+                Ok(reload) => Response::done(reload),
+                Err(reason) => Response::refused(reason),
+            },
+            Request::ConfigShow => Response::done(ConfigShown {
+                files: self.files.borrow().iter().map(|file| file.display().to_string()).collect(),
+                toml: config::to_toml(&self.config.borrow()),
+            }),
+            Request::Events { .. } => Response::refused("events are streamed, not answered"),
+        }
+    }
+
+    fn events(&self) -> &EventLog {
+        &self.shared.events
+    }
+}

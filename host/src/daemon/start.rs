@@ -1,0 +1,281 @@
+//! From the command line to the running daemon, and back.
+
+use std::fs::{DirBuilder, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::{LocalSet, spawn_local};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::reload;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use super::Daemon;
+use crate::config::{self, Loaded};
+use crate::control;
+use crate::controller::Shared;
+use crate::events::EventLog;
+use crate::handlers::{Chain, HandlerState, HandlerStatus};
+use crate::lease_monitor::{Journal, ListenError, Listener, Sessions, Spool};
+use crate::network::{Network, NetworkError, NetworkOptions};
+use crate::paths::Paths;
+
+/// Why the daemon does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] config::ConfigErrors),
+    /// Another daemon runs on the same root.
+    #[error(
+        "another dhcpmgrd already runs with this root (it holds {0}); stop it first, or use another --root"
+    )]
+    Running(PathBuf),
+    /// A directory or a file cannot be made.
+    #[error("cannot make {path}: {source}")]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The lease socket.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The control socket.
+    #[error("cannot open the control socket {path}: {source}")]
+    Control {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The kernel.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// Something that every Linux has.
+    #[error("cannot {what}: {source}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+fn system(what: &'static str) -> impl FnOnce(io::Error) -> StartError {
+    move |source| StartError::System { what, source }
+}
+
+/// The log filter, exchangeable while the daemon runs.
+#[derive(Debug)]
+pub(super) struct Logging(reload::Handle<Targets, tracing_subscriber::Registry>);
+
+impl Logging {
+    /// Logs to standard error; `RUST_LOG` goes before the configuration.
+    fn start(configured: &str) -> Self {
+        let (filter, handle) = reload::Layer::new(targets(configured));
+        // systemd's journal and a terminal both add or need no more than this.
+        let journal = std::env::var_os("JOURNAL_STREAM").is_some();
+        let format = tracing_subscriber::fmt::layer()
+            .with_writer(io::stderr)
+            .with_target(false)
+            .with_ansi(!journal && io::IsTerminal::is_terminal(&io::stderr()));
+        let layers = tracing_subscriber::registry().with(filter);
+        // A subscriber that is set already, as in a test, stays.
+        let _ = if journal {
+            layers.with(format.without_time()).try_init()
+        } else {
+            layers.with(format).try_init()
+        };
+        Self(handle)
+    }
+
+    pub(super) fn set(&self, configured: &str) {
+        let _ = self.0.reload(targets(configured));
+    }
+}
+
+/// The configuration was checked when it was read; what a person typed into `RUST_LOG` was not.
+fn targets(configured: &str) -> Targets {
+    let typed = std::env::var("RUST_LOG").ok().and_then(|text| text.parse().ok());
+    let info = || Targets::new().with_default(tracing::Level::INFO);
+    typed.unwrap_or_else(|| configured.parse().unwrap_or_else(|_| info()))
+}
+
+/// Reads the configuration and loads every handler without starting anything. Prints what it found; fails when
+/// anything is wrong.
+pub fn check(paths: &Paths) -> Result<ExitCode, StartError> {
+    let Loaded { config, files } = config::load(paths)?;
+    let runtime = runtime()?;
+    let handlers: Vec<HandlerStatus> = LocalSet::new().block_on(&runtime, async {
+        let chain = Chain::load(&config.handlers, &paths.handlers(), &own_executable()).await;
+        chain.status()
+    });
+    let mut out = io::stdout().lock();
+    let mut healthy = true;
+    for file in files {
+        let _ = writeln!(out, "{}: read", file.display());
+    }
+    for name in config.clients.keys() {
+        let _ = writeln!(out, "client {name}: right");
+    }
+    for handler in handlers {
+        let fine = handler.state == HandlerState::Healthy;
+        healthy &= fine;
+        let how = if fine {
+            format!("version {}, API {}, loads", handler.version, handler.api)
+        } else {
+            handler.reason.unwrap_or_else(|| "does not load".to_owned())
+        };
+        let _ = writeln!(out, "handler {}: {how}", handler.name);
+    }
+    Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs the daemon until SIGTERM or SIGINT.
+pub fn run(paths: Paths) -> Result<(), StartError> {
+    let loaded = config::load(&paths)?;
+    let logging = Logging::start(&loaded.config.daemon.log);
+    make_directories(&paths)?;
+    let _lock = lock(&paths)?;
+    raise_file_limit();
+    let runtime = runtime()?;
+    LocalSet::new().block_on(&runtime, serve(paths, loaded, logging))
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system("start the runtime"))
+}
+
+/// The executable for workers: itself, even when it was replaced by an upgrade meanwhile.
+fn own_executable() -> PathBuf {
+    PathBuf::from("/proc/self/exe")
+}
+
+fn make_directories(paths: &Paths) -> Result<(), StartError> {
+    let make = |path: PathBuf, mode: u32| {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(mode)
+            .create(&path)
+            .map_err(|source| StartError::Directory { path, source })
+    };
+    make(paths.runtime(), 0o755)?;
+    make(paths.spool(), 0o700)?;
+    make(paths.leases(), 0o700)?;
+    make(paths.clients(), 0o700)
+}
+
+/// One daemon for a root: the lock goes with the process, however it ends.
+fn lock(paths: &Paths) -> Result<Flock<File>, StartError> {
+    let path = paths.runtime().join("dhcpmgrd.lock");
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(|source| StartError::Directory { path: path.clone(), source })?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
+        Errno::EWOULDBLOCK => StartError::Running(path),
+        other => StartError::Directory { path, source: other.into() },
+    })
+}
+
+/// Each client costs three descriptors, and the soft limit is often 1,024.
+fn raise_file_limit() {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+        && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
+    {
+        tracing::warn!("cannot raise the limit of open files from {soft} to {hard}: {error}");
+    }
+}
+
+async fn serve(paths: Paths, loaded: Loaded, logging: Logging) -> Result<(), StartError> {
+    let Loaded { config, files } = loaded;
+    let mut signals = Signals::listen().map_err(system("listen to signals"))?;
+    let (network, mut network_events) = Network::start(NetworkOptions {
+        resolv_conf: paths.resolv_conf(),
+        root: paths.root().to_owned(),
+        backend: config.dns.backend,
+    })
+    .await?;
+    let chain = Chain::load(&config.handlers, &paths.handlers(), &own_executable()).await;
+    let mut notices = chain.notices();
+    let sessions = Rc::new(Sessions::new(Journal::new(paths.leases())));
+    sessions.journal().retain(|client| config.clients.contains_key(client));
+    let listener = Listener::open(&paths.lease_socket())?;
+    let spool = Spool::open(paths.spool()).map_err(system("watch the spool"))?;
+    let control = control::bind(&paths.control_socket())
+        .map_err(|source| StartError::Control { path: paths.control_socket(), source })?;
+    let shared = Rc::new(Shared {
+        paths,
+        chain,
+        network,
+        events: EventLog::default(),
+        sessions: Rc::clone(&sessions),
+    });
+    let daemon = Rc::new(Daemon {
+        shared,
+        config: Default::default(),
+        files: files.into(),
+        controllers: Default::default(),
+        started: Instant::now(),
+        logging,
+    });
+    for client in config.clients.values() {
+        daemon.start_client(client.clone()).await;
+    }
+    // Every lease that is still in force is known now: what else carries our tag was left by somebody else's end.
+    let _ = daemon.statuses().await;
+    daemon.shared.network.sweep().await;
+    *daemon.config.borrow_mut() = config;
+
+    let (for_listener, for_spool) = (Rc::clone(&sessions), sessions);
+    spawn_local(async move { listener.run(for_listener).await });
+    spawn_local(async move {
+        if let Err(error) = spool.run(&for_spool).await {
+            tracing::error!("the spool is no longer watched: {error}");
+        }
+    });
+    spawn_local(control::serve(control, Rc::clone(&daemon)));
+    tracing::info!("dhcpmgrd {} runs", env!("CARGO_PKG_VERSION"));
+    loop {
+        tokio::select! {
+            Some(event) = network_events.recv() => daemon.on_network(event).await,
+            Ok(notice) = notices.recv() => daemon.on_handler(notice).await,
+            Some(()) = signals.hangup.recv() => {
+                if let Err(errors) = daemon.reload().await {
+                    tracing::error!("the configuration stays as it was: {errors}");
+                }
+            }
+            Some(()) = signals.terminate.recv() => break,
+            Some(()) = signals.interrupt.recv() => break,
+        }
+    }
+    tracing::info!("dhcpmgrd ends");
+    daemon.end_all().await;
+    Ok(())
+}
+
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+}

@@ -1,0 +1,73 @@
+//! A handler in the daemon itself: a direct call. For the modules that we ship; what it does to the process it does
+//! to the daemon, and a deadline can only be measured.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use super::condition::{Condition, Loaded};
+use super::health::Verdict;
+use super::loader::{CallError, Instance, Module};
+use super::runner::Outcome;
+use super::{HandlerState, manifest};
+
+/// A module in this process.
+#[derive(Debug)]
+pub(super) struct InProcess {
+    condition: Condition,
+    module: Module,
+    settings: Vec<u8>,
+    instance: Mutex<Instance>,
+}
+
+impl InProcess {
+    /// Loads the module and makes its handler; the error is the one-line reason why not.
+    pub(super) fn load(condition: Condition, path: &Path, settings: &[u8]) -> Result<Self, String> {
+        let module = Module::load(path).map_err(|e| e.to_string())?;
+        let manifest = manifest::check(module.manifest.clone())?;
+        let instance = module.create(settings).map_err(|e| format!("cannot be created: {e}"))?;
+        condition.well(Loaded { manifest, api: module.api, sandbox: Vec::new(), pid: None });
+        Ok(Self { condition, module, settings: settings.to_vec(), instance: Mutex::new(instance) })
+    }
+
+    pub(super) fn call(&self, operation: u32, input: &[u8]) -> Outcome {
+        if let Some(reason) = self.condition.closed() {
+            return Outcome::Failed(reason);
+        }
+        let result = self.instance.lock().unwrap_or_else(PoisonError::into_inner).call(operation, input);
+        match result {
+            Ok(bytes) => Outcome::Answered { bytes, start: 0 },
+            Err(CallError::Unsupported(_)) => Outcome::Unsupported,
+            // An orderly "no": the handler is well, this lease is not for it.
+            Err(CallError::Failed(reason)) => Outcome::Failed(reason),
+            Err(error) => {
+                let reason = error.to_string();
+                self.misbehaved(&reason);
+                Outcome::Failed(reason)
+            }
+        }
+    }
+
+    /// Counts the misbehaviour, and gives the handler a fresh state: what a panic left behind is not trusted.
+    pub(super) fn misbehaved(&self, reason: &str) {
+        if self.condition.misbehaved(reason, HandlerState::Healthy) == Verdict::Quarantine {
+            return;
+        }
+        match self.module.create(&self.settings) {
+            Ok(fresh) => {
+                self.condition.restarting();
+                *self.instance.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+            }
+            Err(e) => self.condition.refused(&format!("cannot be created again: {e}")),
+        }
+    }
+
+    /// Out of quarantine, with a fresh state.
+    pub(super) fn reset(&self) -> Result<(), String> {
+        let fresh = self.module.create(&self.settings).map_err(|e| format!("cannot be created: {e}"))?;
+        let manifest = manifest::check(self.module.manifest.clone())?;
+        *self.instance.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+        self.condition.forgiven();
+        self.condition.well(Loaded { manifest, api: self.module.api, sandbox: Vec::new(), pid: None });
+        Ok(())
+    }
+}

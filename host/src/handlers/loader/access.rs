@@ -1,0 +1,66 @@
+//! Opens a module file that nobody but root and this user could have written.
+//!
+//! A module runs with the rights of the daemon until its worker has dropped them, so it is trusted as much as the
+//! daemon's own binary.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use nix::fcntl::OFlag;
+
+use super::LoadError;
+
+/// Write permission of group and others.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+
+/// Opens the file and checks it and its directory.
+pub(super) fn open(path: &Path) -> Result<File, LoadError> {
+    let read = |source: io::Error| LoadError::Read { path: path.to_owned(), source };
+    // A FIFO would block the open, and a device might act on it: neither is a module.
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path).map_err(read)?;
+    let metadata = file.metadata().map_err(read)?;
+    if !metadata.is_file() {
+        return Err(LoadError::NotAFile { path: path.to_owned(), found: kind(&metadata) });
+    }
+    check(path, path, &metadata)?;
+    // The directory that the file really is in, behind any symbolic links.
+    let real = path.canonicalize().map_err(read)?;
+    if let Some(directory) = real.parent() {
+        check(path, directory, &directory.metadata().map_err(read)?)?;
+    }
+    Ok(file)
+}
+
+fn check(module: &Path, place: &Path, metadata: &Metadata) -> Result<(), LoadError> {
+    let refused = |why| Err(LoadError::Untrusted { module: module.to_owned(), place: place.to_owned(), why });
+    let this_user = nix::unistd::geteuid().as_raw();
+    if metadata.uid() != 0 && metadata.uid() != this_user {
+        return refused(format!(
+            "belongs to uid {}, must belong to root; run chown root on it",
+            metadata.uid()
+        ));
+    }
+    // In a directory with the sticky bit others can add files, but not replace ours.
+    let sticky = metadata.is_dir() && metadata.mode() & 0o1000 != 0;
+    if metadata.mode() & WRITABLE_BY_OTHERS != 0 && !sticky {
+        let mode = metadata.mode() & 0o7777;
+        return refused(format!("is writable by others (mode {mode:04o}); run chmod go-w on it"));
+    }
+    Ok(())
+}
+
+fn kind(metadata: &Metadata) -> &'static str {
+    let kind = metadata.file_type();
+    if kind.is_dir() {
+        "a directory"
+    } else if kind.is_fifo() {
+        "a FIFO"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }
+}

@@ -1,0 +1,54 @@
+//! One handler, wherever it runs: called the same way in the daemon and in a worker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::in_process::InProcess;
+use super::worker::Worker;
+
+/// What came of one call.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// Bytes, believed by nobody yet.
+    Answered {
+        /// The answer.
+        bytes: Vec<u8>,
+        /// Which start of the handler gave it.
+        start: u64,
+    },
+    /// The module does not know the operation, and has nothing to contribute.
+    Unsupported,
+    /// No answer: why.
+    Failed(String),
+}
+
+/// Where a handler runs.
+#[derive(Debug)]
+pub(super) enum Runner {
+    /// In the daemon.
+    InProcess(Box<InProcess>),
+    /// In a process of its own.
+    Worker(Worker),
+    /// Nowhere: its module could not be loaded into the daemon.
+    Refused(String),
+}
+
+impl Runner {
+    /// Calls the handler. Never takes longer than the deadline in a worker.
+    pub(super) async fn call(&self, operation: u32, input: &Arc<[u8]>, deadline: Duration) -> Outcome {
+        match self {
+            Self::InProcess(handler) => handler.call(operation, input),
+            Self::Worker(worker) => worker.call(operation, input, deadline).await,
+            Self::Refused(reason) => Outcome::Failed(format!("is not loaded: {reason}")),
+        }
+    }
+
+    /// Says that an answer of the given start was no answer.
+    pub(super) fn misbehaved(&self, start: u64, reason: &str) {
+        match self {
+            Self::InProcess(handler) => handler.misbehaved(reason),
+            Self::Worker(worker) => worker.misbehaved(start, reason),
+            Self::Refused(_) => {}
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The worker's own side: takes its orders from the socket, loads one module, locks itself in, answers.
+//!
+//! From the moment the module is loaded its code can do in this process whatever it likes. Nothing here is meant to
+//! stop it from lying to the host; the sandbox stops it from doing anything else.
+
+use std::fs::{self, File};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::ExitCode;
+
+use dhcpmgr_message::wire;
+use dhcpmgr_plugin_api::DATA_LIMITS;
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, recv, send};
+
+use super::frame::{self, Hello, Init, Reply};
+use super::sandbox::Sandbox;
+use crate::handlers::loader::{CallError, Checked, Instance};
+
+pub(super) fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("dhcpmgrd worker: {why}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
+    let socket = Socket::take_stdin()?;
+    close_everything_else(&socket);
+    let mut buffer = vec![0; frame::REQUEST_BYTES];
+    let Some(length) = socket.receive(&mut buffer)? else { return Ok(()) };
+    let init = buffer.get(..length).ok_or("the first frame is too long")?;
+    let init: Init = wire::decode_within(init, &DATA_LIMITS).map_err(|e| format!("no first frame: {e}"))?;
+    let loaded = load(&init);
+    let refused = |why: String| Hello { refused: Some(why), ..Hello::default() };
+    let (hello, instance) = match loaded {
+        Ok((hello, instance)) => (hello, Some(instance)),
+        Err(why) => (refused(why), None),
+    };
+    let hello = match wire::encode(&hello) {
+        Ok(bytes) if bytes.len() <= frame::REPLY_BYTES => bytes,
+        _ => wire::encode(&refused("its manifest is too long".to_owned())).map_err(|e| e.to_string())?,
+    };
+    socket.send(&hello)?;
+    match instance {
+        Some(instance) => serve(&socket, instance, &mut buffer),
+        None => Ok(()),
+    }
+}
+
+fn load(init: &Init) -> Result<(Hello, Instance), String> {
+    if init.version != frame::VERSION {
+        return Err("the program on disk is of another version than the running daemon; restart the daemon"
+            .to_owned());
+    }
+    let path = Path::new(std::ffi::OsStr::from_bytes(init.module.as_ref()));
+    let checked = Checked::open(path).map_err(|e| e.to_string())?;
+    let readable = readable_by_all(checked.file());
+    let mut sandbox = Sandbox::enter(checked.file())?;
+    let module = checked.load().map_err(|e| {
+        let hint = if readable { "" } else { "; the worker may not read it, run chmod a+r on it" };
+        format!("{e}{hint}")
+    })?;
+    let instance = module.create(init.settings.as_ref()).map_err(|e| format!("cannot be created: {e}"))?;
+    sandbox.close()?;
+    let (manifest, api) = (Some(module.manifest), Some(module.api));
+    Ok((Hello { refused: None, manifest, api, sandbox: sandbox.layers() }, instance))
+}
+
+fn readable_by_all(file: &File) -> bool {
+    file.metadata().is_ok_and(|m| m.mode() & 0o004 != 0)
+}
+
+fn serve(socket: &Socket, mut instance: Instance, buffer: &mut [u8]) -> Result<(), String> {
+    while let Some(length) = socket.receive(buffer)? {
+        let request = buffer.get(..length).and_then(frame::read_request);
+        let Some(request) = request else { return Err(format!("a frame of {length} bytes is no request")) };
+        let answer = instance.call(request.operation, request.input);
+        let reply = match &answer {
+            Ok(bytes) => Reply::Answer(bytes),
+            Err(CallError::Unsupported(_)) => Reply::Unsupported,
+            Err(CallError::Panicked(reason)) => Reply::Panicked(reason.clone()),
+            Err(CallError::TooLong { found, .. }) => Reply::TooLarge(*found as u64),
+            Err(error) => Reply::Failed(error.to_string()),
+        };
+        socket.send(&frame::reply(request.id, &reply))?;
+    }
+    Ok(())
+}
+
+/// The worker's end of the socketpair.
+struct Socket(OwnedFd);
+
+impl Socket {
+    /// Moves the socket away from standard input, where the module's code could mistake it for a file.
+    fn take_stdin() -> Result<Self, String> {
+        let explain = |what: &str| format!("{what}; the daemon starts its workers itself, people never do");
+        let socket = std::io::stdin().as_fd().try_clone_to_owned().map_err(|e| explain(&e.to_string()))?;
+        nix::sys::socket::getsockopt(&socket, nix::sys::socket::sockopt::SockType)
+            .map_err(|_| explain("standard input is no socket"))?;
+        let null = File::open("/dev/null").map_err(|e| format!("/dev/null: {e}"))?;
+        nix::unistd::dup2_stdin(&null).map_err(|e| format!("standard input: {e}"))?;
+        Ok(Self(socket))
+    }
+
+    /// The length of the next frame, which is longer than the buffer when the frame is too long; `None` when the
+    /// daemon is gone.
+    fn receive(&self, buffer: &mut [u8]) -> Result<Option<usize>, String> {
+        loop {
+            match recv(self.0.as_raw_fd(), buffer, MsgFlags::MSG_TRUNC) {
+                Ok(0) | Err(Errno::ECONNRESET) => return Ok(None),
+                Ok(length) => return Ok(Some(length)),
+                Err(Errno::EINTR) => {}
+                Err(e) => return Err(format!("cannot receive: {e}")),
+            }
+        }
+    }
+
+    fn send(&self, frame: &[u8]) -> Result<(), String> {
+        match send(self.0.as_raw_fd(), frame, MsgFlags::MSG_NOSIGNAL) {
+            // The daemon is gone; the next receive says so.
+            Ok(_) | Err(Errno::EPIPE) => Ok(()),
+            Err(e) => Err(format!("cannot send: {e}")),
+        }
+    }
+}
+
+/// The daemon opens everything close-on-exec; a library in it may not.
+fn close_everything_else(socket: &Socket) {
+    let Ok(entries) = fs::read_dir("/proc/self/fd") else { return };
+    let numbers: Vec<i32> = entries.filter_map(|e| e.ok()?.file_name().to_str()?.parse().ok()).collect();
+    for number in numbers.into_iter().filter(|&n| n > 2 && n != socket.0.as_raw_fd()) {
+        // One of them was the listing's own, and is closed already.
+        let _ = nix::unistd::close(number);
+    }
+}
