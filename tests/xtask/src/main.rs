@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask demo | test | bench | install | ci | fuzz | notices`.
 #![allow(clippy::print_stdout, reason = "these are commands for a terminal")]
 
+mod bench;
 mod cargo;
 mod demo;
 mod enter;
@@ -37,6 +38,17 @@ enum Task {
         /// Only tests whose name contains this
         filter: Option<String>,
     },
+    /// Measure what dhcpmgr costs beside the floor of its design: a table, and JSON in target/bench.json
+    Bench {
+        /// Only these parts
+        parts: Vec<bench::Part>,
+    },
+    /// The bench, once it is where it belongs
+    #[command(hide = true)]
+    BenchInside {
+        /// These parts
+        parts: Vec<bench::Part>,
+    },
     /// Build the release and lay it out below DIR as a package would
     Install {
         /// Where; `dhcpmgrd --root DIR` then uses nothing of ours outside
@@ -51,6 +63,8 @@ fn main() -> ExitCode {
         Task::Demo { release } => demo::run(release),
         Task::DemoInside => demo::inside(),
         Task::Test { filter } => test::run(filter.as_deref()),
+        Task::Bench { parts } => bench::run(&parts),
+        Task::BenchInside { parts } => bench::inside(&parts),
         Task::Install { dir } => install::run(&dir),
         Task::Ci => ci(),
     };

@@ -1,0 +1,76 @@
+//! `cargo xtask bench`: what dhcpmgr costs, beside the floor of its design, in one run; a table and JSON.
+
+mod harness;
+mod scale;
+mod size;
+mod table;
+mod throughput;
+
+use std::path::Path;
+
+use clap::ValueEnum;
+use dhcpmgr_lab::{Result, packages};
+
+use crate::cargo::{cargo, done, target};
+use crate::{enter, install};
+use table::Table;
+
+/// The parts of the bench.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Exec of the shim → address, default route, exit
+    Handler,
+    /// 64 and 256 links that come up at once
+    Burst,
+    /// 64 clients that renew every 15 s for a minute
+    Renew,
+    /// Lease messages a second, through an in-process handler; the median of a worker call
+    Throughput,
+    /// Memory and wake-ups with 64 bound clients
+    Idle,
+    /// Sizes of the binaries
+    Size,
+}
+
+/// Builds the release, then measures inside.
+pub(crate) fn run(parts: &[Part]) -> Result {
+    packages::ensure(packages::LAB)?;
+    let parts = if parts.is_empty() { Part::value_variants() } else { parts };
+    if parts.iter().any(|part| matches!(part, Part::Handler | Part::Burst | Part::Renew)) {
+        packages::ensure(packages::BENCH)?;
+    }
+    let root = target().join("bench-root");
+    install::run(&root)?;
+    done(cargo(&["build", "--release", "-p", "fixture-good"]), "building the worker's module")?;
+    // Measured with the release of this program too: it sends the messages.
+    done(cargo(&["build", "--release", "-p", "xtask"]), "building the bench")?;
+    let mut inside = enter::command(target().join("release/xtask"))?;
+    inside.env("DHCPMGR_INSTALLED", &root).arg("bench-inside");
+    inside.args(parts.iter().filter_map(ValueEnum::to_possible_value).map(|part| part.get_name().to_owned()));
+    done(inside, "the bench")
+}
+
+/// The measurements, in a world of their own.
+pub(crate) fn inside(parts: &[Part]) -> Result {
+    let root = target().join("bench-root");
+    let mut table = Table::default();
+    for part in parts {
+        eprintln!("measuring: {part:?}");
+        let measured = match part {
+            Part::Handler => harness::handler(&root, &mut table),
+            Part::Burst => harness::burst(&root, &mut table),
+            Part::Renew => harness::renew(&root, &mut table),
+            Part::Throughput => throughput::run(&mut table),
+            Part::Idle => scale::run(&mut table),
+            Part::Size => size::run(&root, &mut table),
+        };
+        if let Err(error) = measured {
+            table.failed(&format!("{part:?}"), &error);
+        }
+    }
+    table.finish(&result_file())
+}
+
+fn result_file() -> std::path::PathBuf {
+    Path::new(&target()).join("bench.json")
+}
