@@ -25,7 +25,7 @@ use crate::control::views::{ClientLease, ClientStatus, Exchange, Lease as LeaseV
 use crate::events::{Change, Event, EventKind, EventLog};
 use crate::handlers::{Chain, Decision};
 use crate::lease_monitor::{Arrival, Origin, Sessions};
-use crate::network::{LinkState, Network};
+use crate::network::{LinkState, Network, NetworkError};
 use crate::paths::Paths;
 use lease::Lease;
 use machine::{Effect, Input, Machine};
@@ -412,6 +412,9 @@ impl Task {
             Ok(applied) => exchange.applied = applied.actions.iter().map(ToString::to_string).collect(),
             Err(error) => {
                 tracing::error!("{}: {error}", self.client.name);
+                if let NetworkError::Incomplete { applied, .. } = &error {
+                    exchange.applied = applied.actions.iter().map(ToString::to_string).collect();
+                }
                 exchange.decisions.push(format!("not all could be applied: {error}"));
                 self.publish(Event {
                     detail: Some(error.to_string()),
@@ -492,7 +495,7 @@ impl Task {
             Effect::SignalRenew => self.signal(clients::renew_signal(self.client.program)),
             Effect::SignalRelease => self.signal(clients::release_signal(self.client.program)),
             Effect::RaiseLink => {
-                if let Err(error) = self.shared.network.set_up(&self.client.interface).await {
+                if let Err(error) = self.shared.network.set_up(&self.client.interface) {
                     tracing::error!("{}: {error}", self.client.name);
                 }
             }

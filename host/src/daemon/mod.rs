@@ -83,6 +83,11 @@ impl Daemon {
         }
     }
 
+    /// Whether every lease is given back when the daemon ends.
+    fn keeps_nothing(&self) -> bool {
+        self.config.borrow().clients.values().all(|client| client.on_stop == OnStop::Release)
+    }
+
     async fn on_network(&self, event: NetworkEvent) {
         match event {
             NetworkEvent::Link { name, state } => {
@@ -146,7 +151,7 @@ impl Daemon {
             changes.push(format!("log is now \"{}\"", loaded.config.daemon.log));
         }
         if diff.dns {
-            self.shared.network.set_dns_backend(loaded.config.dns.backend).await;
+            self.shared.network.set_dns_backend(loaded.config.dns.backend);
             changes.push("the DNS back-end has changed".to_owned());
         }
         for name in &diff.clients_removed {

@@ -234,7 +234,9 @@ async fn serve(paths: Paths, loaded: Loaded, logging: Logging) -> Result<(), Sta
     }
     // Every lease that is still in force is known now: what else carries our tag was left by somebody else's end.
     let _ = daemon.statuses().await;
-    daemon.shared.network.sweep().await;
+    if let Err(error) = daemon.shared.network.sweep().await {
+        tracing::error!("{error}");
+    }
     *daemon.config.borrow_mut() = config;
 
     let (for_listener, for_spool) = (Rc::clone(&sessions), sessions);
@@ -261,6 +263,9 @@ async fn serve(paths: Paths, loaded: Loaded, logging: Logging) -> Result<(), Sta
     }
     tracing::info!("dhcpmgrd ends");
     daemon.end_all().await;
+    if daemon.keeps_nothing() {
+        daemon.shared.network.stop_dns().await;
+    }
     Ok(())
 }
 

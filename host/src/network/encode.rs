@@ -45,6 +45,11 @@ pub(super) fn request(step: &Step, index: u32) -> Option<(RouteNetlinkMessage, u
     })
 }
 
+/// Sets a link up.
+pub(super) fn set_up(index: u32) -> (RouteNetlinkMessage, u16) {
+    (RouteNetlinkMessage::SetLink(LinkMessageBuilder::<LinkUnspec>::new().index(index).up().build()), 0)
+}
+
 /// Asks for one IPv6 address, which the kernel announces only after duplicate address detection.
 pub(super) fn read_back(address: IpAddr, index: u32) -> RouteNetlinkMessage {
     RouteNetlinkMessage::GetAddress(bare_address(address, 0, index))

@@ -15,7 +15,7 @@ use nix::errno::Errno;
 
 use super::action::{Action, Step};
 use super::batch::{Batch, Refusal};
-use super::error::Failure;
+use super::error::{Failure, NetworkError};
 use super::mirror::{Claims, Mirror, Touched};
 use super::repair::Schedule;
 use super::state::RouteKey;
@@ -199,6 +199,20 @@ impl Engine {
             let line = action.to_string();
             !failures.iter().any(|failure| failure.what == line)
         });
+    }
+
+    pub(super) fn set_up(&mut self, name: &IfName) -> Result<(), NetworkError> {
+        let index = self
+            .mirror
+            .index(name)
+            .ok_or_else(|| NetworkError::NoSuchInterface { interface: name.clone() })?;
+        match self.batch.run(vec![encode::set_up(index)]).pop() {
+            Some(Err(refusal)) => Err(NetworkError::NotUp {
+                interface: name.clone(),
+                reason: refusal.errno.desc().to_lowercase(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn execute(&mut self, index: u32, actions: Vec<Action>) -> Outcome {

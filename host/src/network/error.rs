@@ -35,6 +35,14 @@ pub enum NetworkError {
         /// The interface.
         interface: IfName,
     },
+    /// The link could not be set up.
+    #[error("cannot set {interface} up: {reason}")]
+    NotUp {
+        /// The interface.
+        interface: IfName,
+        /// Why.
+        reason: String,
+    },
     /// Some changes were refused; the others were made. What is missing is tried again when something about the
     /// interface changes, and at growing intervals.
     #[error("{}", incomplete(failures))]

@@ -1,5 +1,6 @@
 //! The handle that the controllers hold, and the task that listens to the kernel.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -66,6 +67,12 @@ impl Inner {
     }
 }
 
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Network")
+    }
+}
+
 impl Drop for Shared {
     fn drop(&mut self) {
         self.task.abort();
@@ -102,6 +109,14 @@ impl Network {
         let mut engine = inner.engine();
         engine.drain(&inner.watch);
         engine.mirror.link(name).cloned()
+    }
+
+    /// Sets a link up (`IFF_UP`).
+    ///
+    /// # Errors
+    /// [`NetworkError::NoSuchInterface`] and [`NetworkError::NotUp`].
+    pub fn set_up(&self, name: &IfName) -> Result<(), NetworkError> {
+        self.shared.inner.engine().set_up(name)
     }
 
     /// Makes the kernel and the resolver hold what this client desires, together with what others desire of the same
