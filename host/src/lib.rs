@@ -3,6 +3,7 @@
 //! client → shim → [`lease_monitor`] → [`controller`] → [`handlers`] → [`network`]
 #![deny(unsafe_code)]
 
+pub mod cli;
 pub mod clients;
 pub mod clock;
 pub mod config;

@@ -1,5 +1,7 @@
 //! The configuration as an operator meets it: files in, one typed value or all that is wrong with them out.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

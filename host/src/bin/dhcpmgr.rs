@@ -1,1 +1,7 @@
-fn main() {}
+//! `dhcpmgr`, the command line of the daemon.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    dhcpmgr::cli::main()
+}

@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use dhcpmgr_message::{ClientName, IfName, InterfaceAddress, Prefix};
 use dhcpmgr_plugin_api::Protocol;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::events::Change;
 use crate::handlers::HandlerStatus;
@@ -116,7 +117,17 @@ pub struct LeaseV4 {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, String>,
     /// Option code → hex.
+    #[serde(deserialize_with = "option_codes")]
     pub options: BTreeMap<u8, String>,
+}
+
+/// Reads the codes from text: JSON has no other keys, and below the untagged [`Lease`] serde does not turn them into
+/// numbers by itself.
+fn option_codes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<u8, String>, D::Error> {
+    BTreeMap::<String, String>::deserialize(deserializer)?
+        .into_iter()
+        .map(|(code, hex)| Ok((code.parse().map_err(D::Error::custom)?, hex)))
+        .collect()
 }
 
 /// One route.

@@ -185,3 +185,6 @@ async fn answer(connection: &UnixStream, answer: Answer) -> io::Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

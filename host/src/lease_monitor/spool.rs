@@ -96,3 +96,6 @@ fn set_aside(file: &Path, reason: &str) {
         remove(file);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,34 @@
 //! The network reconciler: desired state in, difference applied, and only the difference.
 //!
 //! It knows addresses, routes, links and name servers; it knows nothing of DHCP.
+//!
+//! [`Network::apply`] is the way in. Inside: what all clients want of an interface is joined, the pure planner compares
+//! it with a mirror of the kernel (kept by its notifications, so that nothing is asked), the steps go out in one batch,
+//! and the echo is compared with what was wanted. Whatever others undo later is put back.
+
+mod action;
+mod batch;
+mod decode;
+mod dns;
+mod dump;
+mod effects;
+mod encode;
+mod engine;
+mod error;
+mod mirror;
+mod planner;
+#[cfg(test)]
+mod planner_tests;
+mod reconciler;
+mod repair;
+mod state;
+mod sysctl;
+mod wanted;
+mod watch;
+
+pub use action::{Action, ActionKind, Applied};
+pub use error::{Failure, NetworkError};
+pub use reconciler::{Network, NetworkOptions};
 
 use dhcpmgr_message::{DomainName, IfName, InterfaceAddress, Prefix};
 use dhcpmgr_plugin_api::{RoutePlan, RulePlan};

@@ -27,7 +27,7 @@ const SERVING: &[i64] = &[
     libc::SYS_fstat,
     libc::SYS_newfstatat,
     libc::SYS_lseek,
-    // Memory; mmap and mprotect are below.
+    // Memory; mmap and mprotect are below, for what is not executable.
     libc::SYS_brk,
     libc::SYS_munmap,
     libc::SYS_mremap,
@@ -45,7 +45,7 @@ const SERVING: &[i64] = &[
     libc::SYS_rseq,
     // Random seeds of hash maps.
     libc::SYS_getrandom,
-    // Signals to itself: Rust's stack overflow handler, and abort().
+    // Rust's stack overflow handler, and abort(); tgkill is below.
     libc::SYS_rt_sigaction,
     libc::SYS_rt_sigprocmask,
     libc::SYS_rt_sigreturn,
@@ -93,7 +93,9 @@ const LOADING_OLD: &[i64] = &[];
 /// For the dynamic linker and constructors.
 pub(super) fn loading_only() -> Option<String> {
     let allowed = [SERVING, LOADING, LOADING_OLD].concat();
-    install(allowed.into_iter().map(|call| (call, Vec::new())).collect())
+    let mut rules: Rules = allowed.into_iter().map(|call| (call, Vec::new())).collect();
+    rules.push((libc::SYS_tgkill, vec![to_itself()?]));
+    install(rules)
 }
 
 /// For calls of the handler.
@@ -105,7 +107,15 @@ pub(super) fn serving_only() -> Option<String> {
     let rule = SeccompRule::new(vec![unexecutable.ok()?]).ok()?;
     rules.push((libc::SYS_mmap, vec![rule.clone()]));
     rules.push((libc::SYS_mprotect, vec![rule]));
+    rules.push((libc::SYS_tgkill, vec![to_itself()?]));
     install(rules)
+}
+
+/// Signals within this process: how abort() ends it. Refused, libc would end it with a fault, and the reason is lost.
+fn to_itself() -> Option<SeccompRule> {
+    let process =
+        SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, std::process::id().into());
+    SeccompRule::new(vec![process.ok()?]).ok()
 }
 
 type Rules = Vec<(i64, Vec<SeccompRule>)>;

@@ -1,0 +1,68 @@
+//! One line of `dhcpmgr events`.
+
+use std::fmt::Write as _;
+
+use super::style::{Style, Tone};
+use super::text::plain;
+use crate::events::{Change, Event, EventKind};
+
+/// Time, client, event, what changed, details. Streamed, so columns have fixed widths.
+#[must_use]
+pub fn event(event: &Event, style: Style) -> String {
+    let client = event.client.as_ref().map_or("-", |client| client.as_str());
+    let kind = plain(&kind(&event.event));
+    // Padded before it is marked: the marks have no width.
+    let mut line = format!(
+        "{:24}  {client:12}  {}",
+        plain(&event.time),
+        style.tone(tone(&event.event), &format!("{kind:20}"))
+    );
+    if !event.changed.is_empty() {
+        let _ = write!(line, "  [{}]", changes(&event.changed));
+    }
+    if let Some(handler) = &event.handler {
+        let _ = write!(line, "  {}:", plain(handler));
+    }
+    if let Some(detail) = &event.detail {
+        let _ = write!(line, "  {}", plain(detail));
+    }
+    for (name, value) in &event.fields {
+        let _ = write!(line, "  {}={}", plain(name), plain(value));
+    }
+    style.finish(format!("{}\n", line.trim_end()))
+}
+
+/// `address route dns`
+pub(super) fn changes(changes: &[Change]) -> String {
+    changes.iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
+fn kind(kind: &EventKind) -> String {
+    word(kind)
+}
+
+/// The word in JSON.
+fn word(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => "?".to_owned(),
+    }
+}
+
+fn tone(kind: &EventKind) -> Tone {
+    match kind {
+        EventKind::LeaseAcquired | EventKind::LeaseRenewed | EventKind::HandlerRecovered => Tone::Good,
+        EventKind::LeaseChanged
+        | EventKind::ClientStarted
+        | EventKind::ClientStopped
+        | EventKind::LinkChanged
+        | EventKind::KernelRepaired => Tone::Waiting,
+        EventKind::ClientFailed
+        | EventKind::LeaseLost
+        | EventKind::LeaseRefused
+        | EventKind::HandlerFailed
+        | EventKind::HandlerQuarantined
+        | EventKind::KernelMismatch => Tone::Bad,
+        EventKind::ConfigReloaded | EventKind::Vendor(_) => Tone::Heading,
+    }
+}

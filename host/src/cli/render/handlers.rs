@@ -1,0 +1,100 @@
+//! `dhcpmgr handler list`, and the handlers of `status`.
+
+use std::fmt::Write as _;
+
+use super::style::{Style, Tone};
+use super::text::{micros, plain, times};
+use crate::config::Isolation;
+use crate::handlers::{HandlerState, HandlerStatus};
+
+/// The handlers, why some are not healthy, and how the workers are confined.
+#[must_use]
+pub fn handlers(handlers: &[HandlerStatus], style: Style) -> String {
+    if handlers.is_empty() {
+        return "no handlers are configured\n".to_owned();
+    }
+    let mut text = handler_table(handlers, style);
+    text.push('\n');
+    for handler in handlers {
+        let name = plain(&handler.name);
+        let _ = write!(text, "{name}: {}", plain(&handler.module));
+        if let Some(pid) = handler.pid {
+            let _ = write!(text, ", worker {pid}, restarted {}", times(handler.restarts));
+        }
+        if !handler.sandbox.is_empty() {
+            let _ = write!(text, ", confined by {}", plain(&handler.sandbox.join(" ")));
+        }
+        text.push('\n');
+    }
+    style.finish(text)
+}
+
+/// The table, then a line for each that is not healthy; empty for no handlers. Not finished yet.
+pub(super) fn handler_table(handlers: &[HandlerStatus], style: Style) -> String {
+    if handlers.is_empty() {
+        return String::new();
+    }
+    let header = ["HANDLER", "VERSION", "API", "ISOLATION", "STATE", "CALLS", "FAILURES", "P99"];
+    let or_dash = |text: &str| if text.is_empty() { "-".to_owned() } else { plain(text) };
+    let rows = handlers.iter().map(|handler| {
+        vec![
+            plain(&handler.name),
+            or_dash(&handler.version),
+            or_dash(&handler.api),
+            isolation(handler.isolation).to_owned(),
+            style.tone(tone(handler.state), word(handler.state)),
+            handler.calls.to_string(),
+            handler.failures.to_string(),
+            if handler.calls > 0 { micros(handler.p99_us) } else { "-".to_owned() },
+        ]
+    });
+    let mut text = style.table(&header, &["CALLS", "FAILURES", "P99"], rows.collect());
+    let mut reasons = String::new();
+    for handler in handlers {
+        let hint = match handler.state {
+            HandlerState::Quarantined => {
+                format!(" (`dhcpmgr handler reset {}` starts it again)", plain(&handler.name))
+            }
+            _ => String::new(),
+        };
+        match &handler.reason {
+            Some(reason) => {
+                let name = style.tone(tone(handler.state), &plain(&handler.name));
+                let _ = writeln!(reasons, "{name}: {}{hint}", plain(reason));
+            }
+            None if !hint.is_empty() => {
+                let _ = writeln!(reasons, "{}: quarantined{hint}", plain(&handler.name));
+            }
+            None => {}
+        }
+    }
+    if !reasons.is_empty() {
+        text.push('\n');
+        text.push_str(&reasons);
+    }
+    text
+}
+
+fn isolation(isolation: Isolation) -> &'static str {
+    match isolation {
+        Isolation::Worker => "worker",
+        Isolation::InProcess => "in-process",
+    }
+}
+
+fn word(state: HandlerState) -> &'static str {
+    match state {
+        HandlerState::Healthy => "healthy",
+        HandlerState::Restarting => "restarting",
+        HandlerState::Quarantined => "quarantined",
+        HandlerState::Refused => "refused",
+    }
+}
+
+fn tone(state: HandlerState) -> Tone {
+    match state {
+        HandlerState::Healthy => Tone::Good,
+        HandlerState::Restarting => Tone::Waiting,
+        HandlerState::Quarantined | HandlerState::Refused => Tone::Bad,
+    }
+}

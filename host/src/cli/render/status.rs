@@ -1,0 +1,123 @@
+//! `dhcpmgr status`
+
+use std::fmt::Write as _;
+
+use super::handlers::handler_table;
+use super::style::{Style, Tone};
+use super::text::{duration, plain};
+use crate::control::views::{ClientState, ClientStatus, Lease, MessageCounters, Status};
+
+/// The daemon, the clients, why some are not well, the handlers, and what the lease monitor counted.
+#[must_use]
+pub fn status(status: &Status, style: Style) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "dhcpmgrd {}, pid {}, up {}\n",
+        plain(&status.version),
+        status.pid,
+        duration(status.uptime)
+    );
+    if status.clients.is_empty() {
+        text.push_str("no clients are configured\n");
+    } else {
+        text.push_str(&client_table(&status.clients, style));
+    }
+    let mut reasons = String::new();
+    for client in &status.clients {
+        if let Some(reason) = &client.reason {
+            let _ = writeln!(
+                reasons,
+                "{}: {}",
+                style.tone(tone(client.status), client.name.as_str()),
+                plain(reason)
+            );
+        }
+    }
+    for part in [reasons, handler_table(&status.handlers, style), messages(&status.messages)] {
+        if !part.is_empty() {
+            text.push('\n');
+            text.push_str(&part);
+        }
+    }
+    style.finish(text)
+}
+
+fn client_table(clients: &[ClientStatus], style: Style) -> String {
+    let header = ["NAME", "PROTO", "INTERFACE", "STATUS", "ADDRESS", "SERVER", "EXPIRES", "PID", "RESTARTS"];
+    let none = || "-".to_owned();
+    let rows = clients.iter().map(|client| {
+        let (address, server, expires) = match &client.lease {
+            Some(Lease::V4(lease)) => (
+                lease.address.to_string(),
+                lease.server.map_or_else(none, |server| server.to_string()),
+                lease.expires_in.map_or_else(|| "never".to_owned(), duration),
+            ),
+            None => (none(), none(), none()),
+        };
+        vec![
+            client.name.to_string(),
+            protocol(client).to_owned(),
+            client.interface.to_string(),
+            style.tone(tone(client.status), word(client.status)),
+            address,
+            server,
+            expires,
+            client.pid.map_or_else(none, |pid| pid.to_string()),
+            client.restarts.to_string(),
+        ]
+    });
+    style.table(&header, &["PID", "RESTARTS"], rows.collect())
+}
+
+fn messages(counters: &MessageCounters) -> String {
+    let MessageCounters { accepted, duplicates, malformed, unauthorised, replayed, connections_refused } =
+        counters;
+    let mut text = format!("lease messages: {accepted} accepted");
+    for (number, what) in [
+        (replayed, "of them from the spool"),
+        (duplicates, "duplicates"),
+        (malformed, "malformed"),
+        (unauthorised, "unauthorised"),
+        (connections_refused, "connections refused"),
+    ] {
+        if *number > 0 {
+            let _ = write!(text, ", {number} {what}");
+        }
+    }
+    text.push('\n');
+    text
+}
+
+pub(super) fn protocol(client: &ClientStatus) -> &'static str {
+    match client.protocol {
+        dhcpmgr_plugin_api::Protocol::V4 => "v4",
+        dhcpmgr_plugin_api::Protocol::V6 => "v6",
+    }
+}
+
+/// The word of TR-181.
+pub(super) fn word(state: ClientState) -> &'static str {
+    match state {
+        ClientState::Init => "Init",
+        ClientState::Selecting => "Selecting",
+        ClientState::Requesting => "Requesting",
+        ClientState::Bound => "Bound",
+        ClientState::Renewing => "Renewing",
+        ClientState::Rebinding => "Rebinding",
+        ClientState::Disabled => "Disabled",
+        ClientState::Error => "Error",
+    }
+}
+
+pub(super) fn tone(state: ClientState) -> Tone {
+    match state {
+        ClientState::Bound | ClientState::Renewing => Tone::Good,
+        ClientState::Init | ClientState::Selecting | ClientState::Requesting | ClientState::Rebinding => {
+            Tone::Waiting
+        }
+        ClientState::Disabled => Tone::Faint,
+        ClientState::Error => Tone::Bad,
+    }
+}

@@ -1,0 +1,131 @@
+//! `dhcpmgr why`: the story of a client, told from its end.
+
+use std::fmt::Write as _;
+
+use super::event::changes;
+use super::lease::block;
+use super::options::option_title;
+use super::status::{protocol, tone, word};
+use super::style::{Style, Tone};
+use super::text::{duration, micros, plain, times};
+use crate::control::views::{Exchange, HandlerDid, Lease, Why};
+
+/// State and reason, what is requested and for whom, the last exchanges, the last words of the client.
+#[must_use]
+pub fn why(why: &Why, style: Style) -> String {
+    let mut text = state(why, style);
+    let mut section = |title: &str, body: String| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n{}\n{body}", style.tone(Tone::Heading, title));
+    };
+    if !why.requested.is_empty() {
+        let rows: Vec<_> = why
+            .requested
+            .iter()
+            .map(|(code, whom)| (option_title(*code), vec![format!("for {}", plain(&whom.join(", ")))]))
+            .collect();
+        section("Requested from the server", block(&rows, 2));
+    }
+    if !why.command.is_empty() {
+        let words: Vec<_> = why.command.iter().map(|word| argument(word)).collect();
+        section("Client process", format!("  {}\n", words.join(" ")));
+    }
+    let exchanges: Vec<_> = why.exchanges.iter().map(|it| exchange(it, style)).collect();
+    let exchanges = if exchanges.is_empty() { "  none yet\n".to_owned() } else { exchanges.join("\n") };
+    section("Exchanges, newest first", exchanges);
+    if !why.log.is_empty() {
+        let lines = why.log.iter().map(|line| format!("  {}\n", plain(line)));
+        section("Last lines of the client process", lines.collect());
+    }
+    style.finish(text)
+}
+
+fn state(why: &Why, style: Style) -> String {
+    let client = &why.client;
+    let mut text = format!(
+        "{} ({} on {}): {}",
+        style.tone(Tone::Heading, client.name.as_str()),
+        protocol(client),
+        client.interface,
+        style.tone(tone(client.status), word(client.status))
+    );
+    match client.pid {
+        Some(pid) => text.push_str(&format!(", process {pid}")),
+        None => text.push_str(", no process"),
+    }
+    if client.restarts > 0 {
+        let _ = write!(text, ", restarted {}", times(client.restarts));
+    }
+    text.push('\n');
+    let mut rows = Vec::new();
+    if let Some(reason) = &client.reason {
+        rows.push(("because".to_owned(), vec![plain(reason)]));
+    }
+    let lease = match &client.lease {
+        Some(Lease::V4(lease)) => {
+            let from = lease.server.map(|server| format!(" from {server}")).unwrap_or_default();
+            let end = match lease.expires_in {
+                Some(seconds) => format!("expires in {}", duration(seconds)),
+                None => "never expires".to_owned(),
+            };
+            format!("{}{from}, {end}", lease.address)
+        }
+        None => "none".to_owned(),
+    };
+    rows.push(("lease".to_owned(), vec![lease]));
+    text + &block(&rows, 2)
+}
+
+fn exchange(exchange: &Exchange, style: Style) -> String {
+    let mut text = format!(
+        "  {}  {}   shim {}, handlers {}, kernel {}\n",
+        plain(&exchange.time),
+        style.tone(Tone::Heading, &plain(&exchange.event)),
+        micros(exchange.shim_us),
+        micros(exchange.handlers_us),
+        micros(exchange.kernel_us)
+    );
+    let lines = |values: &[String]| values.iter().map(|value| plain(value)).collect::<Vec<_>>();
+    let mut rows = Vec::new();
+    rows.push(("said".to_owned(), said(exchange)));
+    rows.push(("unreadable".to_owned(), lines(&exchange.problems)));
+    for handler in &exchange.handlers {
+        rows.push((plain(&handler.name), handler_did(handler, style)));
+    }
+    rows.push(("decided".to_owned(), lines(&exchange.decisions)));
+    let nothing = || vec!["nothing".to_owned()];
+    let or_nothing = |values: Vec<String>| if values.is_empty() { nothing() } else { values };
+    rows.push(("applied".to_owned(), or_nothing(lines(&exchange.applied))));
+    let changed = if exchange.changed.is_empty() { nothing() } else { vec![changes(&exchange.changed)] };
+    rows.push(("changed".to_owned(), changed));
+    text.push_str(&block(&rows, 4));
+    text
+}
+
+fn said(exchange: &Exchange) -> Vec<String> {
+    let width = exchange.values.keys().map(|name| plain(name).chars().count()).max().unwrap_or_default();
+    exchange.values.iter().map(|(name, value)| format!("{:width$}  {}", plain(name), plain(value))).collect()
+}
+
+fn handler_did(did: &HandlerDid, style: Style) -> Vec<String> {
+    let took = micros(did.took_us);
+    let first = match &did.failure {
+        Some(failure) => style.tone(Tone::Bad, &format!("no plan after {took}: {}", plain(failure))),
+        None => format!("a plan after {took}"),
+    };
+    let mut lines = vec![first];
+    if !did.cut.is_empty() {
+        lines.push(format!("not granted and cut: {}", plain(&did.cut.join(", "))));
+    }
+    lines.extend(did.notes.iter().map(|note| plain(note)));
+    lines
+}
+
+/// An argument as it could be typed; nothing is ever given to a shell.
+fn argument(word: &str) -> String {
+    let bare = |b: u8| b.is_ascii_alphanumeric() || b"-_./:=,@%+".contains(&b);
+    if !word.is_empty() && word.bytes().all(bare) {
+        return word.to_owned();
+    }
+    format!("'{}'", plain(word).replace('\'', "'\\''"))
+}

@@ -1,0 +1,256 @@
+//! The handle that the controllers hold, and the task that listens to the kernel.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use dhcpmgr_message::{ClientName, IfName, InterfaceAddress};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::AbortHandle;
+use tokio::time::sleep;
+
+use super::action::Applied;
+use super::batch::Batch;
+use super::dns::{Dns, DnsOptions, Record};
+use super::dump::dump;
+use super::engine::{Engine, Outcome};
+use super::error::NetworkError;
+use super::watch::Watch;
+use super::{Desired, LinkState, NetworkEvent};
+use crate::clock::boottime_ms;
+use crate::config::DnsBackend;
+
+/// Events that a slow listener may leave unread before they are held back and joined.
+const EVENTS: usize = 64;
+
+/// How long the resolver's files wait for [`Network::sweep`] after the start.
+const DNS_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Between attempts to read the kernel again after an overrun.
+const DUMP_RETRY: Duration = Duration::from_secs(1);
+
+/// Where things are.
+#[derive(Debug, Clone)]
+pub struct NetworkOptions {
+    /// The file of name servers that is always written: `DIR/run/dhcpmgr/resolv.conf`.
+    pub resolv_conf: PathBuf,
+    /// What `etc/resolv.conf` of the `file` back-end is below.
+    pub root: PathBuf,
+    /// Who else is told of name servers.
+    pub backend: DnsBackend,
+}
+
+/// The network of this namespace. Clones are handles of the same one; when the last is dropped nothing is watched any
+/// more, and the kernel keeps what it has.
+#[derive(Clone)]
+pub struct Network {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    inner: Arc<Inner>,
+    task: AbortHandle,
+}
+
+struct Inner {
+    watch: Watch,
+    engine: Mutex<Engine>,
+    dns: Dns,
+    /// The engine's next deadline may be another one.
+    changed: Notify,
+}
+
+impl Inner {
+    fn engine(&self) -> MutexGuard<'_, Engine> {
+        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Network {
+    /// Subscribes to the kernel's notifications, then reads once what it has, in the network namespace of the calling
+    /// thread. Needs a tokio runtime. Changes nothing.
+    ///
+    /// # Errors
+    /// When netlink sockets cannot be opened, or the kernel does not answer.
+    pub async fn start(
+        options: NetworkOptions,
+    ) -> Result<(Self, mpsc::Receiver<NetworkEvent>), NetworkError> {
+        let watch = Watch::open().map_err(|source| NetworkError::Open { what: "notifications", source })?;
+        let batch = Batch::open().map_err(|source| NetworkError::Open { what: "changes", source })?;
+        let mut engine = Engine::new(batch);
+        engine.dump_begins(&watch);
+        let all = dump().await?;
+        engine.dump_ends(&all, &watch);
+        let (events, listener) = mpsc::channel(EVENTS);
+        let NetworkOptions { resolv_conf, root, backend } = options;
+        let dns = Dns::start(DnsOptions { resolv_conf, root, backend }, events.clone());
+        let inner = Arc::new(Inner { watch, engine: Mutex::new(engine), dns, changed: Notify::new() });
+        let task = tokio::spawn(maintain(Arc::clone(&inner), events)).abort_handle();
+        Ok((Self { shared: Arc::new(Shared { inner, task }) }, listener))
+    }
+
+    /// What the kernel says of a link; `None` when there is none of this name.
+    #[must_use]
+    pub fn link(&self, name: &IfName) -> Option<LinkState> {
+        let inner = &self.shared.inner;
+        let mut engine = inner.engine();
+        engine.drain(&inner.watch);
+        engine.mirror.link(name).cloned()
+    }
+
+    /// Makes the kernel and the resolver hold what this client desires, together with what others desire of the same
+    /// interface; `None`: nothing any more. Only differences are applied, and they are kept applied: what others undo
+    /// is put back ([`NetworkEvent::Repaired`]), what is refused is tried again.
+    ///
+    /// When it returns the kernel has been changed and its echo compared.
+    ///
+    /// # Errors
+    /// [`NetworkError::NoSuchInterface`] and [`NetworkError::Incomplete`]; in both cases the desire is kept and applied
+    /// as soon as it can be.
+    pub async fn apply(
+        &self,
+        client: &ClientName,
+        desired: Option<Desired>,
+    ) -> Result<Applied, NetworkError> {
+        let started = Instant::now();
+        let inner = &self.shared.inner;
+        let record = desired.as_ref().map(Record::of);
+        let (mut outcome, missing) = inner.bring(client, desired);
+        match inner.dns.set(client, record).await {
+            Ok(action) => outcome.done.extend(action),
+            Err(failure) => outcome.failures.push(failure),
+        }
+        match missing {
+            Some(interface) => Err(NetworkError::NoSuchInterface { interface }),
+            None => report(outcome, started),
+        }
+    }
+
+    /// Takes addresses for ours that were ours before the daemon was restarted. Only kernels before 5.18, which keep no
+    /// protocol tag on an address, need to be told; call it before the first [`Network::apply`].
+    pub fn adopt(&self, interface: &IfName, addresses: &[InterfaceAddress]) {
+        let mut engine = self.shared.inner.engine();
+        if let Some(index) = engine.mirror.index(interface) {
+            for address in addresses {
+                engine.mirror.remember(index, *address);
+            }
+        }
+    }
+
+    /// To be called once, when after the start every client has told what it desires. Until then nothing is removed
+    /// that a client of this run did not want before, and the resolver's files are left as they are (for ten seconds
+    /// at most): after a restart a client that has not spoken yet must not lose anything. Now everything with our tag
+    /// that nobody desires is removed, and the files are written.
+    ///
+    /// # Errors
+    /// [`NetworkError::Incomplete`].
+    pub async fn sweep(&self) -> Result<Applied, NetworkError> {
+        let started = Instant::now();
+        let inner = &self.shared.inner;
+        let mut outcome = inner.engine().settle(&inner.watch);
+        inner.changed.notify_one();
+        if let Err(failure) = inner.dns.release() {
+            outcome.failures.push(failure);
+        }
+        report(outcome, started)
+    }
+
+    /// Changes who else is told of name servers: the old back-end is undone, the new one told everything. Failures come
+    /// as [`NetworkEvent::Mismatch`].
+    pub fn set_dns_backend(&self, backend: DnsBackend) {
+        self.shared.inner.dns.set_backend(backend);
+    }
+
+    /// Gives `/etc/resolv.conf`, resolvconf or systemd-resolved back as they were found. For a daemon that ends and
+    /// leaves no lease behind; one that is restarted must not call it.
+    pub async fn stop_dns(&self) {
+        self.shared.inner.dns.stop().await;
+    }
+}
+
+impl Inner {
+    /// Returns the interface that should be there and is not.
+    fn bring(&self, client: &ClientName, desired: Option<Desired>) -> (Outcome, Option<IfName>) {
+        let mut engine = self.engine();
+        let wants_something = desired.is_some();
+        let interfaces = engine.want(client, desired);
+        let mut outcome = Outcome::default();
+        let mut missing = None;
+        for (at, name) in interfaces.into_iter().enumerate() {
+            match engine.reconcile(&name, &self.watch) {
+                Some(other) => outcome.join(other),
+                None if at == 0 && wants_something => missing = Some(name),
+                None => {} // Nothing is left on an interface that is gone.
+            }
+        }
+        outcome.join(engine.reconcile_host(&self.watch));
+        drop(engine);
+        self.changed.notify_one();
+        (outcome, missing)
+    }
+
+    /// Reads everything again.
+    async fn resynchronise(&self) {
+        tracing::info!("netlink notifications were lost; the kernel is read again");
+        self.engine().dump_begins(&self.watch);
+        match dump().await {
+            Ok(all) => self.engine().dump_ends(&all, &self.watch),
+            Err(error) => {
+                tracing::error!(%error, "the kernel could not be read");
+                self.engine().dump_failed();
+                sleep(DUMP_RETRY).await;
+            }
+        }
+    }
+}
+
+fn report(outcome: Outcome, started: Instant) -> Result<Applied, NetworkError> {
+    let applied = Applied { actions: outcome.done, took: started.elapsed() };
+    if outcome.failures.is_empty() {
+        Ok(applied)
+    } else {
+        Err(NetworkError::Incomplete { applied, failures: outcome.failures })
+    }
+}
+
+/// Listens to the kernel, repairs, and tells the controllers. Wakes only when there is something to do.
+async fn maintain(inner: Arc<Inner>, events: mpsc::Sender<NetworkEvent>) {
+    let mut patience = std::pin::pin!(sleep(DNS_PATIENCE));
+    loop {
+        let (stale, due, telling) = {
+            let engine = inner.engine();
+            (engine.is_stale(), engine.due(), engine.has_events() && !events.is_closed())
+        };
+        if stale {
+            inner.resynchronise().await;
+            continue;
+        }
+        let wait = Duration::from_millis(due.unwrap_or_default().saturating_sub(boottime_ms()));
+        tokio::select! {
+            ready = inner.watch.readable() => {
+                inner.engine().drain(&inner.watch);
+                if let Ok(mut guard) = ready {
+                    guard.clear_ready();
+                }
+            }
+            Ok(permit) = events.reserve(), if telling => {
+                if let Some(event) = inner.engine().next_event() {
+                    permit.send(event);
+                }
+            }
+            () = sleep(wait), if due.is_some() => inner.engine().look(&inner.watch),
+            () = inner.changed.notified() => {}
+            () = &mut patience, if inner.dns.is_waiting() => {
+                if let Err(failure) = inner.dns.release() {
+                    tracing::error!(%failure, "name servers");
+                }
+            }
+        }
+    }
+}

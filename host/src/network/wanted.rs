@@ -1,0 +1,136 @@
+//! The union of what all clients want of one interface, and of the host as a whole.
+
+use std::net::Ipv4Addr;
+
+use dhcpmgr_message::InterfaceAddress;
+use dhcpmgr_plugin_api::{RoutePlan, RulePlan};
+
+use super::Desired;
+use super::state::{DEFAULT_V6_METRIC, MAIN_TABLE, RouteKey, RouteKind, RouteState, TAG, UNREACHABLE_METRIC};
+
+/// The smallest MTU of a link that carries IPv6 (RFC 8200 section 5): below it the kernel turns IPv6 off there.
+const MIN_V6_MTU: u32 = 1280;
+
+/// What is wanted of one interface.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Wanted {
+    pub(super) addresses: Vec<WantedAddress>,
+    pub(super) routes: Vec<RouteState>,
+    pub(super) mtu: Option<u32>,
+}
+
+/// An address with the ends of its lifetimes as the lease says them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct WantedAddress {
+    pub(super) address: InterfaceAddress,
+    pub(super) broadcast: Option<Ipv4Addr>,
+    pub(super) preferred_until: Option<u64>,
+    pub(super) valid_until: Option<u64>,
+    pub(super) metric: u32,
+}
+
+impl Wanted {
+    /// Joins what clients want of the interface with this index. Where two want the same address it lasts as long as
+    /// the longer one says; of two routes with the same key the first is taken; the lowest MTU wins.
+    pub(super) fn of<'a>(index: u32, clients: impl Iterator<Item = &'a Desired>) -> Self {
+        let mut wanted = Self::default();
+        for desired in clients {
+            for address in &desired.addresses {
+                let same = |a: &&mut WantedAddress| {
+                    a.address.address() == address.address.address()
+                        && (a.address.address().is_ipv6() || a.address == address.address)
+                };
+                match wanted.addresses.iter_mut().find(same) {
+                    Some(known) => {
+                        known.preferred_until = later(known.preferred_until, address.preferred_until);
+                        known.valid_until = later(known.valid_until, address.valid_until);
+                    }
+                    None => wanted.addresses.push(WantedAddress {
+                        address: address.address,
+                        broadcast: address.broadcast,
+                        preferred_until: address.preferred_until,
+                        valid_until: address.valid_until,
+                        metric: desired.metric,
+                    }),
+                }
+            }
+            for plan in &desired.routes {
+                let route = route(plan, index, desired.metric);
+                if !wanted.routes.iter().any(|known| known.key == route.key) {
+                    wanted.routes.push(route);
+                }
+            }
+            wanted.mtu = match (wanted.mtu, desired.mtu) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+        }
+        if wanted.addresses.iter().any(|a| a.address.address().is_ipv6()) {
+            wanted.mtu = wanted.mtu.map(|mtu| mtu.max(MIN_V6_MTU));
+        }
+        // Routes that make gateways reachable go before those that use them.
+        wanted.routes.sort_by_key(|route| route.via.is_some());
+        wanted
+    }
+}
+
+fn later(a: Option<u64>, b: Option<u64>) -> Option<u64> {
+    Some(a?.max(b?))
+}
+
+fn route(plan: &RoutePlan, index: u32, metric: u32) -> RouteState {
+    let mut metric = plan.metric.unwrap_or(metric);
+    if metric == 0 && plan.to.address().is_ipv6() {
+        metric = DEFAULT_V6_METRIC;
+    }
+    RouteState {
+        key: RouteKey { table: plan.table.unwrap_or(MAIN_TABLE), to: plan.to, metric },
+        kind: RouteKind::Unicast,
+        interface: Some(index),
+        // A router 0.0.0.0 means on-link (RFC 3442).
+        via: plan.via.filter(|via| !via.is_unspecified()),
+        onlink: plan.onlink && plan.via.is_some_and(|via| !via.is_unspecified()),
+        source: plan.source,
+        mtu: plan.mtu,
+        protocol: TAG,
+        ours: true,
+    }
+}
+
+/// What is wanted of the host as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct HostWanted {
+    pub(super) rules: Vec<RulePlan>,
+    pub(super) routes: Vec<RouteState>,
+}
+
+impl HostWanted {
+    /// Joins what all clients want.
+    pub(super) fn of<'a>(clients: impl Iterator<Item = &'a Desired>) -> Self {
+        let mut wanted = Self::default();
+        for desired in clients {
+            for rule in &desired.rules {
+                if !wanted.rules.contains(rule) {
+                    wanted.rules.push(rule.clone());
+                }
+            }
+            for to in &desired.unreachable {
+                let key = RouteKey { table: MAIN_TABLE, to: *to, metric: UNREACHABLE_METRIC };
+                if !wanted.routes.iter().any(|route| route.key == key) {
+                    wanted.routes.push(RouteState {
+                        key,
+                        kind: RouteKind::Unreachable,
+                        interface: None,
+                        via: None,
+                        onlink: false,
+                        source: None,
+                        mtu: None,
+                        protocol: TAG,
+                        ours: true,
+                    });
+                }
+            }
+        }
+        wanted
+    }
+}
