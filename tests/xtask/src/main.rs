@@ -5,7 +5,9 @@ mod bench;
 mod cargo;
 mod demo;
 mod enter;
+mod fuzz;
 mod install;
+mod notices;
 mod test;
 
 use std::path::PathBuf;
@@ -56,6 +58,18 @@ enum Task {
     },
     /// What `.ci/run` does
     Ci,
+    /// Fuzz the decoder of the lease message; needs a nightly toolchain and cargo-fuzz
+    Fuzz {
+        /// For how long, seconds
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+    },
+    /// Write THIRD-PARTY.md: the crates that are shipped, with their licences
+    Notices {
+        /// Only say whether it is current
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -67,6 +81,8 @@ fn main() -> ExitCode {
         Task::BenchInside { parts } => bench::inside(&parts),
         Task::Install { dir } => install::run(&dir),
         Task::Ci => ci(),
+        Task::Fuzz { seconds } => fuzz::run(seconds),
+        Task::Notices { check } => notices::run(check),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
