@@ -1,3 +1,5 @@
+//! `dhcpmgrd`, the daemon.
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
