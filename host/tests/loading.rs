@@ -7,7 +7,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs;
 
-use dhcpmgr::handlers::loader::{CallError, Instance, Module};
+use dhcpmgr::handlers::loader::{CallError, Instance, Module, inspect};
 use dhcpmgr_message::{V4Report, wire};
 use dhcpmgr_plugin_api::testing::v4_event;
 use dhcpmgr_plugin_api::{ApiVersion, DATA_LIMITS, LeaseEvent, Plan, Protocol, Settings, operation};
@@ -60,6 +60,20 @@ fn a_module_loads_with_its_manifest_and_settings() {
 }
 
 #[test]
+fn a_module_is_inspected_without_being_loaded() {
+    let path = install(&module("good"), "inspected.so");
+    let note = inspect(&path).unwrap();
+    assert_eq!(
+        (note.api, note.sdk.to_string(), note.unwinds),
+        (ApiVersion::CURRENT, "1.0.0".to_owned(), true)
+    );
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    assert!(!maps.contains("inspected.so"));
+    Module::load(&path).unwrap();
+    assert!(fs::read_to_string("/proc/self/maps").unwrap().contains("inspected.so"));
+}
+
+#[test]
 fn a_second_module_of_the_same_type_is_really_the_second() {
     let good = Module::load(&module("good")).unwrap();
     let second = Module::load(&module("second")).unwrap();
@@ -96,6 +110,8 @@ fn two_handlers_of_one_module_have_their_own_settings_and_state() {
 
 #[test]
 fn a_handler_moves_between_threads() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    shared(&Module::load(&module("good")).unwrap());
     let mut instance = Module::load(&module("good")).unwrap().create(&[]).unwrap();
     lease(&mut instance, &event()).unwrap();
     let plan = std::thread::spawn(move || lease(&mut instance, &event()).unwrap()).join().unwrap();

@@ -119,6 +119,12 @@ impl Instance {
     }
 }
 
+/// What a module file says of itself without running any of its code, and whether it may be loaded at all: for a host
+/// that leaves the loading to a worker.
+pub fn inspect(path: &Path) -> Result<NoteInfo, LoadError> {
+    read_note(path, &access::open(path)?, ApiVersion::CURRENT)
+}
+
 fn read_note(path: &Path, file: &File, host: ApiVersion) -> Result<NoteInfo, LoadError> {
     let note = elf::read_note(file).map_err(|e| LoadError::of_file(path, e))?;
     if !host.accepts(note.api) {
