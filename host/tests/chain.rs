@@ -1,5 +1,6 @@
 //! The handler chain, with real modules in this process: order, grants, failures, what is wanted, and changes of the
 //! configuration.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 mod handlers_support;
 mod support;

@@ -243,7 +243,10 @@ fn bytes_that_are_no_event_are_an_error() {
 #[test]
 fn an_answer_beyond_the_limit_is_an_error() {
     let error = raw(&mut misbehaving("huge"), &event()).unwrap_err().to_string();
-    assert!(error.starts_with("answer has 209") && error.ends_with("at most 131072 are accepted"), "{error}");
+    assert!(
+        error.starts_with("the answer has 209") && error.ends_with("at most 131072 are accepted"),
+        "{error}"
+    );
 }
 
 #[test]

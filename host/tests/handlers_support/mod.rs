@@ -1,4 +1,5 @@
 //! Chains of test modules, and leases for them.
+#![allow(clippy::unwrap_used, clippy::panic)]
 #![allow(dead_code, unreachable_pub)]
 
 use std::path::{Path, PathBuf};

@@ -16,6 +16,7 @@ use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, 
 use tokio::io::Interest;
 use tokio::net::UnixDatagram;
 use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::ARGUMENT;
@@ -29,6 +30,9 @@ const LOAD_DEADLINE: Duration = Duration::from_secs(5);
 /// How long the kernel may take to end a killed process.
 const DEATH: Duration = Duration::from_secs(1);
 
+/// How long a dead worker's last words are waited for.
+const LAST_WORDS: Duration = Duration::from_millis(50);
+
 /// A running worker. Dropped, it is killed.
 #[derive(Debug)]
 pub(super) struct Process {
@@ -36,6 +40,7 @@ pub(super) struct Process {
     /// other side shows as a read of nothing.
     socket: UnixDatagram,
     child: Child,
+    stderr: Option<JoinHandle<()>>,
     last_words: LastWords,
     buffer: Vec<u8>,
 }
@@ -116,11 +121,10 @@ impl Process {
             .kill_on_drop(true)
             .spawn()?;
         let last_words = LastWords::default();
-        if let Some(stderr) = child.stderr.take() {
-            tokio::spawn(stderr::follow(handler.to_owned(), stderr, last_words.clone()));
-        }
+        let follow = |stderr| tokio::spawn(stderr::follow(handler.to_owned(), stderr, last_words.clone()));
+        let stderr = child.stderr.take().map(follow);
         let socket = UnixDatagram::from_std(std::os::unix::net::UnixDatagram::from(ours))?;
-        Ok(Self { socket, child, last_words, buffer: vec![0; frame::REPLY_BYTES] })
+        Ok(Self { socket, child, stderr, last_words, buffer: vec![0; frame::REPLY_BYTES] })
     }
 
     fn believe(&self, hello: Hello) -> Result<Loaded, String> {
@@ -217,8 +221,10 @@ impl Process {
             Ok(Err(e)) => format!("ended, nobody knows how ({e})"),
             Err(_) => "closed its socket".to_owned(),
         };
-        // The pipe is read by another task, which is woken by the same death.
-        tokio::task::yield_now().await;
+        // Another task reads the pipe, which ends with the process.
+        if let Some(stderr) = self.stderr.take() {
+            let _ = timeout(LAST_WORDS, stderr).await;
+        }
         match self.last_words.get() {
             words if words.is_empty() => format!("its worker {end} {when}"),
             words => format!("its worker {end} {when}; its last words: {words}"),

@@ -60,3 +60,51 @@ fn layer(restricted: Result<RestrictionStatus, RulesetError>) -> Option<String> 
 fn version(abi: ABI) -> String {
     format!("{:?}", abi.min(NEWEST)).to_lowercase()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::ErrorKind;
+
+    use super::*;
+
+    /// Landlock binds the thread that asks for it: the other tests stay free.
+    fn alone<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
+        std::thread::spawn(test).join().unwrap()
+    }
+
+    fn denied(path: &str) -> bool {
+        File::open(path).is_err_and(|e| e.kind() == ErrorKind::PermissionDenied)
+    }
+
+    #[test]
+    fn while_the_module_is_loaded_only_it_and_libraries_can_be_read() {
+        let module = tempfile::NamedTempFile::new().unwrap();
+        let other = tempfile::NamedTempFile::new().unwrap();
+        alone(move || {
+            let Some(layer) = libraries_only(module.as_file()) else {
+                return eprintln!("skipped: no Landlock in this kernel");
+            };
+            assert!(layer.starts_with("landlock v"), "{layer}");
+            assert!(File::open(module.path()).is_ok());
+            assert!(fs::read_dir("/usr/lib").is_ok());
+            assert!(denied(other.path().to_str().unwrap()) && denied("/etc/passwd"));
+            assert!(fs::write(module.path(), "changed").is_err());
+        });
+    }
+
+    #[test]
+    fn afterwards_nothing_can() {
+        alone(|| {
+            if nothing().is_none() {
+                return eprintln!("skipped: no Landlock in this kernel");
+            }
+            assert!(denied("/etc/passwd") && denied("/usr/lib/os-release"));
+            assert!(
+                std::net::TcpStream::connect("127.0.0.1:9")
+                    .is_err_and(|e| e.kind() == ErrorKind::PermissionDenied)
+            );
+        });
+        assert!(File::open("/etc/passwd").is_ok(), "the thread that did not ask is free");
+    }
+}

@@ -127,3 +127,54 @@ fn install(rules: Rules) -> Option<String> {
     let program: BpfProgram = filter.try_into().ok()?;
     apply_filter(&program).ok().map(|()| "seccomp".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::net::UdpSocket;
+
+    use super::*;
+
+    /// A filter binds the thread that asks for it: the other tests stay free.
+    fn alone<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
+        std::thread::spawn(test).join().unwrap()
+    }
+
+    fn eperm<T>(result: std::io::Result<T>) -> bool {
+        result.is_err_and(|e| e.raw_os_error() == Some(libc::EPERM))
+    }
+
+    #[test]
+    fn loading_reads_files_but_makes_no_socket_and_no_process() {
+        alone(|| {
+            assert_eq!(loading_only().as_deref(), Some("seccomp"));
+            assert!(File::open("/etc/passwd").is_ok());
+            assert!(eperm(UdpSocket::bind("127.0.0.1:0")));
+            assert!(eperm(std::thread::Builder::new().spawn(|| ())));
+        });
+    }
+
+    #[test]
+    fn serving_opens_nothing_and_still_thinks() {
+        alone(|| {
+            assert_eq!(serving_only().as_deref(), Some("seccomp"));
+            assert!(eperm(File::open("/etc/passwd")));
+            assert!(eperm(UdpSocket::bind("127.0.0.1:0")));
+            assert!(eperm(std::fs::read_link("/proc/self/exe")));
+            // Memory, time, hashing and printing work.
+            let large = vec![1u8; 32 << 20];
+            let seeds: std::collections::HashMap<_, _> = large.iter().take(100).map(|b| (b, b)).collect();
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            assert_eq!((seeds.len(), std::time::Instant::now().elapsed().as_secs()), (1, 0));
+            assert!(std::panic::catch_unwind(|| panic!("as a handler would")).is_err());
+        });
+    }
+
+    #[test]
+    fn the_second_filter_narrows_the_first() {
+        alone(|| {
+            assert!(loading_only().is_some() && serving_only().is_some());
+            assert!(eperm(File::open("/etc/passwd")));
+        });
+    }
+}
