@@ -377,7 +377,7 @@ fn an_option_takes_up_to_255_bytes_and_a_message_has_an_end() {
     );
     let two = read(&text(&(option(60, 200) + &option(77, 100)))).unwrap_err();
     assert!(
-        two.ends_with("the options need 304 bytes together; accepted: up to 270, the room in a message"),
+        two.ends_with("the options need 304 bytes together; accepted: up to 276, the room in a message"),
         "{two}"
     );
 }
