@@ -377,7 +377,7 @@ fn an_option_takes_up_to_255_bytes_and_a_message_has_an_end() {
     );
     let two = read(&text(&(option(60, 200) + &option(77, 100)))).unwrap_err();
     assert!(
-        two.ends_with("the options need 304 bytes together; accepted: up to 270, the room in a message"),
+        two.ends_with("the options need 304 bytes together; accepted: up to 276, the room in a message"),
         "{two}"
     );
 }
@@ -610,5 +610,24 @@ proptest! {
                 prop_assert!(!line.contains(char::is_control), "{:?}", line);
             }
         }
+    }
+}
+
+/// The operators' guide must not promise what is refused.
+#[test]
+fn the_examples_of_the_guide_are_accepted_and_it_names_every_default() {
+    let guide = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let mut blocks = guide.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let config = read(blocks.next().unwrap()).unwrap();
+    assert_eq!((config.clients.len(), config.handlers.len()), (1, 2));
+    let send = read(&format!("{CLIENT}[clients.wan4.send]\n{}", blocks.next().unwrap())).unwrap();
+    assert_eq!(send.clients["wan4"].send.len(), 3);
+    assert!(blocks.next().is_none());
+
+    let shown = to_toml(&read(CLIENT).unwrap());
+    let defaults = shown.lines().filter_map(|line| line.split_once(" = "));
+    for (key, value) in defaults.filter(|(key, _)| !["protocol", "interface"].contains(key)) {
+        let row = guide.lines().find(|line| line.starts_with(&format!("| `{key}` |"))).unwrap();
+        assert!(row.contains(&format!("| `{value}` |")), "{row} does not have the default {value}");
     }
 }
