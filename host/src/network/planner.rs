@@ -106,6 +106,9 @@ impl Planner {
     fn remove(&mut self, addresses: Vec<InterfaceAddress>, promotes: bool) -> bool {
         let mut relies = false;
         for address in addresses {
+            if !self.sim.addresses.iter().any(|a| a.is(&address)) {
+                continue; // It went with its primary.
+            }
             self.steps.push(Step::RemoveAddress(address));
             relies |= effects::remove_address(&mut self.sim, &address, promotes);
         }
