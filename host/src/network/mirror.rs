@@ -163,7 +163,7 @@ impl Mirror {
             }
             RouteNetlinkMessage::DelAddress(message) => {
                 if let Some((index, state)) = decode::address(message, now) {
-                    self.lose_address(index, &state.address);
+                    self.lose_address(index, &state);
                     touched.push(Touched::Interface(index));
                 }
             }
@@ -209,6 +209,9 @@ impl Mirror {
         if went_down {
             // `fib_disable_ip`: all routes through it go, without a word for IPv4.
             self.edit_all(|routes| routes.retain(|route| route.interface != Some(index)));
+            if let Some(all) = self.addresses.get_mut(&index) {
+                all.retain(|address| !address.dad_failed);
+            }
         }
         self.indices.insert(name.clone(), index);
         self.links.insert(index, Link { name: name.clone(), state: state.clone() });
@@ -236,12 +239,18 @@ impl Mirror {
         }
     }
 
-    fn lose_address(&mut self, index: u32, address: &InterfaceAddress) {
+    fn lose_address(&mut self, index: u32, gone: &AddressState) {
         let all = self.addresses.entry(index).or_default();
-        all.retain(|a| !a.is(address));
-        self.remembered.remove(&(index, *address));
+        if let Some(known) = all.iter_mut().find(|a| gone.dad_failed && a.is(&gone.address)) {
+            // The kernel takes away at once what another host has (`addrconf_dad_stop`). Kept as taken, so that it is
+            // not put back only to be taken away again.
+            known.dad_failed = true;
+            return;
+        }
+        all.retain(|a| !a.is(&gone.address));
+        self.remembered.remove(&(index, gone.address));
         let left = all.clone();
-        self.edit_all(|routes| effects::after_address_loss(routes, index, &left, address.address()));
+        self.edit_all(|routes| effects::after_address_loss(routes, index, &left, gone.address.address()));
     }
 
     fn new_route(&mut self, routes: Vec<RouteState>, flags: u16) {

@@ -34,13 +34,21 @@ pub(super) struct Plan {
 /// The steps that make `view` what is `wanted`, at `now` (milliseconds of `CLOCK_BOOTTIME`). `promotes`: the value of
 /// `net.ipv4.conf.IF.promote_secondaries`; without it an address is removed before another of its subnet is added.
 pub(super) fn plan(view: &View, wanted: &Wanted, now: u64, promotes: bool) -> Plan {
-    let mut planner = Planner { sim: view.clone(), steps: Vec::new(), now };
-    let alive: Vec<&WantedAddress> =
-        wanted.addresses.iter().filter(|w| w.valid_until.is_none_or(|end| end > now)).collect();
-    let is_alive = |source| alive.iter().any(|w| w.address.address() == source);
-    let ended = |source| wanted.addresses.iter().any(|w| w.address.address() == source) && !is_alive(source);
-    let routes: Vec<&RouteState> = wanted.routes.iter().filter(|r| !r.source.is_some_and(ended)).collect();
+    // What has ended is neither put back nor removed here: its client is about to say so, and the kernel will soon.
+    let (ended, alive): (Vec<&WantedAddress>, Vec<&WantedAddress>) =
+        wanted.addresses.iter().partition(|w| w.valid_until.is_some_and(|end| end <= now));
+    let prefers_ended =
+        |r: &RouteState| r.source.is_some_and(|source| ended.iter().any(|w| w.address.address() == source));
+    let mut sim = view.clone();
+    for address in sim.addresses.iter_mut().filter(|a| ended.iter().any(|w| a.is(&w.address))) {
+        address.ours = false;
+    }
+    for route in sim.routes.iter_mut().filter(|r| prefers_ended(r)) {
+        route.ours = false;
+    }
+    let routes: Vec<&RouteState> = wanted.routes.iter().filter(|r| !prefers_ended(r)).collect();
 
+    let mut planner = Planner { sim, steps: Vec::new(), now };
     let mut relies_on_promotion = planner.remove_what_is_in_the_way(&alive, promotes);
     planner.set_addresses(&alive);
     planner.set_routes(&routes);
@@ -98,6 +106,9 @@ impl Planner {
     fn remove(&mut self, addresses: Vec<InterfaceAddress>, promotes: bool) -> bool {
         let mut relies = false;
         for address in addresses {
+            if !self.sim.addresses.iter().any(|a| a.is(&address)) {
+                continue; // It went with its primary.
+            }
             self.steps.push(Step::RemoveAddress(address));
             relies |= effects::remove_address(&mut self.sim, &address, promotes);
         }

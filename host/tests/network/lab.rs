@@ -195,10 +195,19 @@ pub(crate) fn addresses(interface: &str) -> Vec<String> {
 pub(crate) struct Monitor(Socket);
 
 impl Monitor {
-    /// IPv4 and IPv6 addresses and routes.
-    pub(crate) fn start() -> Self {
+    /// Listens to IPv4 addresses and routes: of IPv6 the kernel itself has much to say on a new link.
+    pub(crate) fn v4() -> Self {
+        Self::of([5, 7])
+    }
+
+    /// Listens to IPv6 addresses and routes.
+    pub(crate) fn v6() -> Self {
+        Self::of([9, 11])
+    }
+
+    fn of(groups: [u32; 2]) -> Self {
         let mut socket = Socket::new(NETLINK_ROUTE).unwrap();
-        let groups = [5, 7, 9, 11].iter().fold(0, |all, group| all | 1 << (group - 1));
+        let groups = groups.iter().fold(0, |all, group| all | 1 << (group - 1));
         socket.bind(&SocketAddr::new(0, groups)).unwrap();
         Self(socket)
     }

@@ -52,7 +52,7 @@ fn burst(count: usize) {
         }
         let servers = std::fs::read_to_string(lab.resolv_conf()).unwrap();
         assert_eq!(servers.lines().filter(|line| line.starts_with("nameserver")).count(), count);
-        let monitor = Monitor::start();
+        let monitor = Monitor::v4();
         for (n, desired) in desires.into_iter().enumerate() {
             assert_eq!(lab.apply(&format!("c{n}"), desired).await, [""; 0]);
         }

@@ -34,9 +34,12 @@ fn what_others_remove_or_change_is_put_back() {
         ip("link set wan0 mtu 1500");
         assert_eq!(lab.repaired().await, ["mtu 1400 set"]);
 
-        ip("addr change 192.0.2.7/24 dev wan0 valid_lft 5 preferred_lft 5 proto 0x44 metric 100");
+        ip("addr change 192.0.2.7/24 dev wan0 valid_lft 5 preferred_lft 5 metric 7");
         let what = lab.repaired().await;
-        assert!(what.len() == 1 && what[0].starts_with("address 192.0.2.7/24 lifetime"), "{what:?}");
+        assert!(
+            what.len() == 1 && what[0].starts_with("address 192.0.2.7/24 metric 100, lifetime"),
+            "{what:?}"
+        );
         assert_eq!(lab.quiet(Duration::from_millis(200)).await, []);
     });
 }

@@ -17,7 +17,7 @@ fn a_restart_changes_nothing() {
         lab.apply("one", one.clone()).await;
         lab.apply("two", two.clone()).await;
         drop(lab);
-        let monitor = Monitor::start();
+        let monitor = Monitor::v4();
         let lab = Lab::start_unswept(DnsBackend::None).await;
         assert_eq!(lab.apply("one", one).await, [""; 0]);
         assert_eq!(lab.apply("two", two).await, [""; 0]);
@@ -35,8 +35,8 @@ fn what_nobody_wants_after_a_restart_is_swept_and_what_is_foreign_stays() {
         ip("route add 10.6.0.0/16 via 10.5.0.2 proto static");
         let lab = Lab::start().await;
         lab.apply("one", lease("wan0", "192.0.2.7/24", 60)).await;
-        lab.apply("two", lease("wan1", "198.51.100.7/24", 60)).await;
         let mut rules = lease("wan1", "198.51.100.7/24", 60);
+        rules.metric = 200;
         rules.rules.push(dhcpmgr_plugin_api::RulePlan {
             from: "198.51.100.7/32".parse().unwrap(),
             table: 1000,
@@ -68,7 +68,7 @@ fn what_nobody_wants_after_a_restart_is_swept_and_what_is_foreign_stays() {
             swept,
             [
                 "address 192.0.2.7/24 removed",
-                "route default via 198.51.100.1 source 198.51.100.7 metric 100 removed",
+                "route default via 198.51.100.1 source 198.51.100.7 metric 200 removed",
                 "address 198.51.100.7/24 removed",
                 "rule 500 from 198.51.100.7/32 table 1000 removed",
             ]

@@ -40,7 +40,7 @@ fn a_route_that_prefers_a_tentative_address_is_there_once_the_address_is() {
         );
 
         // A renewal changes lifetimes only.
-        let monitor = Monitor::start();
+        let monitor = Monitor::v6();
         desired.addresses[0].valid_until = desired.addresses[0].valid_until.map(|t| t + 600_000);
         assert_eq!(lab.apply("wan6", desired).await.len(), 1);
         assert!(!monitor.heard().iter().any(|m| m.starts_with("DEL")));
