@@ -50,7 +50,6 @@ fn answer_like() -> impl Strategy<Value = Vec<u8>> {
         b"\xdb\x00\x00\x00\x02ok",
         b"\xa5error",
         b"\xa4more",
-        b"\x07",
     ]);
     let value = prop::sample::select(vec![
         &b"\xc2"[..],

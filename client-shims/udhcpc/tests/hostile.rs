@@ -22,7 +22,7 @@ fn read(variables: &[(&str, &str)]) -> Reading {
 
 /// The message that the daemon would get.
 fn sent(mut reading: Reading) -> LeaseMessage {
-    let message = message::build(&reading, ClientEvent::Bound, 1, 2).unwrap();
+    let message = message::build(&mut reading, ClientEvent::Bound, 1, 2).unwrap();
     let bytes = message::encode(message, &mut reading.problems).unwrap();
     assert!(bytes.len() <= LIMITS.bytes);
     LeaseMessage::decode(&bytes).unwrap()
@@ -315,8 +315,8 @@ fn more_routes_than_a_list_may_have_are_cut_and_said_so() {
 #[test]
 fn without_its_context_there_is_no_message_but_a_reason() {
     let refused = |variables: &[(&[u8], &[u8])]| {
-        let reading = environment::read(variables.iter().copied());
-        message::build(&reading, ClientEvent::Bound, 1, 2).unwrap_err()
+        let mut reading = environment::read(variables.iter().copied());
+        message::build(&mut reading, ClientEvent::Bound, 1, 2).unwrap_err()
     };
     assert!(refused(&CONTEXT[..2]).contains("interface"));
     assert!(refused(&[CONTEXT[1], CONTEXT[2]]).contains("DHCPMGR_CLIENT is not set"));
