@@ -32,7 +32,8 @@ impl Answer {
     /// Read by hand, because this is all that a client shim reads: serde's decoder would add 50 kB to each.
     ///
     /// # Errors
-    /// As [`wire::decode`], whose equal this is, except that a text must be a text and not bytes.
+    /// As [`wire::decode`], whose equal this is, except that names are texts and
+    /// not numbers, and texts not bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         wire::check(bytes, &wire::LIMITS)?;
         let shape = |why: &str| DecodeError::Shape(why.to_owned());
@@ -53,7 +54,8 @@ impl Answer {
                     Some(text) => error = Some(Some(text.to_owned())),
                     None => return Err(shape("field `error` must be a text")),
                 },
-                _ => {}
+                (Some(_), _) => {}
+                (None, _) => return Err(shape("the names in an answer must be texts")),
             }
         }
         Ok(Self { ok: ok.ok_or_else(|| shape("missing field `ok`"))?, error: error.flatten() })

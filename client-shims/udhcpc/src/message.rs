@@ -9,16 +9,16 @@ use crate::environment::Reading;
 use crate::problems::{Problems, shown};
 use crate::report;
 
-/// Builds the message. `at_ms` is `CLOCK_BOOTTIME`, `id` random.
+/// Builds the message, with the values that it takes from the reading. `at_ms` is `CLOCK_BOOTTIME`, `id` random.
 ///
 /// # Errors
 /// A sentence for the log: without client, token or interface nobody could tell whose message it is.
-pub fn build(reading: &Reading, event: ClientEvent, at_ms: u64, id: u64) -> Result<LeaseMessage, String> {
-    let Reading { context, interface, report, problems } = reading;
+pub fn build(reading: &mut Reading, event: ClientEvent, at_ms: u64, id: u64) -> Result<LeaseMessage, String> {
+    let Reading { context, interface, report, problems } = &mut *reading;
     let client = from_context(context::CLIENT, context.client.as_deref())?;
     let token = from_context(context::TOKEN, context.token.as_deref())?;
     let interface = interface
-        .clone()
+        .take()
         .ok_or("the variable \"interface\" names none that the kernel could have: is this run by udhcpc?")?;
     Ok(LeaseMessage {
         v: VERSION,
@@ -29,7 +29,7 @@ pub fn build(reading: &Reading, event: ClientEvent, at_ms: u64, id: u64) -> Resu
         event,
         interface,
         at_ms,
-        v4: Some(report.clone()),
+        v4: Some(std::mem::take(report)),
         v6: None,
         problems: problems.lines(),
     })
@@ -64,7 +64,7 @@ pub fn encode(mut message: LeaseMessage, problems: &mut Problems) -> Result<Vec<
         problems.add_first(format_args!(
             "option {code} is left out: with its {size} bytes the message would be too large"
         ));
-        *report = without(report, code);
+        *report = without(std::mem::take(report), code);
         message.problems = problems.lines();
     }
 }
@@ -80,22 +80,22 @@ fn largest(report: &V4Report) -> Option<u8> {
     sizes.max().map(|(_, code)| code)
 }
 
-fn without(report: &V4Report, left_out: u8) -> V4Report {
+fn without(mut report: V4Report, left_out: u8) -> V4Report {
+    let options = std::mem::take(&mut report.options);
     let mut kept = V4Report {
         address: report.address,
         prefix_len: report.prefix_len,
         siaddr: report.siaddr,
         giaddr: report.giaddr,
-        sname: report.sname.clone(),
-        file: report.file.clone(),
-        options: report.options.clone(),
+        sname: report.sname,
+        file: report.file,
         ..V4Report::default()
     };
-    kept.options.remove(&left_out);
-    for (code, wire) in &report.options {
-        if *code != left_out {
+    for (code, wire) in options {
+        if code != left_out {
             // What cannot be read has been reported when it was read first.
-            report::fill(&mut kept, *code, &wire.0, &mut Problems::default());
+            report::fill(&mut kept, code, &wire.0, &mut Problems::default());
+            kept.options.insert(code, wire);
         }
     }
     kept

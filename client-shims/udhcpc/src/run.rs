@@ -24,7 +24,7 @@ pub fn event(event: ClientEvent) {
     let variables = env::vars_os().map(|(name, value)| (name.into_vec(), value.into_vec()));
     let mut reading = environment::read(variables);
     let id = random(at_ms);
-    let bytes = match message::build(&reading, event, at_ms, id) {
+    let bytes = match message::build(&mut reading, event, at_ms, id) {
         Ok(message) => message::encode(message, &mut reading.problems).map_err(|error| error.to_string()),
         Err(error) => Err(error),
     };

@@ -254,7 +254,7 @@ fn every_captured_call_becomes_a_message_that_the_daemon_reads() {
             variables.push((b"DHCPMGR_CLIENT".to_vec(), b"wan4".to_vec()));
             variables.push((b"DHCPMGR_TOKEN".to_vec(), b"00112233445566778899aabbccddeeff".to_vec()));
             let mut reading = environment::read(variables);
-            let message = message::build(&reading, event, 5, 6).unwrap();
+            let message = message::build(&mut reading, event, 5, 6).unwrap();
             let bytes = message::encode(message.clone(), &mut reading.problems).unwrap();
             assert_eq!(LeaseMessage::decode(&bytes).unwrap(), message, "{}", file.display());
             let preset = variables_of_the_lab(&file);

@@ -22,7 +22,7 @@ fn read(variables: &[(&str, &str)]) -> Reading {
 
 /// The message that the daemon would get.
 fn sent(mut reading: Reading) -> LeaseMessage {
-    let message = message::build(&reading, ClientEvent::Bound, 1, 2).unwrap();
+    let message = message::build(&mut reading, ClientEvent::Bound, 1, 2).unwrap();
     let bytes = message::encode(message, &mut reading.problems).unwrap();
     assert!(bytes.len() <= LIMITS.bytes);
     LeaseMessage::decode(&bytes).unwrap()
@@ -315,8 +315,8 @@ fn more_routes_than_a_list_may_have_are_cut_and_said_so() {
 #[test]
 fn without_its_context_there_is_no_message_but_a_reason() {
     let refused = |variables: &[(&[u8], &[u8])]| {
-        let reading = environment::read(variables.iter().copied());
-        message::build(&reading, ClientEvent::Bound, 1, 2).unwrap_err()
+        let mut reading = environment::read(variables.iter().copied());
+        message::build(&mut reading, ClientEvent::Bound, 1, 2).unwrap_err()
     };
     assert!(refused(&CONTEXT[..2]).contains("interface"));
     assert!(refused(&[CONTEXT[1], CONTEXT[2]]).contains("DHCPMGR_CLIENT is not set"));
@@ -376,7 +376,7 @@ fn values() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_environment_becomes_a_message_that_the_daemon_reads(variables in vec((names(), values()), 0..12)) {
