@@ -21,16 +21,15 @@ fn report(lab: &Lab) -> V4Report {
 /// Says to the daemon, with the right token, that the client renewed with this.
 fn say(daemon: &Daemon<'_>, cli: &Cli, report: V4Report) -> Result {
     let message = Forged::of(&cli.client("wan4")?, ClientEvent::Renew, report)?;
-    // Taken or refused at the door: what counts is what becomes of it.
-    daemon.lease_socket()?.ask(&message.bytes()?).map(drop)
+    let answer = daemon.lease_socket()?.ask(&message.bytes()?)?;
+    assert!(answer.ok, "well-formed and from the right sender, but not taken: {answer:?}");
+    Ok(())
 }
 
+/// Each in a world of its own: the refusal may start the client again, later and later.
 #[test]
 fn impossible_addresses_are_refused_with_the_reason_and_the_good_lease_stays() -> Result {
     lab_or_skip!();
-    let lab = Lab::new()?;
-    let (_server, daemon) = bound(&lab)?;
-    let (cli, monitor) = (daemon.cli(), lab.monitor()?);
     let cases: [(&str, [u8; 4], Option<u8>); 8] = [
         ("a mask of /0", [10, 77, 0, 100], Some(0)),
         ("a mask of /33", [10, 77, 0, 100], Some(33)),
@@ -41,16 +40,20 @@ fn impossible_addresses_are_refused_with_the_reason_and_the_good_lease_stays() -
         ("nothing", [0, 0, 0, 0], Some(24)),
         ("all ones", [255, 255, 255, 255], Some(24)),
     ];
-    for (number, (what, address, prefix_len)) in cases.into_iter().enumerate() {
+    for (what, address, prefix_len) in cases {
+        let lab = Lab::new()?;
+        let (_server, daemon) = bound(&lab)?;
+        let (cli, monitor) = (daemon.cli(), lab.monitor()?);
         say(&daemon, &cli, V4Report { address: Some(address.into()), prefix_len, ..report(&lab) })?;
-        let refused = cli.wait_for_event("wan4", "lease-refused", number + 1);
+        let refused = cli.wait_for_event("wan4", "lease-refused", 1);
         let refused = refused.map_err(|error| dhcpmgr_lab::Error::new(format!("{what}: {error}")))?;
         assert!(refused.detail.as_deref().is_some_and(|detail| detail.len() > 10), "{what}: {refused:?}");
+        cli.wait_for("wan4", "Bound")?;
+        assert_eq!(cli.client("wan4")?["lease"]["address"], "10.77.0.100/24", "{what}");
         assert_eq!(addresses(&lab)?, ["10.77.0.100/24"], "{what}");
+        assert!(removals(&monitor.take()).is_empty(), "{what}");
     }
-    assert!(removals(&monitor.take()).is_empty());
-    assert_eq!(cli.client("wan4")?["lease"]["address"], "10.77.0.100/24");
-    configured(&lab, 100)
+    Ok(())
 }
 
 #[test]
@@ -87,29 +90,27 @@ fn an_mtu_that_no_link_may_have_is_ignored() -> Result {
     Ok(())
 }
 
+/// More than fits into any packet that a client accepts: a shim that lies, or worse.
 #[test]
-fn four_hundred_routes_are_all_set_and_all_taken_away() -> Result {
+fn four_hundred_routes_are_cut_to_what_is_accepted_and_all_go_again() -> Result {
     lab_or_skip!();
     let lab = Lab::new()?;
     let (_server, daemon) = bound(&lab)?;
     let cli = daemon.cli();
     let via = lab.wan().host(1);
-    let route = |n: u16| {
+    let mut classless_routes = vec![StaticRoute { to: "0.0.0.0/0".parse()?, via }];
+    for n in 0..400_u16 {
         let [high, low] = n.to_be_bytes();
-        Ok::<_, dhcpmgr_lab::Error>(StaticRoute { to: format!("10.{}.{low}.0/24", 100 + high).parse()?, via })
-    };
-    let mut classless_routes = (0..400).map(route).collect::<Result<Vec<_>>>()?;
-    classless_routes.push(StaticRoute { to: "0.0.0.0/0".parse()?, via });
+        classless_routes.push(StaticRoute { to: format!("10.{}.{low}.0/24", 100 + high).parse()?, via });
+    }
     say(&daemon, &cli, V4Report { classless_routes, ..report(&lab) })?;
     let count = || Ok::<_, dhcpmgr_lab::Error>(lab.routes("wan0")?.len());
-    // Ours, the default route and the connected one; or a refusal with the reason.
-    let outcome = eventually("the routes are set or refused", || {
-        let refused = cli.kinds("wan4")?.iter().any(|kind| kind == "lease-refused");
-        Ok((refused || count()? == 402).then_some(refused))
-    })?;
-    if outcome {
-        return configured(&lab, 100);
-    }
+    // With the connected one.
+    eventually("as many as are accepted are set", || Ok((count()? == 256 + 1).then_some(())))?;
+    configured(&lab, 100)?;
+    let why = cli.text(&["why", "wan4"])?;
+    assert!(why.contains("401 routes"), "that the others are ignored is said: {why}");
+
     say(&daemon, &cli, report(&lab))?;
     eventually("they are gone again", || Ok((count()? == 2).then_some(())))?;
     configured(&lab, 100)
@@ -137,7 +138,9 @@ fn names_that_could_break_a_file_never_reach_it() -> Result {
             Ok(daemon.resolv_conf().contains(&format!("good{number}.example")).then_some(()))
         })?;
         let text = daemon.resolv_conf();
-        assert!(!text.contains("203.0.113.66") && !text.contains('"') && !text.contains('\u{1b}'), "{text}");
+        let said: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        assert!(!said.iter().any(|line| line.contains(['"', ';', '\u{1b}'])), "{text}");
+        assert!(!text.contains("203.0.113.66"), "{text}");
         assert!(!text.contains("-starts") && !text.contains("xxx") && !text.contains("a..b"), "{text}");
         // Neither may a terminal be driven by it.
         assert!(!cli.text(&["status"])?.contains('\u{1b}'));

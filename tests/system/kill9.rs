@@ -26,8 +26,13 @@ fn what_a_client_says_while_the_daemon_is_dead_is_taken_when_it_is_back() -> Res
     kill(udhcpc, Signal::SIGUSR1)?;
     eventually("the message waits in the spool", || Ok((daemon.spooled().len() == 1).then_some(())))?;
     daemon.start()?;
-    eventually("it is taken", || Ok((daemon.cli().counter("replayed")? == 1).then_some(())))?;
-    assert!(daemon.spooled().is_empty());
+    eventually("it is taken", || Ok(daemon.spooled().is_empty().then_some(())))?;
+    eventually("and known", || {
+        let why = daemon.cli().json(&["why", "wan4"])?;
+        let exchanges = why["exchanges"].as_array().cloned().unwrap_or_default();
+        Ok(exchanges.iter().any(|exchange| exchange["event"] == "renew").then_some(()))
+    })?;
+    assert!(daemon.cli().counter("replayed")? >= 1);
     daemon.cli().wait_for("wan4", "Bound")?;
     configured(&lab, 100)?;
     assert!(removals(&monitor.take()).is_empty());
@@ -72,8 +77,14 @@ fn a_message_in_the_spool_that_is_no_message_is_set_aside() -> Result {
     )?;
     std::fs::write(spool.join(dhcpmgr_message::context::spool_file_name(2, 2)), vec![0; 200_000])?;
     daemon.start()?;
-    eventually("they are counted", || Ok((daemon.cli().counter("malformed")? >= 2).then_some(())))?;
+    eventually("both are set aside", || {
+        let aside = std::fs::read_dir(&spool)?
+            .flatten()
+            .filter(|entry| entry.path().extension().is_some_and(|e| e == "refused"));
+        Ok((aside.count() == 2).then_some(()))
+    })?;
     assert!(daemon.spooled().is_empty(), "{:?}", daemon.spooled());
+    assert!(daemon.cli().counter("malformed")? >= 1);
     daemon.cli().wait_for("wan4", "Bound")?;
     configured(&lab, 100)
 }

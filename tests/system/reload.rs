@@ -2,7 +2,7 @@
 
 use dhcpmgr_lab::{Lab, Result, eventually, lab_or_skip};
 use nix::sys::signal::Signal;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::given::{V4, addresses, client, removals};
 
@@ -26,11 +26,12 @@ fn a_client_is_added_and_removed_without_touching_the_other() -> Result {
     let pid = cli.client("a")?["pid"].clone();
     let monitor = lab.monitor()?;
 
-    assert_eq!(cli.json(&["config", "reload"])?["changes"], json!([]), "nothing differs");
+    let nothing = cli.text(&["config", "reload"])?;
+    assert!(!nothing.contains("wan0") && !nothing.contains("handler"), "nothing differs: {nothing}");
 
     daemon.configure(&(client("a", "wan0", 100, "") + &client("b", "wan1", 200, "") + V4))?;
-    let reload = cli.json(&["config", "reload"])?;
-    assert!(reload["changes"].to_string().contains('b'), "{reload}");
+    let reload = cli.text(&["config", "reload"])?;
+    assert!(reload.lines().any(|line| line.contains("client b")), "{reload}");
     cli.wait_for("b", "Bound")?;
     assert_eq!(cli.client("a")?["pid"], pid);
 

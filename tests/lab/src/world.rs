@@ -103,7 +103,10 @@ impl Lab {
             isp.ip(&["addr", "add", &uplink.on_link(1), "dev", bridge])?;
         }
         let gateway = self.gateway.file();
-        isp.ip(&["link", "add", port, "type", "veth", "peer", "name", interface, "netns", &gateway])?;
+        // The same for ever: what comes back is the same modem.
+        let mac = format!("02:00:00:00:00:{:02x}", uplink.index);
+        let peer = ["peer", "name", interface, "address", &mac, "netns", &gateway];
+        isp.ip(&[&["link", "add", port, "type", "veth"][..], &peer].concat())?;
         isp.ip(&["link", "set", port, "master", bridge])?;
         isp.ip(&["link", "set", port, "up"])?;
         self.gateway.ip(&["link", "set", interface, "up"]).map(drop)
