@@ -71,7 +71,7 @@ fn an_event_of_an_older_or_newer_host_is_understood() {
 
 #[test]
 fn a_manifest_that_says_little_takes_defaults() {
-    let decoded: Manifest = wire::decode(b"\x82\xa4name\xa1a\xa5zodiac\x07").unwrap();
+    let decoded: Manifest = wire::decode(b"\x82\xa4name\xa1a\xa6zodiac\x07").unwrap();
     assert_eq!(decoded, Manifest { name: "a".to_owned(), ..Manifest::default() });
 }
 
