@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use dhcpmgr_message::wire::LIMITS;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
@@ -26,6 +27,7 @@ impl Spool {
     pub fn open(directory: PathBuf) -> io::Result<Self> {
         let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
         inotify.add_watch(&directory, AddWatchFlags::IN_MOVED_TO)?;
+        clear_leftovers(&directory);
         let watch = pipe::Receiver::from_owned_fd_unchecked(inotify.as_fd().try_clone_to_owned()?)?;
         Ok(Self { directory, watch })
     }
@@ -55,6 +57,21 @@ impl Spool {
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
                 _ => {}
             }
+        }
+    }
+}
+
+/// Removes what shims that died in the middle left behind; one that lives is done within a second.
+fn clear_leftovers(directory: &Path) {
+    let abandoned = |about: &fs::Metadata| {
+        about.modified().is_ok_and(|then| then.elapsed().is_ok_and(|age| age > Duration::from_secs(60)))
+    };
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.extension().is_some_and(|e| e == "tmp")
+            && entry.metadata().is_ok_and(|about| abandoned(&about))
+        {
+            remove(&path);
         }
     }
 }
