@@ -208,28 +208,29 @@ impl Engine {
         for (mut action, result) in actions.into_iter().zip(results) {
             let result = match result {
                 Err(refusal) => self.second_chance(index, &mut action, refusal),
-                Ok(()) => Ok(()),
+                Ok(()) => Ok(true),
             };
             match result {
-                Ok(()) => {
+                Ok(true) => {
                     self.note_success(index, &action.0);
                     outcome.done.push(action);
                 }
+                Ok(false) => {}
                 Err(refusal) => outcome.failures.push(Failure::of(&action, &refusal)),
             }
         }
         outcome
     }
 
-    /// Refusals that only say that the mirror was behind.
-    fn second_chance(&mut self, index: u32, action: &mut Action, refusal: Refusal) -> Result<(), Refusal> {
+    /// Refusals that only say that the mirror was behind: it was so already (`false`), or can be done in another way.
+    fn second_chance(&mut self, index: u32, action: &mut Action, refusal: Refusal) -> Result<bool, Refusal> {
         match (&action.0, refusal.errno) {
             (Step::RemoveAddress(_), Errno::EADDRNOTAVAIL)
             | (Step::RemoveRoute(_), Errno::ESRCH)
             | (Step::RemoveRule(_), Errno::ENOENT | Errno::ESRCH)
             | (Step::AppendRoute(_) | Step::ReplaceRoute(_) | Step::AddRule(_), Errno::EEXIST) => {
                 self.stale = true;
-                Ok(())
+                Ok(false)
             }
             (Step::AddRoute(route), Errno::EEXIST) => {
                 // Somebody else's has come in between: ours goes behind it.
@@ -237,8 +238,9 @@ impl Engine {
                 *action = Action(Step::AppendRoute(route.clone()));
                 let request = encode::request(&action.0, index).into_iter().collect();
                 match self.batch.run(request).pop() {
-                    Some(Err(refusal)) if refusal.errno != Errno::EEXIST => Err(refusal),
-                    _ => Ok(()),
+                    Some(Err(refusal)) if refusal.errno == Errno::EEXIST => Ok(false),
+                    Some(Err(refusal)) => Err(refusal),
+                    _ => Ok(true),
                 }
             }
             _ => Err(refusal),

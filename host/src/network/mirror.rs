@@ -113,6 +113,19 @@ impl Mirror {
         HostView { rules, routes: self.with_keys(keys, None, claims) }
     }
 
+    /// Everything, a line each, in an order that does not depend on how it was learnt.
+    #[cfg(test)]
+    pub(super) fn summary(&self) -> Vec<String> {
+        let links = self.links.values().map(|link| format!("{link:?}"));
+        let addresses =
+            self.addresses.iter().flat_map(|(i, all)| all.iter().map(move |a| format!("{i} {a:?}")));
+        let routes = self.routes.values().flatten().map(|route| format!("{route:?}"));
+        let rules = self.rules.iter().map(|rule| format!("{rule:?}"));
+        let mut all: Vec<_> = links.chain(addresses).chain(routes).chain(rules).collect();
+        all.sort();
+        all
+    }
+
     fn tagged_keys(&self, index: Option<u32>) -> impl Iterator<Item = RouteKey> {
         let least = RouteKey {
             table: 0,
@@ -250,7 +263,12 @@ impl Mirror {
         all.retain(|a| !a.is(&gone.address));
         self.remembered.remove(&(index, gone.address));
         let left = all.clone();
-        self.edit_all(|routes| effects::after_address_loss(routes, index, &left, gone.address.address()));
+        let address = gone.address.address();
+        let elsewhere = self
+            .addresses
+            .iter()
+            .any(|(i, all)| *i != index && all.iter().any(|a| a.address.address() == address));
+        self.edit_all(|routes| effects::after_address_loss(routes, index, &left, address, elsewhere));
     }
 
     fn new_route(&mut self, routes: Vec<RouteState>, flags: u16) {

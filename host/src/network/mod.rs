@@ -16,6 +16,8 @@ mod encode;
 mod engine;
 mod error;
 mod mirror;
+#[cfg(test)]
+mod mirror_tests;
 mod planner;
 #[cfg(test)]
 mod planner_tests;
