@@ -6,6 +6,7 @@ use dhcpmgr_message::{IfName, InterfaceAddress};
 use netlink_packet_core::{NLM_F_APPEND, NLM_F_REPLACE};
 use netlink_packet_route::RouteNetlinkMessage;
 
+use super::claims::ClaimSet;
 use super::state::{AddressState, HostView, RouteKey, RouteKind, RouteState, RuleState, TAG, View};
 use super::wanted::{HostWanted, Wanted};
 use super::{LinkState, decode, effects};
@@ -19,13 +20,6 @@ pub(super) enum Touched {
     Interface(u32),
     /// Rules, or routes that go nowhere.
     Host,
-}
-
-/// Which of the tagged things belong to this run of the daemon; see [`super::engine`].
-pub(super) trait Claims {
-    fn address(&self, index: u32, address: &InterfaceAddress) -> bool;
-    fn route(&self, index: Option<u32>, key: &RouteKey) -> bool;
-    fn rule(&self, rule: &dhcpmgr_plugin_api::RulePlan) -> bool;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +79,7 @@ impl Mirror {
         index: u32,
         wanted: &Wanted,
         original_mtu: Option<u32>,
-        claims: &impl Claims,
+        claims: &ClaimSet,
     ) -> View {
         let mut view = View { index, original_mtu, ..View::default() };
         if let Some(link) = self.links.get(&index) {
@@ -103,7 +97,7 @@ impl Mirror {
     }
 
     /// The view of what belongs to no interface.
-    pub(super) fn host_view(&self, wanted: &HostWanted, claims: &impl Claims) -> HostView {
+    pub(super) fn host_view(&self, wanted: &HostWanted, claims: &ClaimSet) -> HostView {
         let mut keys: BTreeSet<RouteKey> = wanted.routes.iter().map(|route| route.key).collect();
         keys.extend(self.tagged_keys(None));
         let mut rules = self.rules.clone();
@@ -135,12 +129,7 @@ impl Mirror {
         self.tagged.range((index, least)..).take_while(move |(i, _)| *i == index).map(|(_, key)| *key)
     }
 
-    fn with_keys(
-        &self,
-        keys: BTreeSet<RouteKey>,
-        index: Option<u32>,
-        claims: &impl Claims,
-    ) -> Vec<RouteState> {
+    fn with_keys(&self, keys: BTreeSet<RouteKey>, index: Option<u32>, claims: &ClaimSet) -> Vec<RouteState> {
         let mut routes: Vec<_> =
             keys.iter().filter_map(|key| self.routes.get(key)).flatten().cloned().collect();
         for route in &mut routes {

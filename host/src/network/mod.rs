@@ -8,6 +8,7 @@
 
 mod action;
 mod batch;
+mod claims;
 mod decode;
 mod dns;
 mod dump;
@@ -25,6 +26,7 @@ mod reconciler;
 mod repair;
 mod state;
 mod sysctl;
+mod upkeep;
 mod wanted;
 mod watch;
 
