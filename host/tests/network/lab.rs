@@ -106,6 +106,17 @@ impl Lab {
         .await
     }
 
+    /// Waits until the link has carrier, or has not.
+    pub(crate) async fn carrier(&self, name: &IfName, wanted: bool) {
+        for _ in 0..500 {
+            if self.network.link(name).is_some_and(|link| link.carrier == wanted) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{name} did not come to carrier {wanted}");
+    }
+
     /// Lets the task work for a while; returns what it said, without link events.
     pub(crate) async fn quiet(&mut self, how_long: Duration) -> Vec<NetworkEvent> {
         let mut said = Vec::new();
