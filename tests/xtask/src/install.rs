@@ -9,6 +9,18 @@ use crate::cargo::{cargo, done, target};
 /// The sample configuration: does nothing until somebody has read it.
 const SAMPLE: &str = include_str!("dhcpmgr.toml");
 
+/// How the shims are compiled and linked; see `[profile.shim]`.
+const SHIM_FLAGS: [&str; 5] = [
+    "-C target-feature=+crt-static",
+    // At a fixed address: a static PIE relocates itself at every start.
+    "-C relocation-model=static",
+    // Of no use to a program that aborts when it panics.
+    "-C link-arg=-Wl,--no-eh-frame-hdr",
+    // No pages of padding between code and data.
+    "-C link-arg=-Wl,-z,noseparate-code",
+    "-C link-arg=-Wl,--build-id=none",
+];
+
 /// Builds and installs.
 pub(crate) fn run(dir: &Path) -> Result {
     let binaries = build()?;
@@ -30,13 +42,11 @@ pub(crate) fn build() -> Result<Binaries> {
     )?;
     let triple = host_triple()?;
     let directory = target().join("shims");
-    let mut shims = cargo(&["build", "--release", "-p", "dhcpmgr-udhcpc", "--target", &triple]);
-    shims.arg("--target-dir").arg(&directory);
-    // At a fixed address: a static PIE relocates itself at every start.
-    shims.env("RUSTFLAGS", "-C target-feature=+crt-static -C relocation-model=static");
+    let mut shims = cargo(&["build", "--profile", "shim", "-p", "dhcpmgr-udhcpc", "--target", &triple]);
+    shims.arg("--target-dir").arg(&directory).env("RUSTFLAGS", SHIM_FLAGS.join(" "));
     done(shims, "building the shims")?;
     let mut binaries = Binaries::in_directory(&target().join("release"));
-    binaries.shim = directory.join(&triple).join("release/dhcpmgr-udhcpc");
+    binaries.shim = directory.join(&triple).join("shim/dhcpmgr-udhcpc");
     Ok(binaries)
 }
 

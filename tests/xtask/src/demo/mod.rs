@@ -20,8 +20,8 @@ pub(crate) fn run(release: bool) -> Result {
         install::run(&root)?;
         story.env("DHCPMGR_INSTALLED", root);
     } else {
-        let parts = ["build", "-p", "dhcpmgr", "-p", "dhcpmgr-udhcpc", "-p", "dhcpmgr-handler-v4"];
-        done(cargo(&parts), "cargo build")?;
+        // All of it: with a part of it only, cargo would unite other features and build most of it again for the tests.
+        done(cargo(&["build", "--workspace"]), "cargo build")?;
         story.env("DHCPMGR_BUILT", "1");
     }
     story.arg("demo-inside");

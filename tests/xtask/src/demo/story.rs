@@ -1,7 +1,7 @@
 //! The story: lease, renewal, change, release; each with what the wire, the kernel and the daemon say of it.
 
 use std::io::IsTerminal as _;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dhcpmgr_lab::{Daemon, Error, Lab, Result, eventually};
 
@@ -42,6 +42,8 @@ pub(crate) fn tell() -> Result {
     scene(&lab, &daemon)?;
 
     chapter("A renewal: nothing moves");
+    // For the lifetimes to have something to say.
+    std::thread::sleep(Duration::from_secs(2));
     let timeline = Timeline::start(&lab)?;
     cli.text(&["renew", "wan4"])?;
     cli.wait_for_event("wan4", "lease-renewed", 1)?;
