@@ -9,7 +9,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use dhcpmgr_message::{ClientEvent, ClientName, LeaseMessage};
+use dhcpmgr_message::{ClientEvent, ClientName, IfName, LeaseMessage};
 
 /// A lease that says the same as the one kept is written again only when that one is this old: what could be lost
 /// is a second of its time.
@@ -83,8 +83,9 @@ impl Journal {
         fs::read(self.file(client)).ok()
     }
 
-    /// Forgets the leases of all clients but these; says which were forgotten.
-    pub fn retain(&self, keep: impl Fn(&ClientName) -> bool) {
+    /// Forgets the leases of all clients but these, and gives the interfaces that were theirs.
+    pub fn retain(&self, keep: impl Fn(&ClientName) -> bool) -> Vec<IfName> {
+        let mut interfaces = Vec::new();
         for entry in fs::read_dir(&self.directory).into_iter().flatten().flatten() {
             let name = entry.file_name();
             let client =
@@ -92,9 +93,12 @@ impl Journal {
             if let Some(client) = client
                 && !keep(&client)
             {
+                let message = self.read(&client).and_then(|bytes| LeaseMessage::decode(&bytes).ok());
+                interfaces.extend(message.map(|message| message.interface));
                 self.forget(&client);
             }
         }
+        interfaces
     }
 
     fn file(&self, client: &ClientName) -> PathBuf {

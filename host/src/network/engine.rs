@@ -123,14 +123,16 @@ impl Engine {
         outcome
     }
 
-    /// From now on everything with our tag is ours to remove, and what nobody wants is removed.
-    pub(super) fn settle(&mut self, watch: &Watch) -> Outcome {
-        self.claims = ClaimSet::settled();
-        let names: Vec<IfName> = self.mirror.links().map(|(name, _)| name.clone()).collect();
+    /// From now on everything with our tag on these interfaces is ours to remove, and what nobody wants is removed.
+    pub(super) fn settle(&mut self, interfaces: &[IfName], watch: &Watch) -> Outcome {
         let mut all = Outcome::default();
-        for name in names {
-            all.join(self.reconcile(&name, watch).unwrap_or_default());
+        for name in interfaces {
+            if let Some(index) = self.mirror.index(name) {
+                self.claims.settle(index);
+            }
+            all.join(self.reconcile(name, watch).unwrap_or_default());
         }
+        self.claims.settle_host();
         all.join(self.reconcile_host(watch));
         all
     }
