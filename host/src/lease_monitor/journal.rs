@@ -63,6 +63,18 @@ impl Journal {
         fs::rename(temporary, file)
     }
 
+    /// Keeps this message in place of the last one, which did not come into force.
+    pub fn put_back(&self, message: &LeaseMessage) {
+        let written = message.encode().map_err(io::Error::other);
+        if let Err(error) = written.and_then(|bytes| self.write(&self.file(&message.client), &bytes)) {
+            tracing::warn!(
+                "{}: cannot put the lease in force back into the journal: {error}",
+                message.client
+            );
+        }
+        self.kept.borrow_mut().insert(message.client.clone(), message.clone());
+    }
+
     /// Forgets the lease of a client.
     pub fn forget(&self, client: &ClientName) {
         self.kept.borrow_mut().remove(client);
