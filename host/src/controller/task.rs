@@ -278,7 +278,7 @@ impl Task {
             status: self.machine.state(),
             pid: self.running.as_ref().map(|(process, _)| process.pid()),
             restarts: self.restarts,
-            reason: self.machine.reason(),
+            reason: self.machine.reason(clock::boottime_ms()),
             lease: self.lease_view(),
         }
     }
