@@ -28,12 +28,12 @@ impl Task {
         let secret = random::bytes().map_err(|error| format!("no random numbers for a token: {error}"))?;
         let token = Token::from_random(secret);
         let launch = self.launch(&token, address).map_err(|error| error.to_string())?;
-        // Before the process: its first message must find it.
-        self.shared.sessions.set_token(&self.client.name, Some(token));
         let (process, output) = Process::spawn(&launch).map_err(|error| error.to_string())?;
-        if let Err(error) = process.record(&self.process_record()) {
+        if let Err(error) = process.record(&self.process_record(), &token) {
             tracing::warn!("{}: cannot write {}: {error}", self.client.name, self.process_record().display());
         }
+        // Nothing else runs on this thread until here, so its first message finds the token.
+        self.shared.sessions.set_token(&self.client.name, Some(token));
         if self.launched.is_some() {
             self.restarts += 1;
         }
