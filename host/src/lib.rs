@@ -15,3 +15,4 @@ pub mod handlers;
 pub mod lease_monitor;
 pub mod network;
 pub mod paths;
+pub mod random;

@@ -624,6 +624,10 @@ fn the_examples_of_the_guide_are_accepted_and_it_names_every_default() {
     assert_eq!(send.clients["wan4"].send.len(), 3);
     assert!(blocks.next().is_none());
 
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
+    let block = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    assert_eq!(read(block).unwrap().handlers.len(), 2);
+
     let shown = to_toml(&read(CLIENT).unwrap());
     let defaults = shown.lines().filter_map(|line| line.split_once(" = "));
     for (key, value) in defaults.filter(|(key, _)| !["protocol", "interface"].contains(key)) {

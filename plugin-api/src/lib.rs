@@ -31,6 +31,11 @@ pub use root_module::CallError;
 pub use settings::Settings;
 pub use version::{API_MAJOR, API_MINOR, ApiVersion};
 
+/// The handler that the project's README shows.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct ProjectReadme;
+
 /// What an event and a plan may contain. Twice the bytes of a lease message: an event is one with its link and
 /// policy added, and a plan may repeat what the event holds in longer words. Read both with
 /// [`wire::decode_within`].

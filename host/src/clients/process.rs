@@ -1,13 +1,16 @@
 //! One client process: started with a scrubbed environment in a process group of its own, listened to, and ended.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use dhcpmgr_message::{Token, context};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
@@ -28,7 +31,7 @@ const LONGEST_LINE: usize = 400;
 #[error("cannot start {program}: {source}")]
 pub struct SpawnError {
     program: PathBuf,
-    source: std::io::Error,
+    source: io::Error,
 }
 
 /// How a client process ended.
@@ -87,7 +90,7 @@ fn printable(line: &[u8]) -> String {
 }
 
 /// The daemon's end and the client's.
-fn output_pair() -> std::io::Result<(UnixDatagram, OwnedFd)> {
+fn output_pair() -> io::Result<(UnixDatagram, OwnedFd)> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::Datagram, None, flags)?;
     Ok((UnixDatagram::from_std(ours.into())?, theirs))
@@ -96,7 +99,7 @@ fn output_pair() -> std::io::Result<(UnixDatagram, OwnedFd)> {
 impl Process {
     /// Starts the client and gives what it writes.
     pub fn spawn(launch: &Launch) -> Result<(Self, Output), SpawnError> {
-        let error = |source: std::io::Error| SpawnError { program: launch.program.clone(), source };
+        let error = |source: io::Error| SpawnError { program: launch.program.clone(), source };
         let (output, writer) = output_pair().map_err(error)?;
         let copy = writer.try_clone().map_err(error)?;
         let child = Command::new(&launch.program)
@@ -144,65 +147,35 @@ impl Process {
     }
 }
 
-/// What proves that a pid is still the process that was started: its start time and its executable.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Proof {
-    pid: i32,
-    start_time: u64,
-    executable: PathBuf,
-}
-
-impl Proof {
-    fn of(pid: i32) -> Option<Self> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name in brackets may contain anything, so the fields count from its last bracket (proc(5)): start
-        // time is field 22.
-        let start_time = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
-        let executable = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
-        Some(Self { pid, start_time, executable })
-    }
-
-    fn to_text(&self) -> String {
-        format!("{} {} {}\n", self.pid, self.start_time, self.executable.display())
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.trim_end().splitn(3, ' ');
-        let pid = parts.next()?.parse().ok()?;
-        let start_time = parts.next()?.parse().ok()?;
-        Some(Self { pid, start_time, executable: parts.next()?.into() })
-    }
-}
-
+/// What proves to a later daemon that a pid is still the client that this one started: the token of that start, which
+/// nobody else has in its environment.
 impl Process {
-    /// Writes down what proves this process, for [`end_stray`] of a later daemon.
-    pub fn record(&self, file: &Path) -> std::io::Result<()> {
-        let Some(proof) = Proof::of(self.pid.as_raw()) else { return Ok(()) };
-        if let Some(directory) = file.parent() {
-            fs::create_dir_all(directory)?;
-        }
-        let temporary = file.with_extension("tmp");
-        fs::write(&temporary, proof.to_text())?;
-        fs::rename(temporary, file)
+    /// Writes it down for [`end_stray`].
+    pub fn record(&self, file: &Path, token: &Token) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(file)?;
+        file.write_all(format!("{} {token}\n", self.pid).as_bytes())
     }
 }
 
 /// Ends the client that an earlier daemon left running, if the record proves that it still is that client: two
 /// clients on one interface take each other's answers. The lease is not given back. Says what was done.
 pub fn end_stray(file: &Path) -> Option<String> {
-    let recorded = Proof::parse(&fs::read_to_string(file).ok()?)?;
+    let record = fs::read_to_string(file).ok()?;
     let _ = fs::remove_file(file);
-    if Proof::of(recorded.pid).as_ref() != Some(&recorded) {
+    let (pid, token) = record.trim_end().split_once(' ')?;
+    let (pid, token) = (pid.parse().ok()?, token.parse::<Token>().ok()?);
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let proof = format!("{}={token}", context::TOKEN);
+    if !environment.split(|byte| *byte == 0).any(|variable| variable == proof.as_bytes()) {
         return None;
     }
-    match kill(Pid::from_raw(recorded.pid), Signal::SIGKILL) {
-        Ok(()) => Some(format!(
-            "ended {} with pid {}, left by an earlier daemon",
-            recorded.executable.display(),
-            recorded.pid
-        )),
+    match kill(Pid::from_raw(pid), Signal::SIGKILL) {
+        Ok(()) => Some(format!("ended pid {pid}, a client that an earlier daemon left running")),
         Err(Errno::ESRCH) => None,
-        Err(error) => Some(format!("cannot end pid {}, left by an earlier daemon: {error}", recorded.pid)),
+        Err(error) => {
+            Some(format!("cannot end pid {pid}, a client that an earlier daemon left running: {error}"))
+        }
     }
 }
 
@@ -260,17 +233,20 @@ mod tests {
     #[tokio::test]
     async fn a_stray_is_ended_only_when_it_is_proven() {
         let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("clients/wan4");
-        let (mut process, _output) = Process::spawn(&launch("/usr/bin/sleep", &["60"])).unwrap();
-        process.record(&file).unwrap();
+        let file = directory.path().join("wan4");
+        let (token, other) = (Token::from_random([1; 16]), Token::from_random([2; 16]));
+        let mut launch = launch("/usr/bin/sleep", &["60"]);
+        launch.env.push((context::TOKEN.into(), token.as_str().into()));
+        let (mut process, _output) = Process::spawn(&launch).unwrap();
 
-        let mut forged = Proof::parse(&fs::read_to_string(&file).unwrap()).unwrap();
-        forged.start_time += 1;
-        let other = directory.path().join("other");
-        fs::write(&other, forged.to_text()).unwrap();
-        assert_eq!(end_stray(&other), None);
+        process.record(&file, &other).unwrap();
+        assert_eq!(end_stray(&file), None, "the pid belongs to somebody else by now");
+        fs::write(&file, "rubbish").unwrap();
+        assert_eq!(end_stray(&file), None);
+        assert!(process.signal(Signal::SIGCONT), "it lives");
 
-        assert!(end_stray(&file).unwrap().starts_with("ended "));
+        process.record(&file, &token).unwrap();
+        assert!(end_stray(&file).unwrap().starts_with("ended pid "));
         assert_eq!(process.wait().await.to_string(), "was killed by SIGKILL");
         assert_eq!(end_stray(&file), None);
     }

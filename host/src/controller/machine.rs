@@ -161,6 +161,10 @@ pub(super) struct Machine {
     /// No start before then.
     retry_at: Option<u64>,
     refusals: u32,
+    /// When the process was started.
+    started_at: u64,
+    /// A whole cycle of DISCOVERs found nobody, and none has since.
+    unanswered: bool,
     /// Why it is not well.
     trouble: Option<String>,
 }
@@ -183,6 +187,8 @@ impl Machine {
             released: false,
             retry_at: None,
             refusals: 0,
+            started_at: 0,
+            unanswered: false,
             trouble: None,
         }
     }
@@ -221,7 +227,7 @@ impl Machine {
 
     /// Why it is not well: a sentence.
     #[must_use]
-    pub(super) fn reason(&self) -> Option<String> {
+    pub(super) fn reason(&self, now: u64) -> Option<String> {
         if !self.enabled {
             return None;
         }
@@ -235,6 +241,9 @@ impl Machine {
             None => Some(format!("interface {} does not exist", self.interface)),
             Some(link) if !link.up => Some(format!("interface {} is down", self.interface)),
             Some(link) if !link.carrier => Some(format!("interface {} has no carrier", self.interface)),
+            Some(_) if self.unanswered => {
+                Some(format!("no server has answered for {} s", now.saturating_sub(self.started_at) / 1000))
+            }
             Some(_) => None,
         }
     }
@@ -260,9 +269,15 @@ impl Machine {
                 self.last_address = None;
                 self.lose("the server took it back (DHCPNAK)", &mut effects);
             }
-            Input::Leasefail => self.progress = Some(Progress::Selecting),
+            Input::Leasefail => {
+                self.progress = Some(Progress::Selecting);
+                self.unanswered = true;
+            }
             Input::Progress(progress) => self.progress = Some(progress),
-            Input::Started => self.process = Process::Running,
+            Input::Started => {
+                self.process = Process::Running;
+                (self.started_at, self.unanswered) = (now, false);
+            }
             Input::Exited { how, retry_in } => self.on_exited(&how, retry_in, &mut effects, now),
             Input::NotStarted { why, retry_in } => {
                 self.process = Process::None;
@@ -402,6 +417,7 @@ impl Machine {
         self.lease = Some(held);
         self.bound = self.process == Process::Running;
         self.progress = None;
+        self.unanswered = false;
         self.renewing_until = None;
         self.releasing = None;
         self.trouble = None;

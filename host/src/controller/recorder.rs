@@ -1,11 +1,17 @@
 //! The flight recorder of one client: the last exchanges and the last words of its process, for `dhcpmgr why`.
+//!
+//! It keeps things as they came; they become text only when somebody asks.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 
 use dhcpmgr_message::{LeaseMessage, V4Report};
 
+use crate::clock;
 use crate::control::views::{Exchange, HandlerDid};
+use crate::events::Change;
 use crate::handlers::HandlerReport;
+use crate::network::Action;
 
 /// Exchanges that are kept.
 const EXCHANGES: usize = 16;
@@ -14,20 +20,78 @@ const LINES: usize = 32;
 /// Values are shortened to this many characters.
 const LONGEST: usize = 200;
 
+/// One message and what became of it.
+#[derive(Debug)]
+pub(super) struct Entry {
+    time: String,
+    event: &'static str,
+    message: Rc<LeaseMessage>,
+    shim_ms: u64,
+    pub(super) handlers: Vec<HandlerReport>,
+    pub(super) decisions: Vec<String>,
+    pub(super) applied: Vec<Action>,
+    pub(super) changed: Vec<Change>,
+    pub(super) kernel_us: u64,
+}
+
+impl Entry {
+    /// A message that arrives at `now`, milliseconds of `CLOCK_BOOTTIME`.
+    pub(super) fn arrival(message: Rc<LeaseMessage>, now: u64) -> Self {
+        let shim_ms = now.saturating_sub(message.at_ms);
+        Self { shim_ms, ..Self::new(message.event.as_str(), message) }
+    }
+
+    /// A message that is looked at again.
+    pub(super) fn again(message: Rc<LeaseMessage>) -> Self {
+        Self::new("decided again", message)
+    }
+
+    fn new(event: &'static str, message: Rc<LeaseMessage>) -> Self {
+        Self {
+            time: clock::timestamp(),
+            event,
+            message,
+            shim_ms: 0,
+            handlers: Vec::new(),
+            decisions: Vec::new(),
+            applied: Vec::new(),
+            changed: Vec::new(),
+            kernel_us: 0,
+        }
+    }
+
+    fn shown(&self) -> Exchange {
+        let handlers: Vec<HandlerDid> = self.handlers.iter().map(did).collect();
+        Exchange {
+            time: self.time.clone(),
+            event: self.event.to_owned(),
+            values: values(&self.message),
+            problems: self.message.problems.clone(),
+            handlers_us: handlers.iter().map(|handler| handler.took_us).sum(),
+            handlers,
+            decisions: self.decisions.clone(),
+            applied: self.applied.iter().map(ToString::to_string).collect(),
+            changed: self.changed.clone(),
+            shim_ms: self.shim_ms,
+            kernel_us: self.kernel_us,
+        }
+    }
+}
+
 /// What happened to one client lately.
 #[derive(Debug, Default)]
 pub(super) struct Recorder {
-    exchanges: VecDeque<Exchange>,
+    exchanges: VecDeque<Entry>,
     log: VecDeque<String>,
 }
 
 impl Recorder {
     /// Remembers an exchange.
-    pub(super) fn exchange(&mut self, exchange: Exchange) {
+    pub(super) fn exchange(&mut self, entry: Entry) {
         if self.exchanges.len() == EXCHANGES {
             self.exchanges.pop_front();
         }
-        self.exchanges.push_back(exchange);
+        self.exchanges.push_back(entry);
     }
 
     /// Adds a decision to the last exchange.
@@ -46,28 +110,22 @@ impl Recorder {
     }
 
     /// The exchanges, newest first.
-    #[must_use]
     pub(super) fn exchanges(&self) -> Vec<Exchange> {
-        self.exchanges.iter().rev().cloned().collect()
+        self.exchanges.iter().rev().map(Entry::shown).collect()
     }
 
     /// The lines, oldest first.
-    #[must_use]
     pub(super) fn log(&self) -> Vec<String> {
         self.log.iter().cloned().collect()
     }
 }
 
 /// What a message carried, name → text.
-#[must_use]
-pub(super) fn values(message: &LeaseMessage) -> BTreeMap<String, String> {
+fn values(message: &LeaseMessage) -> BTreeMap<String, String> {
     let Some(report) = &message.v4 else { return BTreeMap::new() };
     // The serialised form names every field there is, so that a new one shows up here by itself.
-    let Ok(serde_json::Value::Object(fields)) =
-        serde_json::to_value(V4Report { options: BTreeMap::new(), ..report.clone() })
-    else {
-        return BTreeMap::new();
-    };
+    let typed = V4Report { options: BTreeMap::new(), ..report.clone() };
+    let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(typed) else { return BTreeMap::new() };
     let typed =
         fields.into_iter().filter(|(name, _)| name != "options").map(|(name, value)| (name, text(&value)));
     let raw = report.options.iter().map(|(code, value)| (format!("option {code}"), value.to_hex()));
@@ -83,20 +141,13 @@ fn text(value: &serde_json::Value) -> String {
     }
 }
 
-/// What the handlers did, as `why` shows it.
-#[must_use]
-pub(super) fn handlers(reports: &[HandlerReport]) -> Vec<HandlerDid> {
-    let grant = |grant: &crate::config::Grant| {
-        serde_json::to_value(grant).map(|value| text(&value)).unwrap_or_default()
-    };
-    reports
-        .iter()
-        .map(|report| HandlerDid {
-            name: report.handler.clone(),
-            took_us: report.took.as_micros() as u64,
-            failure: report.failure.clone(),
-            cut: report.cut.iter().map(grant).collect(),
-            notes: report.notes.clone(),
-        })
-        .collect()
+fn did(report: &HandlerReport) -> HandlerDid {
+    let word = |grant| serde_json::to_value(grant).map(|value| text(&value)).unwrap_or_default();
+    HandlerDid {
+        name: report.handler.clone(),
+        took_us: report.took.as_micros() as u64,
+        failure: report.failure.clone(),
+        cut: report.cut.iter().map(word).collect(),
+        notes: report.notes.clone(),
+    }
 }

@@ -145,33 +145,27 @@ impl Daemon {
     pub async fn reload(&self) -> Result<Reload, String> {
         let loaded = config::load(&self.shared.paths).map_err(|errors| errors.to_string())?;
         let diff = config::diff(&self.config.borrow(), &loaded.config);
-        let mut changes = Vec::new();
         if diff.log {
             self.logging.set(&loaded.config.daemon.log);
-            changes.push(format!("log is now \"{}\"", loaded.config.daemon.log));
         }
         if diff.dns {
             self.shared.network.set_dns_backend(loaded.config.dns.backend);
-            changes.push("the DNS back-end has changed".to_owned());
         }
         for name in &diff.clients_removed {
             self.end_client(name).await;
-            changes.push(format!("client {name} ended"));
         }
-        let handlers = self.shared.chain.reconfigure(&loaded.config.handlers).await;
+        self.shared.chain.reconfigure(&loaded.config.handlers).await;
         for change in &diff.clients_changed {
             let client = loaded.config.clients[&change.name].clone();
-            changes.push(format!("client {}: {} changed", change.name, change.keys.join(", ")));
             self.change_client(client, change.new_link).await;
         }
         for name in &diff.clients_added {
             self.start_client(loaded.config.clients[name].clone()).await;
-            changes.push(format!("client {name} started"));
         }
-        if !handlers.is_empty() {
+        if diff.touches_handlers() {
             self.handlers_changed().await;
         }
-        changes.extend(handlers);
+        let changes = diff.lines();
         *self.config.borrow_mut() = loaded.config;
         *self.files.borrow_mut() = loaded.files;
         let detail = if changes.is_empty() { "nothing differs".to_owned() } else { changes.join("; ") };

@@ -209,7 +209,9 @@ async fn serve(paths: Paths, loaded: Loaded, logging: Logging) -> Result<(), Sta
     let chain = Chain::load(&config.handlers, &paths.handlers(), &own_executable()).await;
     let mut notices = chain.notices();
     let sessions = Rc::new(Sessions::new(Journal::new(paths.leases())));
-    sessions.journal().retain(|client| config.clients.contains_key(client));
+    // What the leases of clients that are no longer configured left on their interfaces goes too.
+    let mut swept = sessions.journal().retain(|client| config.clients.contains_key(client));
+    swept.extend(config.clients.values().map(|client| client.interface.clone()));
     let listener = Listener::open(&paths.lease_socket())?;
     let spool = Spool::open(paths.spool()).map_err(system("watch the spool"))?;
     let control = control::bind(&paths.control_socket())
@@ -232,9 +234,9 @@ async fn serve(paths: Paths, loaded: Loaded, logging: Logging) -> Result<(), Sta
     for client in config.clients.values() {
         daemon.start_client(client.clone()).await;
     }
-    // Every lease that is still in force is known now: what else carries our tag was left by somebody else's end.
+    // Every lease that is still in force is known now: what else carries our tag there was left by an earlier end.
     let _ = daemon.statuses().await;
-    if let Err(error) = daemon.shared.network.sweep().await {
+    if let Err(error) = daemon.shared.network.sweep(&swept).await {
         tracing::error!("{error}");
     }
     *daemon.config.borrow_mut() = config;

@@ -1,5 +1,7 @@
 //! What happened, for people and programs: a bounded memory of the last events, and a feed of new ones.
 
+mod lease;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 
@@ -8,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 use crate::clock;
+pub use lease::{Lease, LeaseV4, RouteView};
 
 /// How many past events are kept.
 const KEPT: usize = 512;
@@ -36,7 +39,7 @@ pub struct Event {
     pub fields: BTreeMap<String, String>,
     /// The lease after the event, as `dhcpmgr lease --json` shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lease: Option<serde_json::Value>,
+    pub lease: Option<Lease>,
 }
 
 impl Event {

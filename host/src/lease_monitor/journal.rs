@@ -1,15 +1,17 @@
 //! The last lease message of each client, as it came: what a daemon that starts finds in force.
 //!
-//! It lies below `/run`, so it ends with the boot and its dates on `CLOCK_BOOTTIME` stay true while it lives.
+//! It lies below `/run`, so it ends with the boot and its dates on `CLOCK_BOOTTIME` stay true while it lives. A file
+//! holds the length of the message (4 bytes, big endian) and the message, written with one system call: it has to
+//! survive the end of this process, not of the machine, so nothing is synchronised or renamed.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use dhcpmgr_message::{ClientEvent, ClientName, LeaseMessage};
+use dhcpmgr_message::{ClientEvent, ClientName, IfName, LeaseMessage};
 
 /// A lease that says the same as the one kept is written again only when that one is this old: what could be lost
 /// is a second of its time.
@@ -19,7 +21,21 @@ const FRESH_MS: u64 = 1000;
 #[derive(Debug)]
 pub struct Journal {
     directory: PathBuf,
-    kept: RefCell<HashMap<ClientName, LeaseMessage>>,
+    kept: RefCell<HashMap<ClientName, Kept>>,
+}
+
+/// The message that a file holds.
+#[derive(Debug)]
+struct Kept {
+    file: File,
+    message: LeaseMessage,
+}
+
+impl Kept {
+    fn says_the_same(&self, message: &LeaseMessage) -> bool {
+        let kept = &self.message;
+        message.at_ms.abs_diff(kept.at_ms) < FRESH_MS && message.v4 == kept.v4 && message.v6 == kept.v6
+    }
 }
 
 impl Journal {
@@ -35,32 +51,45 @@ impl Journal {
         if message.event == ClientEvent::Nak {
             self.forget(&message.client);
         }
-        if !message.event.carries_lease() || self.says_the_same(message) {
+        if !message.event.carries_lease() {
             return Ok(());
         }
-        self.write(&self.file(&message.client), bytes)?;
-        self.kept.borrow_mut().insert(message.client.clone(), message.clone());
+        let mut all = self.kept.borrow_mut();
+        match all.get_mut(&message.client) {
+            Some(kept) if kept.says_the_same(message) => {}
+            Some(kept) => {
+                write(&kept.file, bytes)?;
+                kept.message.clone_from(message);
+            }
+            None => {
+                let file = self.create(&self.file(&message.client))?;
+                write(&file, bytes)?;
+                all.insert(message.client.clone(), Kept { file, message: message.clone() });
+            }
+        }
         Ok(())
     }
 
-    fn says_the_same(&self, message: &LeaseMessage) -> bool {
-        self.kept.borrow().get(&message.client).is_some_and(|kept| {
-            message.at_ms.abs_diff(kept.at_ms) < FRESH_MS && message.v4 == kept.v4 && message.v6 == kept.v6
-        })
-    }
-
-    fn write(&self, file: &Path, bytes: &[u8]) -> io::Result<()> {
-        let temporary = file.with_extension("tmp");
-        let open = || OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary);
-        let mut opened = match open() {
+    fn create(&self, path: &Path) -> io::Result<File> {
+        let open = || OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+        match open() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 DirBuilder::new().recursive(true).mode(0o700).create(&self.directory)?;
-                open()?
+                open()
             }
-            other => other?,
-        };
-        opened.write_all(bytes)?;
-        fs::rename(temporary, file)
+            other => other,
+        }
+    }
+
+    /// Keeps this message in place of the last one, which did not come into force.
+    pub fn put_back(&self, message: &LeaseMessage) {
+        let written = message.encode().map_err(io::Error::other).and_then(|bytes| self.keep(message, &bytes));
+        if let Err(error) = written {
+            tracing::warn!(
+                "{}: cannot put the lease in force back into the journal: {error}",
+                message.client
+            );
+        }
     }
 
     /// Forgets the lease of a client.
@@ -80,11 +109,14 @@ impl Journal {
     /// The message kept for a client.
     #[must_use]
     pub fn read(&self, client: &ClientName) -> Option<Vec<u8>> {
-        fs::read(self.file(client)).ok()
+        let bytes = fs::read(self.file(client)).ok()?;
+        let (length, rest) = bytes.split_first_chunk()?;
+        rest.get(..u32::from_be_bytes(*length) as usize).map(<[u8]>::to_vec)
     }
 
-    /// Forgets the leases of all clients but these; says which were forgotten.
-    pub fn retain(&self, keep: impl Fn(&ClientName) -> bool) {
+    /// Forgets the leases of all clients but these, and gives the interfaces that were theirs.
+    pub fn retain(&self, keep: impl Fn(&ClientName) -> bool) -> Vec<IfName> {
+        let mut interfaces = Vec::new();
         for entry in fs::read_dir(&self.directory).into_iter().flatten().flatten() {
             let name = entry.file_name();
             let client =
@@ -92,12 +124,102 @@ impl Journal {
             if let Some(client) = client
                 && !keep(&client)
             {
+                let message = self.read(&client).and_then(|bytes| LeaseMessage::decode(&bytes).ok());
+                interfaces.extend(message.map(|message| message.interface));
                 self.forget(&client);
             }
         }
+        interfaces
     }
 
     fn file(&self, client: &ClientName) -> PathBuf {
         self.directory.join(format!("{client}.lease"))
+    }
+}
+
+/// What follows a shorter message in the file is left of a longer one before it, and not read.
+fn write(file: &File, bytes: &[u8]) -> io::Result<()> {
+    let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+    let mut record = Vec::with_capacity(4 + bytes.len());
+    record.extend(length.to_be_bytes());
+    record.extend(bytes);
+    file.write_all_at(&record, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use dhcpmgr_message::{Token, V4Report, VERSION};
+
+    use super::*;
+
+    fn message(at_ms: u64, event: ClientEvent, domain: &str) -> LeaseMessage {
+        LeaseMessage {
+            v: VERSION,
+            id: at_ms,
+            client: "wan4".parse().unwrap(),
+            token: Token::from_random([1; 16]),
+            program: "udhcpc".into(),
+            event,
+            interface: "wan0".parse().unwrap(),
+            at_ms,
+            v4: Some(V4Report { domain: Some(domain.into()), ..V4Report::default() }),
+            v6: None,
+            problems: Vec::new(),
+        }
+    }
+
+    fn keep(journal: &Journal, message: &LeaseMessage) {
+        journal.keep(message, &message.encode().unwrap()).unwrap();
+    }
+
+    fn read(journal: &Journal) -> Option<LeaseMessage> {
+        journal.read(&"wan4".parse().unwrap()).map(|bytes| LeaseMessage::decode(&bytes).unwrap())
+    }
+
+    #[test]
+    fn the_last_lease_is_found_by_the_next_daemon_also_when_it_is_the_shorter_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let journal = Journal::new(directory.path().join("leases"));
+        keep(&journal, &message(1, ClientEvent::Bound, &"long.".repeat(40)));
+        let last = message(9_000, ClientEvent::Renew, "short");
+        keep(&journal, &last);
+        keep(&journal, &message(9_500, ClientEvent::Deconfig, "x"));
+        let next = Journal::new(directory.path().join("leases"));
+        assert_eq!(read(&next), Some(last));
+        keep(&next, &message(10_000, ClientEvent::Nak, "x"));
+        assert_eq!(read(&next), None, "the server took it back");
+    }
+
+    #[test]
+    fn the_same_lease_again_within_a_second_is_not_written_again_and_another_one_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let journal = Journal::new(directory.path().to_owned());
+        keep(&journal, &message(1_000, ClientEvent::Bound, "a"));
+        keep(&journal, &message(1_900, ClientEvent::Renew, "a"));
+        assert_eq!(read(&journal).unwrap().at_ms, 1_000);
+        keep(&journal, &message(1_950, ClientEvent::Renew, "b"));
+        assert_eq!(read(&journal).unwrap().at_ms, 1_950);
+        keep(&journal, &message(3_000, ClientEvent::Renew, "b"));
+        assert_eq!(read(&journal).unwrap().at_ms, 3_000);
+    }
+
+    #[test]
+    fn a_damaged_file_is_no_lease() {
+        let directory = tempfile::tempdir().unwrap();
+        let journal = Journal::new(directory.path().to_owned());
+        for bytes in [&b""[..], b"\0\0", b"\0\0\0\x09abc", b"\xff\xff\xff\xffabc"] {
+            fs::write(directory.path().join("wan4.lease"), bytes).unwrap();
+            assert_eq!(journal.read(&"wan4".parse().unwrap()), None, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn leases_of_clients_that_are_gone_are_forgotten_and_their_interfaces_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let journal = Journal::new(directory.path().to_owned());
+        keep(&journal, &message(1, ClientEvent::Bound, "a"));
+        assert_eq!(journal.retain(|_| true), []);
+        assert_eq!(journal.retain(|_| false), ["wan0".parse().unwrap()]);
+        assert_eq!(read(&journal), None);
     }
 }

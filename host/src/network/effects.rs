@@ -35,24 +35,27 @@ pub(super) fn remove_address(view: &mut View, gone: &InterfaceAddress, promotes:
         }
     }
     for address in lost {
-        after_address_loss(&mut view.routes, view.index, &view.addresses, address);
+        after_address_loss(&mut view.routes, view.index, &view.addresses, address, false);
     }
     mattered
 }
 
-/// What happens to routes once `gone` is no longer among the interface's addresses, which are now `left`.
+/// What happens to routes once `gone` is no longer among the interface's addresses, which are now `left`;
+/// `elsewhere`: another interface has it too.
 pub(super) fn after_address_loss(
     routes: &mut Vec<RouteState>,
     interface: u32,
     left: &[AddressState],
     gone: IpAddr,
+    elsewhere: bool,
 ) {
-    if left.iter().any(|a| a.address.address() == gone) {
-        return; // The same address with another mask is still there.
-    }
+    // The same address with another mask may still be there.
+    let kept = elsewhere || left.iter().any(|a| a.address.address() == gone);
     if gone.is_ipv6() {
         // `rt6_remove_prefsrc`: the route stays, without its source.
-        for route in routes.iter_mut().filter(|r| r.interface == Some(interface) && r.source == Some(gone)) {
+        let deprived =
+            |r: &&mut RouteState| !kept && r.interface == Some(interface) && r.source == Some(gone);
+        for route in routes.iter_mut().filter(deprived) {
             route.source = None;
         }
         return;
@@ -62,6 +65,6 @@ pub(super) fn after_address_loss(
     // `fib_sync_down_addr`: routes that prefer the lost address as source go, through whatever interface.
     routes.retain(|r| {
         let through = last && r.interface == Some(interface) && r.key.to.address().is_ipv4();
-        !through && r.source != Some(gone)
+        !through && (kept || r.source != Some(gone))
     });
 }

@@ -6,6 +6,7 @@ use dhcpmgr_message::{IfName, InterfaceAddress};
 use netlink_packet_core::{NLM_F_APPEND, NLM_F_REPLACE};
 use netlink_packet_route::RouteNetlinkMessage;
 
+use super::claims::ClaimSet;
 use super::state::{AddressState, HostView, RouteKey, RouteKind, RouteState, RuleState, TAG, View};
 use super::wanted::{HostWanted, Wanted};
 use super::{LinkState, decode, effects};
@@ -19,13 +20,6 @@ pub(super) enum Touched {
     Interface(u32),
     /// Rules, or routes that go nowhere.
     Host,
-}
-
-/// Which of the tagged things belong to this run of the daemon; see [`super::engine`].
-pub(super) trait Claims {
-    fn address(&self, index: u32, address: &InterfaceAddress) -> bool;
-    fn route(&self, index: Option<u32>, key: &RouteKey) -> bool;
-    fn rule(&self, rule: &dhcpmgr_plugin_api::RulePlan) -> bool;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +79,7 @@ impl Mirror {
         index: u32,
         wanted: &Wanted,
         original_mtu: Option<u32>,
-        claims: &impl Claims,
+        claims: &ClaimSet,
     ) -> View {
         let mut view = View { index, original_mtu, ..View::default() };
         if let Some(link) = self.links.get(&index) {
@@ -103,7 +97,7 @@ impl Mirror {
     }
 
     /// The view of what belongs to no interface.
-    pub(super) fn host_view(&self, wanted: &HostWanted, claims: &impl Claims) -> HostView {
+    pub(super) fn host_view(&self, wanted: &HostWanted, claims: &ClaimSet) -> HostView {
         let mut keys: BTreeSet<RouteKey> = wanted.routes.iter().map(|route| route.key).collect();
         keys.extend(self.tagged_keys(None));
         let mut rules = self.rules.clone();
@@ -111,6 +105,19 @@ impl Mirror {
             rule.ours = rule.protocol == TAG && claims.rule(&rule.rule);
         }
         HostView { rules, routes: self.with_keys(keys, None, claims) }
+    }
+
+    /// Everything, a line each, in an order that does not depend on how it was learnt.
+    #[cfg(test)]
+    pub(super) fn summary(&self) -> Vec<String> {
+        let links = self.links.values().map(|link| format!("{link:?}"));
+        let addresses =
+            self.addresses.iter().flat_map(|(i, all)| all.iter().map(move |a| format!("{i} {a:?}")));
+        let routes = self.routes.values().flatten().map(|route| format!("{route:?}"));
+        let rules = self.rules.iter().map(|rule| format!("{rule:?}"));
+        let mut all: Vec<_> = links.chain(addresses).chain(routes).chain(rules).collect();
+        all.sort();
+        all
     }
 
     fn tagged_keys(&self, index: Option<u32>) -> impl Iterator<Item = RouteKey> {
@@ -122,12 +129,7 @@ impl Mirror {
         self.tagged.range((index, least)..).take_while(move |(i, _)| *i == index).map(|(_, key)| *key)
     }
 
-    fn with_keys(
-        &self,
-        keys: BTreeSet<RouteKey>,
-        index: Option<u32>,
-        claims: &impl Claims,
-    ) -> Vec<RouteState> {
+    fn with_keys(&self, keys: BTreeSet<RouteKey>, index: Option<u32>, claims: &ClaimSet) -> Vec<RouteState> {
         let mut routes: Vec<_> =
             keys.iter().filter_map(|key| self.routes.get(key)).flatten().cloned().collect();
         for route in &mut routes {
@@ -250,7 +252,12 @@ impl Mirror {
         all.retain(|a| !a.is(&gone.address));
         self.remembered.remove(&(index, gone.address));
         let left = all.clone();
-        self.edit_all(|routes| effects::after_address_loss(routes, index, &left, gone.address.address()));
+        let address = gone.address.address();
+        let elsewhere = self
+            .addresses
+            .iter()
+            .any(|(i, all)| *i != index && all.iter().any(|a| a.address.address() == address));
+        self.edit_all(|routes| effects::after_address_loss(routes, index, &left, address, elsewhere));
     }
 
     fn new_route(&mut self, routes: Vec<RouteState>, flags: u16) {

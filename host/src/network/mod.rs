@@ -8,6 +8,7 @@
 
 mod action;
 mod batch;
+mod claims;
 mod decode;
 mod dns;
 mod dump;
@@ -16,6 +17,8 @@ mod encode;
 mod engine;
 mod error;
 mod mirror;
+#[cfg(test)]
+mod mirror_tests;
 mod planner;
 #[cfg(test)]
 mod planner_tests;
@@ -23,6 +26,7 @@ mod reconciler;
 mod repair;
 mod state;
 mod sysctl;
+mod upkeep;
 mod wanted;
 mod watch;
 

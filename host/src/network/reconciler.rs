@@ -161,14 +161,14 @@ impl Network {
     /// To be called once, when after the start every client has told what it desires. Until then nothing is removed
     /// that a client of this run did not want before, and the resolver's files are left as they are (for ten seconds
     /// at most): after a restart a client that has not spoken yet must not lose anything. Now everything with our tag
-    /// that nobody desires is removed, and the files are written.
+    /// on these interfaces that nobody desires is removed, and the files are written.
     ///
     /// # Errors
     /// [`NetworkError::Incomplete`].
-    pub async fn sweep(&self) -> Result<Applied, NetworkError> {
+    pub async fn sweep(&self, interfaces: &[IfName]) -> Result<Applied, NetworkError> {
         let started = Instant::now();
         let inner = &self.shared.inner;
-        let mut outcome = inner.engine().settle(&inner.watch);
+        let mut outcome = inner.engine().settle(interfaces, &inner.watch);
         inner.changed.notify_one();
         if let Err(failure) = inner.dns.release() {
             outcome.failures.push(failure);

@@ -54,8 +54,17 @@ impl Lab {
     /// As after the start of a daemon whose clients have nothing yet.
     pub(crate) async fn start() -> Self {
         let lab = Self::start_unswept(DnsBackend::None).await;
-        lab.network.sweep().await.unwrap();
+        lab.sweep().await;
         lab
+    }
+
+    /// Sweeps every interface of the tests; what was done, a line each.
+    pub(crate) async fn sweep(&self) -> Vec<String> {
+        let links = ip("-br link");
+        let names = links.lines().filter_map(|line| line.split(['@', ' ']).next()?.parse().ok());
+        let names: Vec<_> = names.collect();
+        let applied = self.network.sweep(&names).await.unwrap();
+        applied.actions.iter().map(ToString::to_string).collect()
     }
 
     pub(crate) async fn start_unswept(backend: DnsBackend) -> Self {
@@ -104,6 +113,17 @@ impl Lab {
             _ => None,
         })
         .await
+    }
+
+    /// Waits until the link has carrier, or has not.
+    pub(crate) async fn carrier(&self, name: &IfName, wanted: bool) {
+        for _ in 0..500 {
+            if self.network.link(name).is_some_and(|link| link.carrier == wanted) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{name} did not come to carrier {wanted}");
     }
 
     /// Lets the task work for a while; returns what it said, without link events.

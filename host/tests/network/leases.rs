@@ -92,7 +92,8 @@ fn a_changed_address_of_the_same_subnet_moves_only_what_differs() {
         lab.quiet(std::time::Duration::from_millis(100)).await;
         let monitor = Monitor::v4();
 
-        let lines = lab.apply("wan4", lease("wan0", "192.0.2.8/24", 60)).await;
+        let changed = lease("wan0", "192.0.2.8/24", 60);
+        let lines = lab.apply("wan4", changed.clone()).await;
 
         assert_eq!(
             lines,
@@ -118,7 +119,7 @@ fn a_changed_address_of_the_same_subnet_moves_only_what_differs() {
         let first_removal = heard.iter().position(|m| m.starts_with("DEL")).unwrap();
         assert_eq!(heard[..2], ["NEWADDR", "NEWROUTE"], "{heard:?}");
         assert!(first_removal >= 2, "{heard:?}");
-        assert_eq!(lab.apply("wan4", lease("wan0", "192.0.2.8/24", 60)).await, [""; 0]);
+        assert_eq!(lab.apply("wan4", changed).await, [""; 0]);
         assert_eq!(lab.quiet(std::time::Duration::from_millis(200)).await, []);
     });
 }

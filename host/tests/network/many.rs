@@ -39,7 +39,7 @@ fn burst(count: usize) {
         }
         set.await;
         let took = started.elapsed();
-        println!(
+        eprintln!(
             "{count} links: {:.1} ms, {:.0} µs each",
             took.as_secs_f64() * 1e3,
             took.as_secs_f64() * 1e6 / count as f64
@@ -68,4 +68,59 @@ fn sixty_four_links_come_up_at_once() {
 #[test]
 fn two_hundred_and_fifty_six_links_come_up_at_once() {
     burst(256);
+}
+
+/// Not a test: `cargo test --release --test network costs -- --ignored --nocapture` prints what a lease costs here, and
+/// what two awaited requests of the rtnetlink crate would.
+#[test]
+#[ignore = "a measurement"]
+fn costs() {
+    in_namespace(async || {
+        let desires = links(256);
+        let lab = Lab::start().await;
+        let mut took: Vec<f64> = Vec::new();
+        for (n, desired) in desires.iter().enumerate() {
+            let started = Instant::now();
+            let mut desired = desired.clone();
+            desired.dns.clear();
+            lab.apply(&format!("c{n}"), desired).await;
+            took.push(started.elapsed().as_secs_f64() * 1e6);
+        }
+        print("first lease, apply", &mut took);
+        for (n, desired) in desires.iter().enumerate() {
+            let mut desired = desired.clone();
+            desired.dns.clear();
+            desired.addresses[0].valid_until = desired.addresses[0].valid_until.map(|t| t + 60_000);
+            let started = Instant::now();
+            assert_eq!(lab.apply(&format!("c{n}"), desired).await.len(), 1);
+            took.push(started.elapsed().as_secs_f64() * 1e6);
+        }
+        print("renewal, apply", &mut took);
+        for n in 0..desires.len() {
+            lab.network.apply(&client(&format!("c{n}")), None).await.unwrap();
+        }
+        let (connection, handle, _) = rtnetlink::new_connection().unwrap();
+        tokio::spawn(connection);
+        for (n, desired) in desires.iter().enumerate() {
+            let index = lab.network.link(&desired.interface).unwrap().index;
+            let address = desired.addresses[0].address;
+            let Some(std::net::IpAddr::V4(via)) = desired.routes[0].via else { panic!("a v4 lease") };
+            let started = Instant::now();
+            handle.address().add(index, address.address(), address.prefix_len()).execute().await.unwrap();
+            let route = rtnetlink::RouteMessageBuilder::<std::net::Ipv4Addr>::new()
+                .gateway(via)
+                .output_interface(index)
+                .priority(100 + n as u32)
+                .build();
+            handle.route().add(route).execute().await.unwrap();
+            took.push(started.elapsed().as_secs_f64() * 1e6);
+        }
+        print("first lease, rtnetlink, two requests and nothing else", &mut took);
+    });
+}
+
+fn print(what: &str, took: &mut Vec<f64>) {
+    took.sort_by(f64::total_cmp);
+    eprintln!("{what}: p50 {:.0} µs, p95 {:.0} µs", took[took.len() / 2], took[took.len() * 95 / 100]);
+    took.clear();
 }

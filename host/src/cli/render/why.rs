@@ -81,7 +81,7 @@ fn exchange(exchange: &Exchange, style: Style) -> String {
         "  {}  {}   shim {}, handlers {}, kernel {}\n",
         plain(&exchange.time),
         style.tone(Tone::Heading, &plain(&exchange.event)),
-        micros(exchange.shim_us),
+        format_args!("{} ms", exchange.shim_ms),
         micros(exchange.handlers_us),
         micros(exchange.kernel_us)
     );

@@ -37,13 +37,13 @@ fn has_lose(effects: &[Effect]) -> bool {
 fn a_client_waits_for_its_interface_its_link_and_its_carrier() {
     let mut machine = Machine::new("wan0", true);
     assert_eq!(machine.handle(Input::Link(None), 0), []);
-    assert_eq!(machine.reason().unwrap(), "interface wan0 does not exist");
+    assert_eq!(machine.reason(9_000).unwrap(), "interface wan0 does not exist");
     assert_eq!(machine.handle(link(false, false), 1), [Effect::RaiseLink]);
     assert_eq!(machine.state(), ClientState::Init);
     assert_eq!(machine.handle(link(true, false), 2), []);
-    assert_eq!(machine.reason().unwrap(), "interface wan0 has no carrier");
+    assert_eq!(machine.reason(9_000).unwrap(), "interface wan0 has no carrier");
     assert!(machine.handle(link(true, true), 3).contains(&Effect::Start(None)));
-    assert_eq!(machine.reason(), None);
+    assert_eq!(machine.reason(9_000), None);
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn a_release_waits_for_the_client_and_stays_released() {
     assert_eq!(effects, [Effect::Stop, Effect::Lose("released by the operator".into())]);
     assert_eq!(died(&mut machine, 2_010, 0), []);
     assert_eq!(machine.state(), ClientState::Init);
-    assert!(machine.reason().unwrap().contains("released"));
+    assert!(machine.reason(9_000).unwrap().contains("released"));
     assert!(matches!(machine.command(Command::Renew, 9_000).unwrap()[..], [Effect::Start(Some(_))]));
 }
 
@@ -199,7 +199,7 @@ fn a_refused_lease_is_asked_for_again_later_each_time() {
     assert!(machine.handle(Input::Refused("the mask is /0".into()), 100).contains(&Effect::Stop));
     assert_eq!(died(&mut machine, 110, 0), []);
     assert_eq!(machine.state(), ClientState::Error);
-    assert_eq!(machine.reason().unwrap(), "lease refused: the mask is /0");
+    assert_eq!(machine.reason(9_000).unwrap(), "lease refused: the mask is /0");
     assert_eq!(machine.deadline(), Some(100 + REFUSED_MS));
     assert!(matches!(machine.handle(Input::Tick, 100 + REFUSED_MS)[..], [Effect::Start(None)]));
     machine.handle(Input::Started, 6_000);
@@ -244,4 +244,17 @@ fn a_lease_of_an_earlier_daemon_is_held_before_any_client_runs() {
     machine.handle(Input::Started, 1_002);
     assert_eq!(machine.handle(Input::Deconfig, 1_010), [], "every start of udhcpc begins with deconfig");
     assert!(machine.lease.is_some());
+}
+
+#[test]
+fn silence_is_said_with_its_length_until_somebody_answers() {
+    let mut machine = Machine::new("wan0", true);
+    machine.handle(link(true, true), 0);
+    machine.handle(Input::Started, 1_000);
+    assert_eq!(machine.reason(5_000), None);
+    machine.handle(Input::Leasefail, 10_000);
+    machine.handle(Input::Leasefail, 40_000);
+    assert_eq!(machine.reason(81_000).unwrap(), "no server has answered for 80 s");
+    machine.handle(Input::Lease(held(200_000)), 82_000);
+    assert_eq!(machine.reason(83_000), None);
 }

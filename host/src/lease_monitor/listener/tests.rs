@@ -85,7 +85,7 @@ async fn one_connection_carries_many_messages_and_each_is_answered() {
                 assert_eq!(answer, Some(Answer::accepted()));
                 assert_eq!(world.inbox.recv().await.unwrap().message.id, id);
             }
-            let kept = std::fs::read(world.directory.path().join("leases/wan4.lease")).unwrap();
+            let kept = world.sessions.journal().read(&"wan4".parse().unwrap()).unwrap();
             assert!(LeaseMessage::decode(&kept).is_ok(), "what was acknowledged is in the journal");
         })
         .await;

@@ -83,3 +83,131 @@ fn family_and_bytes(server: IpAddr) -> (i32, Vec<u8>) {
         IpAddr::V6(address) => (AF_INET6, address.octets().to_vec()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::StreamExt as _;
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Child, Command, Stdio};
+    use std::sync::{Arc, Mutex};
+    use zbus::MessageStream;
+    use zbus::connection::Builder;
+    use zbus::message::Type;
+
+    /// A bus of our own.
+    struct Bus {
+        daemon: Child,
+        address: String,
+        _directory: tempfile::TempDir,
+    }
+
+    impl Drop for Bus {
+        fn drop(&mut self) {
+            let _ = self.daemon.kill();
+            let _ = self.daemon.wait();
+        }
+    }
+
+    fn bus() -> Option<Bus> {
+        let directory = tempfile::tempdir().unwrap();
+        let config = directory.path().join("bus.conf");
+        let text = format!(
+            "<busconfig><type>system</type><listen>unix:path={}/bus</listen><auth>EXTERNAL</auth>\
+             <policy context=\"default\"><allow own=\"*\"/><allow send_destination=\"*\"/>\
+             <allow receive_sender=\"*\"/></policy></busconfig>",
+            directory.path().display()
+        );
+        std::fs::write(&config, text).unwrap();
+        let daemon = Command::new("dbus-daemon")
+            .args(["--nofork", "--print-address", "--config-file"])
+            .arg(&config)
+            .stdout(Stdio::piped())
+            .spawn();
+        let Ok(mut daemon) = daemon else {
+            eprintln!("SKIPPED: dbus-daemon is not installed");
+            return None;
+        };
+        let mut address = String::new();
+        BufReader::new(daemon.stdout.take().unwrap()).read_line(&mut address).unwrap();
+        Some(Bus { daemon, address: address.trim().to_owned(), _directory: directory })
+    }
+
+    type Calls = Arc<Mutex<Vec<String>>>;
+
+    /// Something that answers in place of systemd-resolved, and remembers what it was told.
+    async fn mock(bus: &Bus, refuse: bool) -> Calls {
+        let connection = Builder::address(bus.address.as_str()).build().await.unwrap();
+        connection.request_name("org.freedesktop.resolve1").await.unwrap();
+        let calls = Calls::default();
+        let heard = Arc::clone(&calls);
+        tokio::spawn(async move {
+            let mut messages = MessageStream::from(&connection);
+            while let Some(Ok(message)) = messages.next().await {
+                let header = message.header();
+                if header.message_type() != Type::MethodCall {
+                    continue;
+                }
+                let member = header.member().unwrap().to_string();
+                let body = message.body();
+                let said = match member.as_str() {
+                    "SetLinkDNS" => {
+                        format!("{:?}", body.deserialize::<(i32, Vec<(i32, Vec<u8>)>)>().unwrap())
+                    }
+                    "SetLinkDomains" => {
+                        format!("{:?}", body.deserialize::<(i32, Vec<(String, bool)>)>().unwrap())
+                    }
+                    _ => format!("{:?}", body.deserialize::<i32>().unwrap()),
+                };
+                heard.lock().unwrap().push(format!("{member}{said}"));
+                if refuse {
+                    let name = "org.freedesktop.resolve1.LinkBusy";
+                    connection.reply_error(&header, name, &"Link lo is managed.").await.unwrap();
+                } else {
+                    connection.reply(&header, &()).await.unwrap();
+                }
+            }
+        });
+        calls
+    }
+
+    fn record() -> Record {
+        Record {
+            interface: "lo".parse().unwrap(),
+            metric: 1,
+            servers: vec!["192.0.2.53".parse().unwrap(), "2001:db8::53".parse().unwrap()],
+            search: vec!["isp.example".parse().unwrap()],
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_link_is_told_its_servers_and_domains_and_reverted() {
+        let Some(bus) = bus() else { return };
+        let calls = mock(&bus, false).await;
+        let mut resolved = Resolved::over(Builder::address(bus.address.as_str()).build().await.unwrap());
+        resolved.tell(&"lo".parse().unwrap(), Some(&record())).await.unwrap();
+        resolved.tell(&"lo".parse().unwrap(), None).await.unwrap();
+        assert_eq!(
+            *calls.lock().unwrap(),
+            [
+                "SetLinkDNS(1, [(2, [192, 0, 2, 53]), (10, [32, 1, 13, 184, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 83])])",
+                "SetLinkDomains(1, [(\"isp.example\", false)])",
+                "RevertLink1",
+            ]
+        );
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_refusal_and_an_absent_service_are_said_in_words() {
+        let Some(bus) = bus() else { return };
+        let mut resolved = Resolved::over(Builder::address(bus.address.as_str()).build().await.unwrap());
+        let error = resolved.tell(&"lo".parse().unwrap(), Some(&record())).await.unwrap_err();
+        assert!(error.starts_with("systemd-resolved: ") && error.contains("resolve1"), "{error}");
+        let _calls = mock(&bus, true).await;
+        let mut resolved = Resolved::over(Builder::address(bus.address.as_str()).build().await.unwrap());
+        let error = resolved.tell(&"lo".parse().unwrap(), Some(&record())).await.unwrap_err();
+        assert!(error.contains("Link lo is managed."), "{error}");
+        let error = resolved.tell(&"nowhere0".parse().unwrap(), Some(&record())).await.unwrap_err();
+        assert_eq!(error, "interface nowhere0 does not exist");
+    }
+}

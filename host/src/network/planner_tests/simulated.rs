@@ -175,7 +175,7 @@ fn source_for(
     let fitting: Vec<IpAddr> =
         addresses.map(|a| a.address()).filter(|a| a.is_ipv4() == route.key.to.address().is_ipv4()).collect();
     // One in two has none.
-    if pick % 2 == 0 { None } else { fitting.get(pick / 2 % fitting.len().max(1)).copied() }
+    if pick.is_multiple_of(2) { None } else { fitting.get(pick / 2 % fitting.len().max(1)).copied() }
 }
 
 fn wish(

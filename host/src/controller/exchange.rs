@@ -1,0 +1,169 @@
+//! One message of the client, all the way: handlers, kernel, event, flight recorder.
+
+use std::rc::Rc;
+
+use dhcpmgr_message::{ClientEvent, LeaseMessage};
+use dhcpmgr_plugin_api::{LeaseEvent, Link, Policy};
+use tokio::time::Instant;
+
+use super::lease::Lease;
+use super::machine::Input;
+use super::recorder::Entry;
+use super::task::Task;
+use crate::clock;
+use crate::events::{Change, Event, EventKind};
+use crate::handlers::Decision;
+use crate::lease_monitor::{Arrival, Origin};
+use crate::network::NetworkError;
+
+impl Task {
+    pub(super) async fn on_arrival(&mut self, arrival: Arrival) {
+        let message = Rc::new(arrival.message);
+        let entry = Entry::arrival(Rc::clone(&message), arrival.at_ms);
+        if message.event.carries_lease() {
+            return self.on_lease(message, arrival.origin, entry).await;
+        }
+        self.recorder.exchange(entry);
+        match message.event {
+            ClientEvent::Deconfig => self.tell(Input::Deconfig).await,
+            ClientEvent::Nak => self.tell(Input::Nak).await,
+            ClientEvent::Leasefail => self.tell(Input::Leasefail).await,
+            other => self.recorder.decided(format!("ignored: a v4 client does not say {}", other.as_str())),
+        }
+    }
+
+    /// A lease: the handlers decide, and then it is taken, refused or found to be over.
+    async fn on_lease(&mut self, message: Rc<LeaseMessage>, origin: Origin, mut entry: Entry) {
+        let mut decision = self.shared.chain.decide(&self.lease_event(&message)).await;
+        entry.handlers = std::mem::take(&mut decision.reports);
+        entry.decisions = std::mem::take(&mut decision.plan.notes);
+        match self.accept(&message, decision) {
+            Err(reason) => {
+                entry.decisions.push(format!("refused: {reason}"));
+                self.recorder.exchange(entry);
+                self.refuse(reason, origin).await;
+            }
+            Ok((lease, _)) if lease.held.valid_until.is_some_and(|end| end <= clock::boottime_ms()) => {
+                entry.decisions.push("ignored: this lease is over already".to_owned());
+                self.recorder.exchange(entry);
+                self.journal_what_is_in_force();
+            }
+            Ok((lease, emitted)) => self.take(message, lease, emitted, origin, entry).await,
+        }
+    }
+
+    fn lease_event(&self, message: &LeaseMessage) -> LeaseEvent {
+        let link = self.shared.network.link(&self.client.interface);
+        let said = |value: u32| (value != 0).then_some(value);
+        LeaseEvent {
+            client: self.client.name.clone(),
+            interface: self.client.interface.clone(),
+            protocol: self.client.protocol,
+            event: message.event,
+            link: link.map_or_else(Link::default, |link| Link {
+                mtu: Some(link.mtu),
+                min_mtu: said(link.min_mtu),
+                max_mtu: said(link.max_mtu),
+            }),
+            policy: Policy { mtu: self.client.mtu, routes: self.client.routes, metric: self.client.metric },
+            v4: message.v4.clone(),
+            v6: message.v6.clone(),
+        }
+    }
+
+    fn accept(&self, message: &LeaseMessage, decision: Decision) -> Result<(Lease, Vec<Event>), String> {
+        if let Some((handler, reason)) = decision.refused {
+            return Err(format!("{reason} (handler {handler})"));
+        }
+        let mut plan = decision.plan;
+        let emitted = std::mem::take(&mut plan.events).into_iter();
+        let events = emitted.map(|e| Event { fields: e.fields, ..self.event(EventKind::Vendor(e.name)) });
+        let events = events.collect();
+        Ok((Lease::build(&self.client, message, plan)?, events))
+    }
+
+    async fn refuse(&mut self, reason: String, origin: Origin) {
+        self.journal_what_is_in_force();
+        tracing::warn!("{}: lease refused: {reason}", self.client.name);
+        self.publish(Event { detail: Some(reason.clone()), ..self.event(EventKind::LeaseRefused) });
+        // The lease before stays until it ends; what an earlier daemon left was not taken by a running client.
+        if origin != Origin::Journal {
+            self.tell(Input::Refused(reason)).await;
+        }
+    }
+
+    /// The journal holds the last message, which was not taken: the one before is what a later daemon must find.
+    fn journal_what_is_in_force(&self) {
+        let journal = self.shared.sessions.journal();
+        match &self.source {
+            Some(message) => journal.put_back(message),
+            None => journal.forget(&self.client.name),
+        }
+    }
+
+    async fn take(
+        &mut self,
+        message: Rc<LeaseMessage>,
+        lease: Lease,
+        emitted: Vec<Event>,
+        origin: Origin,
+        mut entry: Entry,
+    ) {
+        let started = Instant::now();
+        match self.shared.network.apply(&self.client.name, Some(lease.desired.clone())).await {
+            Ok(applied) => entry.applied = applied.actions,
+            Err(error) => {
+                let what = error.to_string();
+                tracing::error!("{}: {what}", self.client.name);
+                if let NetworkError::Incomplete { applied, .. } = error {
+                    entry.applied = applied.actions;
+                }
+                entry.decisions.push(format!("not all could be applied: {what}"));
+                self.publish(Event { detail: Some(what), ..self.event(EventKind::KernelMismatch) });
+            }
+        }
+        entry.kernel_us = started.elapsed().as_micros() as u64;
+        let changed = lease.changes_from(self.lease.as_ref());
+        let kind = match (&self.lease, changed.as_slice()) {
+            (None, _) => EventKind::LeaseAcquired,
+            (Some(_), [] | [Change::Lifetime]) => EventKind::LeaseRenewed,
+            (Some(_), _) => EventKind::LeaseChanged,
+        };
+        entry.changed.clone_from(&changed);
+        self.recorder.exchange(entry);
+        let held = lease.held.clone();
+        self.lease = Some(lease);
+        self.source = Some(message);
+        self.backoff.reset();
+        self.tell(Input::Lease(held)).await;
+        if origin == Origin::Journal {
+            // The same lease as before the daemon was started: nothing happened.
+            tracing::info!("{}: lease of an earlier daemon taken over", self.client.name);
+            return;
+        }
+        self.publish(Event { changed, ..self.event(kind) });
+        emitted.into_iter().for_each(|event| self.publish(event));
+    }
+
+    /// Handlers or the configuration have changed: the client may have to be started otherwise, and the lease may
+    /// mean something else.
+    pub(super) async fn look_again(&mut self) {
+        if self.launch_has_changed() {
+            self.tell(Input::LaunchChanged).await;
+        }
+        let Some(message) = self.source.clone() else { return };
+        let mut decision = self.shared.chain.decide(&self.lease_event(&message)).await;
+        let handlers = std::mem::take(&mut decision.reports);
+        let decisions = std::mem::take(&mut decision.plan.notes);
+        match self.accept(&message, decision) {
+            Err(reason) => self.refuse(reason, Origin::Socket).await,
+            Ok((lease, emitted)) => {
+                if self.lease.as_ref() != Some(&lease) {
+                    let mut entry = Entry::again(Rc::clone(&message));
+                    (entry.handlers, entry.decisions) = (handlers, decisions);
+                    self.take(message, lease, emitted, Origin::Socket, entry).await;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! The task of one client: waits for whatever happens next, tells the machine, and carries out what it says.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use dhcpmgr_message::LeaseMessage;
+use nix::sys::signal::Signal;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::lease::Lease;
+use super::machine::{Command, Effect, Input, Machine};
+use super::recorder::Recorder;
+use super::{Order, Shared};
+use crate::clients::{self, Backoff, ExitReason, Launch, Output, PATIENCE, Process};
+use crate::clock;
+use crate::config::Client;
+use crate::control::views::{ClientStatus, Why};
+use crate::events::{self, Event, EventKind};
+use crate::lease_monitor::Arrival;
+use crate::random;
+
+/// The longest sleep: `CLOCK_BOOTTIME` runs on through a suspend that the timer does not see.
+const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
+
+/// One client.
+pub(super) struct Task {
+    pub(super) client: Client,
+    pub(super) shared: Rc<Shared>,
+    pub(super) machine: Machine,
+    pub(super) lease: Option<Lease>,
+    /// The message that the lease came from, to decide again when handlers or policy change.
+    pub(super) source: Option<Rc<LeaseMessage>>,
+    pub(super) running: Option<(Process, Output)>,
+    pub(super) launched: Option<Launch>,
+    kill_at: Option<Instant>,
+    pub(super) backoff: Backoff,
+    pub(super) restarts: u64,
+    pub(super) recorder: Recorder,
+    ending: Option<oneshot::Sender<()>>,
+}
+
+/// What the select below wakes up for.
+enum Woken {
+    Order(Option<Order>),
+    Arrival(Arrival),
+    Line(String),
+    Exited(ExitReason),
+    Kill,
+    Tick,
+}
+
+impl Task {
+    pub(super) fn new(client: Client, shared: Rc<Shared>) -> Self {
+        let machine = Machine::new(client.interface.as_str(), client.enabled);
+        Self {
+            client,
+            shared,
+            machine,
+            lease: None,
+            source: None,
+            running: None,
+            launched: None,
+            kill_at: None,
+            backoff: Backoff::default(),
+            restarts: 0,
+            recorder: Recorder::default(),
+            ending: None,
+        }
+    }
+
+    pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Arrival>, mut orders: mpsc::Receiver<Order>) {
+        if let Some(note) = clients::end_stray(&self.process_record()) {
+            tracing::info!("{}: {note}", self.client.name);
+        }
+        loop {
+            match self.next(&mut inbox, &mut orders).await {
+                Woken::Order(Some(order)) => self.on_order(order).await,
+                Woken::Order(None) => break,
+                Woken::Arrival(arrival) => self.on_arrival(arrival).await,
+                Woken::Line(line) => self.on_line(line).await,
+                Woken::Exited(reason) => self.on_exit(reason).await,
+                Woken::Kill => {
+                    self.kill_at = None;
+                    if let Some((process, _)) = &self.running {
+                        process.kill();
+                    }
+                }
+                Woken::Tick => self.tell(Input::Tick).await,
+            }
+            if self.machine.is_idle()
+                && let Some(done) = self.ending.take()
+            {
+                self.shared.sessions.close(&self.client.name);
+                let _ = done.send(());
+                break;
+            }
+        }
+    }
+
+    async fn next(
+        &mut self,
+        inbox: &mut mpsc::Receiver<Arrival>,
+        orders: &mut mpsc::Receiver<Order>,
+    ) -> Woken {
+        let sleep = self.machine.deadline().map_or(LONGEST_SLEEP, |deadline| {
+            Duration::from_millis(deadline.saturating_sub(clock::boottime_ms())).min(LONGEST_SLEEP)
+        });
+        let tick = async {
+            match self.machine.deadline() {
+                Some(_) => tokio::time::sleep(sleep).await,
+                None => std::future::pending().await,
+            }
+        };
+        let kill = async {
+            match self.kill_at {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        let process = async {
+            match &mut self.running {
+                Some((process, output)) => tokio::select! {
+                    biased;
+                    line = output.line() => Woken::Line(line),
+                    reason = process.wait() => Woken::Exited(reason),
+                },
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            order = orders.recv() => Woken::Order(order),
+            // Before the end of its process: the last words of a client count.
+            Some(arrival) = inbox.recv() => Woken::Arrival(arrival),
+            woken = process => woken,
+            () = kill => Woken::Kill,
+            () = tick => Woken::Tick,
+        }
+    }
+
+    async fn on_order(&mut self, order: Order) {
+        match order {
+            Order::Command(command, reply) => {
+                let _ = reply.send(self.command(command).await);
+            }
+            Order::Link(state) => self.tell(Input::Link(state)).await,
+            Order::HandlersChanged => self.look_again().await,
+            Order::Reconfigure(client) => {
+                let enabled = client.enabled;
+                self.client = *client;
+                if enabled != self.machine.enabled() {
+                    let command = if enabled { Command::Enable } else { Command::Disable };
+                    let _ = self.command(command).await;
+                }
+                self.look_again().await;
+            }
+            Order::Status(reply) => {
+                let _ = reply.send(self.status());
+            }
+            Order::Why(reply) => {
+                let _ = reply.send(self.why());
+            }
+            Order::End { give_back, done } => {
+                let command = if give_back { Command::Disable } else { Command::Leave };
+                let _ = self.command(command).await;
+                self.ending = Some(done);
+            }
+        }
+    }
+
+    async fn command(&mut self, command: Command) -> Result<(), String> {
+        let effects = self.machine.command(command, clock::boottime_ms())?;
+        self.carry_out(effects).await;
+        Ok(())
+    }
+
+    pub(super) async fn tell(&mut self, input: Input) {
+        let effects = self.machine.handle(input, clock::boottime_ms());
+        self.carry_out(effects).await;
+    }
+
+    async fn on_line(&mut self, line: String) {
+        tracing::debug!("{}: {line}", self.client.name);
+        let progress = clients::progress(self.client.program, &line);
+        self.recorder.line(line);
+        if let Some(progress) = progress {
+            self.tell(Input::Progress(progress)).await;
+        }
+    }
+
+    async fn on_exit(&mut self, reason: ExitReason) {
+        if let Some((_, mut output)) = self.running.take() {
+            output.rest().into_iter().for_each(|line| self.recorder.line(line));
+        }
+        self.kill_at = None;
+        self.shared.sessions.set_token(&self.client.name, None);
+        let _ = std::fs::remove_file(self.process_record());
+        let retry_in = self.backoff.next(random::jitter()).as_millis() as u64;
+        self.tell(Input::Exited { how: reason.to_string(), retry_in }).await;
+    }
+
+    async fn carry_out(&mut self, effects: Vec<Effect>) {
+        // An effect that fails makes the machine decide again, and that may have effects of its own.
+        let mut waiting: VecDeque<Effect> = effects.into();
+        while let Some(effect) = waiting.pop_front() {
+            if let Some(input) = self.carry_out_one(effect).await {
+                waiting.extend(self.machine.handle(input, clock::boottime_ms()));
+            }
+        }
+    }
+
+    async fn carry_out_one(&mut self, effect: Effect) -> Option<Input> {
+        match effect {
+            Effect::Start(address) => return Some(self.start_process(address)),
+            Effect::Stop => {
+                self.kill_at = Some(Instant::now() + PATIENCE);
+                self.signal(Signal::SIGTERM);
+                self.publish(self.event(EventKind::ClientStopped));
+            }
+            Effect::SignalRenew => self.signal(clients::renew_signal(self.client.program)),
+            Effect::SignalRelease => self.signal(clients::release_signal(self.client.program)),
+            Effect::RaiseLink => {
+                if let Err(error) = self.shared.network.set_up(&self.client.interface) {
+                    tracing::error!("{}: {error}", self.client.name);
+                }
+            }
+            Effect::Lose(reason) => self.lose(reason).await,
+            Effect::Failed(reason) => {
+                tracing::warn!("{}: {reason}", self.client.name);
+                self.publish(Event { detail: Some(reason), ..self.event(EventKind::ClientFailed) });
+            }
+            Effect::LinkChanged(what) => {
+                self.publish(Event { detail: Some(what), ..self.event(EventKind::LinkChanged) });
+            }
+            Effect::Note(note) => self.recorder.decided(note),
+        }
+        None
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some((process, _)) = &self.running {
+            process.signal(signal);
+        }
+    }
+
+    async fn lose(&mut self, reason: String) {
+        self.shared.sessions.journal().forget(&self.client.name);
+        self.shared.chain.forget(&self.client.name);
+        if let Err(error) = self.shared.network.apply(&self.client.name, None).await {
+            tracing::error!("{}: {error}", self.client.name);
+        }
+        let changed = self.lease.take().map(|lease| lease.changes_from(None)).unwrap_or_default();
+        self.source = None;
+        tracing::info!("{}: lease lost: {reason}", self.client.name);
+        self.publish(Event { changed, detail: Some(reason), ..self.event(EventKind::LeaseLost) });
+    }
+
+    pub(super) fn publish(&self, event: Event) {
+        self.shared.events.publish(event);
+    }
+
+    pub(super) fn event(&self, kind: EventKind) -> Event {
+        Event { client: Some(self.client.name.clone()), lease: self.lease_view(), ..Event::now(kind) }
+    }
+
+    fn lease_view(&self) -> Option<events::Lease> {
+        self.lease.as_ref().map(|lease| events::Lease::V4(Box::new(lease.shown(clock::boottime_ms()))))
+    }
+
+    fn status(&self) -> ClientStatus {
+        ClientStatus {
+            name: self.client.name.clone(),
+            protocol: self.client.protocol,
+            interface: self.client.interface.clone(),
+            enabled: self.machine.enabled(),
+            status: self.machine.state(),
+            pid: self.running.as_ref().map(|(process, _)| process.pid()),
+            restarts: self.restarts,
+            reason: self.machine.reason(clock::boottime_ms()),
+            lease: self.lease_view(),
+        }
+    }
+
+    fn why(&self) -> Why {
+        let mut requested = self.shared.chain.requested_by(&self.client.name, self.client.protocol);
+        for code in &self.client.request {
+            requested.entry(*code).or_default().push("configuration".to_owned());
+        }
+        Why {
+            client: self.status(),
+            requested,
+            command: self.launched.as_ref().map(Launch::command_line).unwrap_or_default(),
+            exchanges: self.recorder.exchanges(),
+            log: self.recorder.log(),
+        }
+    }
+}
