@@ -282,6 +282,7 @@ def mode_handler(name, n, a):
     try:
         h = c.conf["handler"].replace("$H", HERE).replace("$D", c.dir)
         startfile = c.state + "/handler-start"; os.makedirs(c.state, exist_ok=True)
+        if os.path.exists(c.state + "/handler.out"): os.unlink(c.state + "/handler.out")
         pre = c.conf.get("handler_daemon", "").replace("$H", HERE).replace("$D", c.dir)
         open(startfile, "w").write(f"#!/bin/sh\n{pre}\nsleep 0.5\nexec {HERE}/floor/fakeudhcpc {h} wan0 {lab.v4net(0)} {a.runs} 20000 > {c.state}/handler.out\n"); os.chmod(startfile, 0o755)
         d0 = c.dir; c.dir = c.state; shutil.copy(startfile, c.state + "/start"); pos = len(m.ev)
