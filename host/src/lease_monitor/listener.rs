@@ -13,8 +13,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use dhcpmgr_message::{Answer, wire};
-use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, UnixAddr};
+use nix::sys::socket::{self, AddressFamily, Backlog, MsgFlags, SockFlag, SockType, UnixAddr};
 use nix::unistd::geteuid;
+use tokio::io::Interest;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::{AbortHandle, spawn_local};
 
@@ -36,7 +37,7 @@ pub struct ListenError {
 /// The open lease socket.
 #[derive(Debug)]
 pub struct Listener {
-    // tokio's stream types work on any connected socket; only reading and writing must go by whole datagrams.
+    // tokio's stream types work on any connected socket; only reading and writing go by whole datagrams.
     socket: UnixListener,
     connections: Rc<RefCell<Connections>>,
 }
@@ -161,27 +162,42 @@ async fn receive(connection: &UnixStream) -> io::Result<Option<Vec<u8>>> {
     thread_local! {
         static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; wire::LIMITS.bytes + 1]);
     }
-    loop {
-        connection.readable().await?;
-        let received = BUFFER.with_borrow_mut(|buffer| {
-            connection.try_read(buffer).map(|length| (length > 0).then(|| buffer[..length].to_vec()))
-        });
-        match received {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            done => return done,
-        }
-    }
+    let now = || {
+        BUFFER.with_borrow_mut(|buffer| {
+            let length = socket::recv(connection.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT)?;
+            Ok((length > 0).then(|| buffer[..length].to_vec()))
+        })
+    };
+    at_once_or_when_ready(connection, Interest::READABLE, now).await
 }
 
 async fn answer(connection: &UnixStream, answer: Answer) -> io::Result<()> {
     let bytes = wire::encode(&answer).map_err(io::Error::other)?;
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+    let now = || Ok(socket::send(connection.as_raw_fd(), &bytes, flags)?);
+    match at_once_or_when_ready(connection, Interest::WRITABLE, now).await {
+        // The shim did not wait; its message is safe all the same.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done.map(|_| ()),
+    }
+}
+
+/// A shim sends before it is accepted, and has room for its answer: as a rule there is nothing to wait for, and a round
+/// through epoll would cost more than the message.
+async fn at_once_or_when_ready<T>(
+    connection: &UnixStream,
+    interest: Interest,
+    mut now: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
+    match now() {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+        done => return done,
+    }
     loop {
-        connection.writable().await?;
-        match connection.try_write(&bytes) {
+        connection.ready(interest).await?;
+        match connection.try_io(interest, &mut now) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            // The shim did not wait; its message is safe all the same.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-            done => return done.map(|_| ()),
+            done => return done,
         }
     }
 }
