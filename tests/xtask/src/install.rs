@@ -29,9 +29,6 @@ pub(crate) fn run(dir: &Path) -> Result {
     if !config.exists() {
         std::fs::write(&config, SAMPLE)?;
     }
-    let mut pages = cargo(&["run", "--quiet", "-p", "dhcpmgr", "--example", "pages", "--"]);
-    pages.arg(dir);
-    done(pages, "writing man pages and completions")?;
     println!("installed below {}", dir.display());
     Ok(())
 }
