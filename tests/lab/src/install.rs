@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::error::Context;
-use crate::{Error, Result};
+use crate::{Error, Result, program};
 
 /// Set when the workspace is built already, by whoever starts the tests.
 const BUILT: &str = "DHCPMGR_BUILT";
@@ -91,21 +91,21 @@ fn build() -> Result<PathBuf> {
 /// Lays the files out below `root`. Modes are those of a package whatever the umask was: the daemon refuses modules
 /// that others may write.
 pub fn install(binaries: &Binaries, root: &Path) -> Result {
-    let place = |file: &Path, to: &str, mode: u32| {
-        let name = file.file_name().ok_or_else(|| Error::new("a built file has no name"))?;
-        let target = root.join(to).join(name);
+    let place = |file: &Path, to: &str, mode: &str| {
         directories(root, to)?;
-        // Another file under the same name, not the same file overwritten: a running program may use the old one.
-        let _ = fs::remove_file(&target);
-        fs::copy(file, &target)
-            .context(|| format!("installing {} as {}", file.display(), target.display()))?;
-        fs::set_permissions(&target, fs::Permissions::from_mode(mode))?;
-        Ok::<_, Error>(())
+        // By another process: a file that this one has open for writing is inherited for a moment by whatever other
+        // threads start, and cannot be executed then ("Text file busy").
+        let mut copy = Command::new(program("install")?);
+        copy.args(["--mode", mode, "--target-directory"]).arg(root.join(to)).arg(file);
+        let status = copy.status()?;
+        let failed =
+            || Error::new(format!("installing {} in {}: {status}", file.display(), root.join(to).display()));
+        if status.success() { Ok(()) } else { Err(failed()) }
     };
-    place(&binaries.daemon, "usr/sbin", 0o755)?;
-    place(&binaries.cli, "usr/bin", 0o755)?;
-    place(&binaries.shim, "usr/lib/dhcpmgr", 0o755)?;
-    binaries.modules.iter().try_for_each(|module| place(module, "usr/lib/dhcpmgr/handlers", 0o644))?;
+    place(&binaries.daemon, "usr/sbin", "755")?;
+    place(&binaries.cli, "usr/bin", "755")?;
+    place(&binaries.shim, "usr/lib/dhcpmgr", "755")?;
+    binaries.modules.iter().try_for_each(|module| place(module, "usr/lib/dhcpmgr/handlers", "644"))?;
     directories(root, "etc/dhcpmgr/conf.d")
 }
 

@@ -25,6 +25,9 @@ const SHIM_FLAGS: [&str; 5] = [
 pub(crate) fn run(dir: &Path) -> Result {
     let binaries = build()?;
     install(&binaries, dir)?;
+    let mut manual = cargo(&["run", "--quiet", "-p", "dhcpmgr-manual", "--"]);
+    manual.arg(std::path::absolute(dir)?);
+    done(manual, "writing the manual pages")?;
     let config = dir.join("etc/dhcpmgr/dhcpmgr.toml");
     if !config.exists() {
         std::fs::write(&config, SAMPLE)?;

@@ -73,19 +73,17 @@ impl Drop for Harness {
     }
 }
 
+/// In turns, and the best of each: whatever else the machine does then meets both alike.
 pub(super) fn handler(root: &Path, table: &mut Table) -> Result {
-    let (ours, floor) = Harness::new(root)?.both("handler", "handler-NAME-1.json", &["--runs", "200"])?;
+    const TURNS: usize = 3;
+    let harness = Harness::new(root)?;
+    let turns = (0..TURNS).map(|_| harness.both("handler", "handler-NAME-1.json", &["--runs", "100"]));
+    let (ours, floor): (Vec<Value>, Vec<Value>) = turns.collect::<Result<Vec<_>>>()?.into_iter().unzip();
     for (field, what) in [("addr", "RTM_NEWADDR"), ("route", "default route"), ("exit", "shim exited")] {
         for (quantile, name) in [("med", "median"), ("p95", "p95")] {
             let bound = if quantile == "med" { Bound::TimesFloor(1.3) } else { Bound::None };
             let what = format!("shim: exec to {what}, {name}");
-            table.beside(
-                &what,
-                "ms",
-                number(&ours[field][quantile])?,
-                number(&floor[field][quantile])?,
-                bound,
-            );
+            table.beside(&what, "ms", least(&ours, field, quantile)?, least(&floor, field, quantile)?, bound);
         }
     }
     Ok(())
@@ -121,7 +119,8 @@ pub(super) fn renew(root: &Path, table: &mut Table) -> Result {
     let (ours, floor) = Harness::new(root)?.both("renew", "renew30-NAME-64.json", &arguments)?;
     let what = "64 clients renew for a minute: processor time";
     table.beside(what, "s", number(&ours["cpu_s"])?, number(&floor["cpu_s"])?, Bound::AtMost(0.25));
-    let removed = ["DELADDR4", "DELROUTE4"].iter().filter_map(|kind| ours["nl"][kind].as_f64()).sum();
+    let removed =
+        ["DELADDR4", "DELROUTE4"].iter().filter_map(|kind| ours["nl"][kind].as_f64()).fold(0.0, |a, b| a + b);
     table.add("64 clients renew for a minute: RTM_DEL*", "", removed, Bound::AtMost(0.0));
     // Without Debian's linux-perf nobody counts.
     if let (Some(execs), Some(acks)) =
@@ -138,8 +137,13 @@ fn reps(result: &Value) -> &[Value] {
 
 /// The best of the repetitions: the server loses packets in some of them.
 fn best(result: &Value, quantile: &str) -> Result<f64> {
+    least(reps(result), "t_cfg4", quantile)
+}
+
+/// The least value of a quantile.
+fn least(results: &[Value], field: &str, quantile: &str) -> Result<f64> {
     let values =
-        reps(result).iter().map(|rep| number(&rep["t_cfg4"][quantile])).collect::<Result<Vec<f64>>>()?;
+        results.iter().map(|result| number(&result[field][quantile])).collect::<Result<Vec<f64>>>()?;
     values.into_iter().reduce(f64::min).ok_or_else(|| Error::new("no repetition succeeded"))
 }
 

@@ -22,6 +22,15 @@ pub(super) fn run(table: &mut Table) -> Result {
     std::thread::sleep(WATCHED);
     let woken = wake_ups(pid)?.saturating_sub(before);
     table.add("resident memory with 64 bound clients", "MB", resident(pid)?, Bound::AtMost(8.0));
+    for (part, what) in [("RssAnon", "its own"), ("RssFile", "of files")] {
+        let bytes = field(&format!("/proc/{pid}/status"), part)? * 1024;
+        table.add(
+            &format!("resident memory with 64 bound clients: {what}"),
+            "MB",
+            bytes as f64 / 1e6,
+            Bound::None,
+        );
+    }
     table.add("wake-ups in 10 idle seconds", "", woken as f64, Bound::AtMost(0.0));
     Ok(())
 }
