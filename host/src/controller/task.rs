@@ -44,7 +44,7 @@ pub(super) struct Task {
 /// What the select below wakes up for.
 enum Woken {
     Order(Option<Order>),
-    Arrival(Arrival),
+    Arrival(Box<Arrival>),
     Line(String),
     Exited(ExitReason),
     Kill,
@@ -78,7 +78,7 @@ impl Task {
             match self.next(&mut inbox, &mut orders).await {
                 Woken::Order(Some(order)) => self.on_order(order).await,
                 Woken::Order(None) => break,
-                Woken::Arrival(arrival) => self.on_arrival(arrival).await,
+                Woken::Arrival(arrival) => self.on_arrival(*arrival).await,
                 Woken::Line(line) => self.on_line(line).await,
                 Woken::Exited(reason) => self.on_exit(reason).await,
                 Woken::Kill => {
@@ -133,7 +133,7 @@ impl Task {
             biased;
             order = orders.recv() => Woken::Order(order),
             // Before the end of its process: the last words of a client count.
-            Some(arrival) = inbox.recv() => Woken::Arrival(arrival),
+            Some(arrival) = inbox.recv() => Woken::Arrival(Box::new(arrival)),
             woken = process => woken,
             () = kill => Woken::Kill,
             () = tick => Woken::Tick,
