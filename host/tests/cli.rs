@@ -135,6 +135,9 @@ fn lease_of_one_client_asks_for_that_client() {
     let fake = Fake::recorded("lease.json");
     assert_eq!(fake.run(&["lease", "wan4"]).status.code(), Some(0));
     assert_eq!(fake.heard.recv().unwrap(), json!({"command": "lease", "client": "wan4"}));
+    let output = Fake::recorded("lease.json").run(&["lease", "wan4", "--json"]);
+    let lease: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(lease["address"], "192.0.2.7/24", "for a script: the lease itself");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use dhcpmgr_message::Answer;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{self, AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr};
+use nix::sys::socket::{self, AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, UnixAddr};
 
 /// How long to wait before the next attempt to connect when the daemon's backlog is full. There is nothing to
 /// poll for: the kernel refuses at once.
@@ -32,6 +32,8 @@ pub fn send(path: &[u8], message: &[u8], deadline: Instant) -> Result<Answer, io
     if sent != message.len() {
         return Err(io::Error::other("the message was cut"));
     }
+    // Nothing follows: the daemon need not wait for more.
+    socket::shutdown(socket.as_raw_fd(), Shutdown::Write)?;
     // Nobody answers faster than a poll: waiting first saves a call that fails.
     wait(&socket, PollFlags::POLLIN, deadline)?;
     let mut answer = [0; 4096];

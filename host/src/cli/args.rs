@@ -26,7 +26,7 @@ const LEASE_HELP: &str = "\
 Examples:
   dhcpmgr lease                  all leases
   dhcpmgr lease wan4             one lease
-  dhcpmgr lease wan4 --json | jq -r '.[0].lease.dns[]'";
+  dhcpmgr lease wan4 --json | jq -r '.dns[]'";
 
 const EVENTS_HELP: &str = "\
 Examples:

@@ -22,6 +22,7 @@ fn act(arguments: &Arguments) -> Result<(), Failure> {
     let paths = arguments.paths();
     match arguments.action.clone() {
         Action::Status { format } => show(&paths, &Request::Status, format.json, render::status),
+        Action::Lease { client: Some(client), format } if format.json => one_lease(&paths, client),
         Action::Lease { client, format } => {
             show(&paths, &Request::Lease { client }, format.json, |leases: &Vec<_>, style| {
                 render::leases(leases, style)
@@ -64,6 +65,14 @@ fn show<T: DeserializeOwned>(
         return put(&json_line(&answer));
     }
     put(&render(&view(answer)?, Style::of_stdout()))
+}
+
+/// The lease of one client as JSON, `null` when it has none.
+fn one_lease(paths: &Paths, client: ClientName) -> Result<(), Failure> {
+    let name = client.to_string();
+    let answer = Link::open(paths)?.ask(&Request::Lease { client: Some(client) })?;
+    let row = answer.as_array().into_iter().flatten().find(|row| row["client"] == name.as_str());
+    put(&json_line(row.map_or(&Value::Null, |row| &row["lease"])))
 }
 
 /// Asks for something to be done and prints the sentence of the daemon.

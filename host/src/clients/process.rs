@@ -5,6 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -15,7 +16,6 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::Pid;
-use tokio::net::UnixDatagram;
 use tokio::process::{Child, Command};
 
 use super::Launch;
@@ -60,27 +60,18 @@ pub struct Process {
 
 /// What a client writes, standard output and error together: a datagram for each write, which is a line.
 ///
-/// Not a pipe: when the daemon dies, the next write to a pipe would kill the client with SIGPIPE, and a daemon that
-/// stands still would block it. This end vanishing gives the client ECONNREFUSED, a full queue EAGAIN, and it
-/// ignores both.
+/// It is read when somebody wants to know, not when it is written: a wake-up for each line would cost more than the
+/// lease. Until then the kernel keeps the first lines (`net.unix.max_dgram_qlen`, 10 as a rule), and the client drops
+/// what does not fit. Not a pipe: when the daemon dies, the next write to a pipe would kill the client with SIGPIPE,
+/// and a daemon that stands still would block it.
 #[derive(Debug)]
 pub struct Output(UnixDatagram);
 
 impl Output {
-    /// What the client writes next, shortened and without control characters. Waits for ever when it writes no more.
-    pub async fn line(&mut self) -> String {
+    /// What the client has written since the last time, shortened and without control characters.
+    pub fn lines(&self) -> Vec<String> {
         let mut line = [0; LONGEST_LINE];
-        match self.0.recv(&mut line).await {
-            Ok(length) => printable(&line[..length]),
-            Err(_) => std::future::pending().await,
-        }
-    }
-
-    /// What the client has written already, for when it has ended.
-    pub fn rest(&mut self) -> Vec<String> {
-        let mut line = [0; LONGEST_LINE];
-        std::iter::from_fn(|| self.0.try_recv(&mut line).ok().map(|length| printable(&line[..length])))
-            .collect()
+        std::iter::from_fn(|| self.0.recv(&mut line).ok().map(|length| printable(&line[..length]))).collect()
     }
 }
 
@@ -93,7 +84,7 @@ fn printable(line: &[u8]) -> String {
 fn output_pair() -> io::Result<(UnixDatagram, OwnedFd)> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::Datagram, None, flags)?;
-    Ok((UnixDatagram::from_std(ours.into())?, theirs))
+    Ok((ours.into(), theirs))
 }
 
 impl Process {
@@ -190,22 +181,22 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_sees_its_own_environment_only_and_both_its_outputs_are_heard() {
-        let (mut process, mut output) = Process::spawn(&launch("/usr/bin/env", &[])).unwrap();
-        assert_eq!(output.line().await, "A=b");
+        let (mut process, output) = Process::spawn(&launch("/usr/bin/env", &[])).unwrap();
         assert_eq!(process.wait().await.to_string(), "ended with exit status 0");
-        let (mut process, mut output) = Process::spawn(&launch("/usr/bin/env", &["--no-such"])).unwrap();
-        assert!(output.line().await.contains("unrecognized option"));
+        assert_eq!(output.lines(), ["A=b"]);
+        let (mut process, output) = Process::spawn(&launch("/usr/bin/env", &["--no-such"])).unwrap();
         process.wait().await;
+        assert!(output.lines().concat().contains("unrecognized option"));
     }
 
     #[tokio::test]
     async fn lines_are_shortened_and_cleaned() {
         let text = format!("a\u{1b}[31mb{}", "x".repeat(5000));
-        let (mut process, mut output) = Process::spawn(&launch("/usr/bin/printf", &["%s", &text])).unwrap();
+        let (mut process, output) = Process::spawn(&launch("/usr/bin/printf", &["%s", &text])).unwrap();
         process.wait().await;
-        let rest = output.rest();
-        assert!(rest[0].starts_with("a\u{fffd}[31mbxxx"), "{rest:?}");
-        assert_eq!(rest.iter().map(|line| line.chars().count()).max(), Some(LONGEST_LINE));
+        let lines = output.lines();
+        assert!(lines[0].starts_with("a\u{fffd}[31mbxxx"), "{lines:?}");
+        assert_eq!(lines.iter().map(|line| line.chars().count()).max(), Some(LONGEST_LINE));
     }
 
     #[tokio::test]

@@ -4,11 +4,15 @@
 //! it when it is killed, so a lease ends here when its time is over, when the server took it back (DHCPNAK), when the
 //! operator gave it back, or when its interface is gone. Until then its address stays.
 
+mod vocabulary;
+
 use std::net::Ipv4Addr;
 
 use crate::clients::Progress;
 use crate::control::views::ClientState;
 use crate::network::LinkState;
+pub use vocabulary::Command;
+pub(super) use vocabulary::{Effect, Held, Input};
 
 /// A renewal that was asked for by signal and is not answered by then is over.
 const RENEWAL_MS: u64 = 30_000;
@@ -17,109 +21,6 @@ const RELEASE_MS: u64 = 3_000;
 /// The first wait after a lease that had to be refused; doubles up to [`REFUSED_LONGEST_MS`].
 const REFUSED_MS: u64 = 5_000;
 const REFUSED_LONGEST_MS: u64 = 300_000;
-
-/// What happens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Input {
-    /// The kernel says how the interface is.
-    Link(Option<LinkState>),
-    /// A lease that can be used was applied.
-    Lease(Held),
-    /// A lease that cannot be used.
-    Refused(String),
-    /// The client says that it has no lease.
-    Deconfig,
-    /// The server took the lease back.
-    Nak,
-    /// A cycle of DISCOVERs without an answer.
-    Leasefail,
-    /// The client's words.
-    Progress(Progress),
-    /// The client process was started.
-    Started,
-    /// The client process ended; wait this long before the next start.
-    Exited {
-        /// How it ended, for people.
-        how: String,
-        /// When it may be started again, milliseconds from now.
-        retry_in: u64,
-    },
-    /// The client could not be started.
-    NotStarted {
-        /// Why.
-        why: String,
-        /// When to try again, milliseconds from now.
-        retry_in: u64,
-    },
-    /// What the client is started with has changed.
-    LaunchChanged,
-    /// The clock has passed the deadline.
-    Tick,
-}
-
-/// What an operator may ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Command {
-    /// Extend the lease now.
-    Renew,
-    /// Give the lease back.
-    Release,
-    /// Start the process again.
-    Restart,
-    /// Run.
-    Enable,
-    /// Do not run; give the lease back.
-    Disable,
-    /// Do not run any more, and leave the lease to its time.
-    Leave,
-}
-
-impl Command {
-    /// What was begun: the answer to the operator.
-    #[must_use]
-    pub fn done(self) -> &'static str {
-        match self {
-            Self::Renew => "asks for more time",
-            Self::Release => "gives its lease back",
-            Self::Restart => "is started again",
-            Self::Enable => "enabled",
-            Self::Disable => "disabled",
-            Self::Leave => "ends, and leaves the lease to its time",
-        }
-    }
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Effect {
-    /// Start the client process and let it ask for this address.
-    Start(Option<Ipv4Addr>),
-    /// End the client process; answers with [`Input::Exited`].
-    Stop,
-    /// Signal it to extend the lease.
-    SignalRenew,
-    /// Signal it to give the lease back.
-    SignalRelease,
-    /// Set the link up.
-    RaiseLink,
-    /// The lease is over, for this reason: take it out of the kernel and say so.
-    Lose(String),
-    /// Say that the client failed.
-    Failed(String),
-    /// Say that the link changed.
-    LinkChanged(String),
-    /// Tell `why`.
-    Note(String),
-}
-
-/// A lease that is in force.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Held {
-    /// The address.
-    pub address: Ipv4Addr,
-    /// When it ends, milliseconds of `CLOCK_BOOTTIME`; `None` for never.
-    pub valid_until: Option<u64>,
-}
 
 /// The client process, as far as the machine cares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -44,8 +44,7 @@ pub(super) struct Task {
 /// What the select below wakes up for.
 enum Woken {
     Order(Option<Order>),
-    Arrival(Arrival),
-    Line(String),
+    Arrival(Box<Arrival>),
     Exited(ExitReason),
     Kill,
     Tick,
@@ -78,8 +77,7 @@ impl Task {
             match self.next(&mut inbox, &mut orders).await {
                 Woken::Order(Some(order)) => self.on_order(order).await,
                 Woken::Order(None) => break,
-                Woken::Arrival(arrival) => self.on_arrival(arrival).await,
-                Woken::Line(line) => self.on_line(line).await,
+                Woken::Arrival(arrival) => self.on_arrival(*arrival).await,
                 Woken::Exited(reason) => self.on_exit(reason).await,
                 Woken::Kill => {
                     self.kill_at = None;
@@ -121,11 +119,7 @@ impl Task {
         };
         let process = async {
             match &mut self.running {
-                Some((process, output)) => tokio::select! {
-                    biased;
-                    line = output.line() => Woken::Line(line),
-                    reason = process.wait() => Woken::Exited(reason),
-                },
+                Some((process, _)) => Woken::Exited(process.wait().await),
                 None => std::future::pending().await,
             }
         };
@@ -133,7 +127,7 @@ impl Task {
             biased;
             order = orders.recv() => Woken::Order(order),
             // Before the end of its process: the last words of a client count.
-            Some(arrival) = inbox.recv() => Woken::Arrival(arrival),
+            Some(arrival) = inbox.recv() => Woken::Arrival(Box::new(arrival)),
             woken = process => woken,
             () = kill => Woken::Kill,
             () = tick => Woken::Tick,
@@ -157,9 +151,11 @@ impl Task {
                 self.look_again().await;
             }
             Order::Status(reply) => {
+                self.listen().await;
                 let _ = reply.send(self.status());
             }
             Order::Why(reply) => {
+                self.listen().await;
                 let _ = reply.send(self.why());
             }
             Order::End { give_back, done } => {
@@ -181,19 +177,22 @@ impl Task {
         self.carry_out(effects).await;
     }
 
-    async fn on_line(&mut self, line: String) {
-        tracing::debug!("{}: {line}", self.client.name);
-        let progress = clients::progress(self.client.program, &line);
-        self.recorder.line(line);
-        if let Some(progress) = progress {
-            self.tell(Input::Progress(progress)).await;
+    /// Takes what the client process has written.
+    pub(super) async fn listen(&mut self) {
+        let lines = self.running.as_ref().map(|(_, output)| output.lines()).unwrap_or_default();
+        for line in lines {
+            tracing::debug!("{}: {line}", self.client.name);
+            let progress = clients::progress(self.client.program, &line);
+            self.recorder.line(line);
+            if let Some(progress) = progress {
+                self.tell(Input::Progress(progress)).await;
+            }
         }
     }
 
     async fn on_exit(&mut self, reason: ExitReason) {
-        if let Some((_, mut output)) = self.running.take() {
-            output.rest().into_iter().for_each(|line| self.recorder.line(line));
-        }
+        self.listen().await;
+        self.running = None;
         self.kill_at = None;
         self.shared.sessions.set_token(&self.client.name, None);
         let _ = std::fs::remove_file(self.process_record());

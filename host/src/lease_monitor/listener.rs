@@ -6,16 +6,17 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
 use dhcpmgr_message::{Answer, wire};
-use nix::sys::socket::{self, AddressFamily, Backlog, SockFlag, SockType, UnixAddr};
+use nix::sys::socket::{self, AddressFamily, Backlog, MsgFlags, SockFlag, SockType, UnixAddr, sockopt};
 use nix::unistd::geteuid;
-use tokio::net::{UnixListener, UnixStream};
+use tokio::io::Interest;
 use tokio::task::{AbortHandle, spawn_local};
 
 use super::{Origin, Rejection, Sessions};
@@ -36,8 +37,11 @@ pub struct ListenError {
 /// The open lease socket.
 #[derive(Debug)]
 pub struct Listener {
-    // tokio's stream types work on any connected socket; only reading and writing must go by whole datagrams.
+    // The standard library's and tokio's stream types work on any connected socket; only reading and writing go by
+    // whole datagrams here.
     socket: UnixListener,
+    /// The same socket, for waiting only: tokio's own listener would register every connection with epoll at once.
+    waiting: tokio::net::UnixStream,
     connections: Rc<RefCell<Connections>>,
 }
 
@@ -70,7 +74,7 @@ impl Connections {
 impl Listener {
     /// Opens the socket, in place of one that a dead daemon left.
     pub fn open(path: &Path) -> Result<Self, ListenError> {
-        let open = || -> io::Result<UnixListener> {
+        let open = || -> io::Result<Self> {
             match fs::remove_file(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
@@ -81,21 +85,22 @@ impl Listener {
             // Who may connect is decided by who may write here; the peer's uid is checked besides.
             fs::set_permissions(path, Permissions::from_mode(0o600))?;
             socket::listen(&socket, Backlog::MAXCONN)?;
-            UnixListener::from_std(socket.into())
+            let socket = UnixListener::from(socket);
+            let waiting = tokio::net::UnixStream::from_std(OwnedFd::from(socket.try_clone()?).into())?;
+            Ok(Self { socket, waiting, connections: Rc::default() })
         };
-        let socket = open().map_err(|source| ListenError { path: path.to_owned(), source })?;
-        Ok(Self { socket, connections: Rc::default() })
+        open().map_err(|source| ListenError { path: path.to_owned(), source })
     }
 
     /// Serves connections for ever; needs a `LocalSet`.
     pub async fn run(&self, sessions: Rc<Sessions>) {
         for number in 0_u64.. {
-            let connection = self.accept().await;
+            let mut connection = Connection::new(self.accept().await);
             self.make_room(&sessions);
             let (sessions, connections) = (Rc::clone(&sessions), Rc::clone(&self.connections));
             let task = spawn_local(async move {
                 let spoke = || connections.borrow_mut().touch(number);
-                if let Err(error) = converse(&connection, &sessions, spoke).await {
+                if let Err(error) = converse(&mut connection, &sessions, spoke).await {
                     tracing::debug!("lease connection: {error}");
                 }
                 connections.borrow_mut().remove(number);
@@ -106,7 +111,7 @@ impl Listener {
 
     async fn accept(&self) -> UnixStream {
         loop {
-            match self.socket.accept().await {
+            match self.waiting.async_io(Interest::READABLE, || self.socket.accept()).await {
                 Ok((connection, _)) => return connection,
                 // The peer may be gone again, or descriptors be short for a moment: neither ends the service.
                 Err(error) => {
@@ -128,62 +133,99 @@ impl Listener {
     }
 }
 
-async fn converse(connection: &UnixStream, sessions: &Sessions, spoke: impl Fn()) -> io::Result<()> {
-    let peer = connection.peer_cred()?;
+/// A connection, which tokio hears of only when there is something to wait for. A shim has sent its message before it
+/// is accepted, has room for its answer, and says that no other message follows: as a rule nothing is waited for, and
+/// a round through epoll would cost more than the message.
+struct Connection {
+    socket: UnixStream,
+    waiting: Option<tokio::net::UnixStream>,
+}
+
+impl Connection {
+    fn new(socket: UnixStream) -> Self {
+        Self { socket, waiting: None }
+    }
+
+    /// Makes a call that does not block, again and again until it need not wait.
+    async fn io<T>(
+        &mut self,
+        interest: Interest,
+        mut call: impl FnMut(i32) -> nix::Result<T>,
+    ) -> io::Result<T> {
+        let descriptor = self.socket.as_raw_fd();
+        let mut now = || call(descriptor).map_err(io::Error::from);
+        match now() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            done => return done,
+        }
+        let waiting = match self.waiting.take() {
+            Some(waiting) => waiting,
+            None => {
+                self.socket.set_nonblocking(true)?;
+                tokio::net::UnixStream::from_std(self.socket.try_clone()?)?
+            }
+        };
+        let waiting = self.waiting.insert(waiting);
+        loop {
+            waiting.ready(interest).await?;
+            match waiting.try_io(interest, &mut now) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// The next message, or `None` at the end. What is longer than a message may be comes cut, and is refused for its
+    /// length by the decoder.
+    async fn receive(&mut self) -> io::Result<Option<Vec<u8>>> {
+        thread_local! {
+            static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; wire::LIMITS.bytes + 1]);
+        }
+        let receive = |descriptor| {
+            BUFFER.with_borrow_mut(|buffer| {
+                let length = socket::recv(descriptor, buffer, MsgFlags::MSG_DONTWAIT)?;
+                Ok((length > 0).then(|| buffer[..length].to_vec()))
+            })
+        };
+        self.io(Interest::READABLE, receive).await
+    }
+
+    async fn answer(&mut self, answer: Answer) -> io::Result<()> {
+        let bytes = wire::encode(&answer).map_err(io::Error::other)?;
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+        match self.io(Interest::WRITABLE, |descriptor| socket::send(descriptor, &bytes, flags)).await {
+            // The shim did not wait; its message is safe all the same.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            done => done.map(|_| ()),
+        }
+    }
+}
+
+async fn converse(connection: &mut Connection, sessions: &Sessions, spoke: impl Fn()) -> io::Result<()> {
+    let peer = socket::getsockopt(&connection.socket, sockopt::PeerCredentials)?;
     if peer.uid() != 0 && peer.uid() != geteuid().as_raw() {
         sessions.count(|c| c.unauthorised += 1);
-        return answer(connection, Answer::refused(format!("uid {} may not send leases", peer.uid()))).await;
+        return connection.answer(Answer::refused(format!("uid {} may not send leases", peer.uid()))).await;
     }
     let mut strikes = 0;
-    while let Some(bytes) = receive(connection).await? {
+    while let Some(bytes) = connection.receive().await? {
         spoke();
         let result = sessions.deliver(&bytes, Origin::Socket).await;
         strikes = if matches!(result, Err(Rejection::Malformed(_))) { strikes + 1 } else { 0 };
         if let Err(reason) = &result {
-            tracing::warn!("lease message from pid {} refused: {reason}", peer.pid().unwrap_or_default());
+            tracing::warn!("lease message from pid {} refused: {reason}", peer.pid());
         }
         if let Err(Rejection::NotKept(_) | Rejection::Stopping) = &result {
             // No answer: the shim keeps the message in the spool.
             break;
         }
-        answer(connection, result.err().map_or_else(Answer::accepted, |e| Answer::refused(e.to_string())))
-            .await?;
+        let answer = result.err().map_or_else(Answer::accepted, |e| Answer::refused(e.to_string()));
+        connection.answer(answer).await?;
         if strikes == PATIENCE {
             break;
         }
     }
     Ok(())
-}
-
-/// The next message, or `None` at the end. What is longer than a message may be comes cut, and is refused for its
-/// length by the decoder.
-async fn receive(connection: &UnixStream) -> io::Result<Option<Vec<u8>>> {
-    thread_local! {
-        static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; wire::LIMITS.bytes + 1]);
-    }
-    loop {
-        connection.readable().await?;
-        let received = BUFFER.with_borrow_mut(|buffer| {
-            connection.try_read(buffer).map(|length| (length > 0).then(|| buffer[..length].to_vec()))
-        });
-        match received {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            done => return done,
-        }
-    }
-}
-
-async fn answer(connection: &UnixStream, answer: Answer) -> io::Result<()> {
-    let bytes = wire::encode(&answer).map_err(io::Error::other)?;
-    loop {
-        connection.writable().await?;
-        match connection.try_write(&bytes) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            // The shim did not wait; its message is safe all the same.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-            done => return done.map(|_| ()),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! The lease socket against senders that are right, wrong, silent and many.
 
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream as Plain;
 
 use dhcpmgr_message::{ClientEvent, LeaseMessage, Token, V4Report, VERSION};
 use nix::sys::socket::connect;
@@ -51,20 +50,17 @@ impl World {
         }
     }
 
-    fn connect(&self) -> UnixStream {
+    fn connect(&self) -> Connection {
         let flags = SockFlag::SOCK_CLOEXEC;
         let socket: OwnedFd = socket::socket(AddressFamily::Unix, SockType::SeqPacket, flags, None).unwrap();
         connect(socket.as_raw_fd(), &UnixAddr::new(&self.path).unwrap()).unwrap();
-        let socket = Plain::from(socket);
-        socket.set_nonblocking(true).unwrap();
-        UnixStream::from_std(socket).unwrap()
+        Connection::new(socket.into())
     }
 }
 
-async fn ask(connection: &UnixStream, bytes: &[u8]) -> Option<Answer> {
-    connection.writable().await.unwrap();
-    connection.try_write(bytes).unwrap();
-    let bytes = receive(connection).await.ok().flatten()?;
+async fn ask(connection: &mut Connection, bytes: &[u8]) -> Option<Answer> {
+    socket::send(connection.socket.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL).unwrap();
+    let bytes = connection.receive().await.ok().flatten()?;
     Some(wire::decode(&bytes).unwrap())
 }
 
@@ -79,9 +75,9 @@ async fn one_connection_carries_many_messages_and_each_is_answered() {
     LocalSet::new()
         .run_until(async {
             let mut world = world();
-            let connection = world.connect();
+            let mut connection = world.connect();
             for id in 0..3 {
-                let answer = ask(&connection, &wire::encode(&world.message(id)).unwrap()).await;
+                let answer = ask(&mut connection, &wire::encode(&world.message(id)).unwrap()).await;
                 assert_eq!(answer, Some(Answer::accepted()));
                 assert_eq!(world.inbox.recv().await.unwrap().message.id, id);
             }
@@ -96,18 +92,18 @@ async fn what_is_not_a_message_is_answered_with_the_reason_and_the_next_message_
     LocalSet::new()
         .run_until(async {
             let world = world();
-            let connection = world.connect();
+            let mut connection = world.connect();
             let right = wire::encode(&world.message(9)).unwrap();
-            let cut = refused(ask(&connection, &right[..right.len() - 3]).await);
+            let cut = refused(ask(&mut connection, &right[..right.len() - 3]).await);
             assert!(cut.contains("byte"), "{cut}");
             let huge = vec![0xc0; wire::LIMITS.bytes + 500];
-            assert!(refused(ask(&connection, &huge).await).contains("at most 65536 are accepted"));
-            assert!(!refused(ask(&connection, b"\xde\xff\xff").await).is_empty());
+            assert!(refused(ask(&mut connection, &huge).await).contains("at most 65536 are accepted"));
+            assert!(!refused(ask(&mut connection, b"\xde\xff\xff").await).is_empty());
             let mut broken = right.clone();
             let place = broken.windows(4).position(|w| w == b"wan4").unwrap();
             broken[place] = 0xff;
-            assert!(!refused(ask(&connection, &broken).await).is_empty());
-            assert_eq!(ask(&connection, &right).await, Some(Answer::accepted()));
+            assert!(!refused(ask(&mut connection, &broken).await).is_empty());
+            assert_eq!(ask(&mut connection, &right).await, Some(Answer::accepted()));
             assert_eq!(world.sessions.counters().malformed, 4);
         })
         .await;
@@ -118,11 +114,11 @@ async fn a_connection_that_sends_nothing_but_rubbish_is_closed() {
     LocalSet::new()
         .run_until(async {
             let world = world();
-            let connection = world.connect();
+            let mut connection = world.connect();
             for _ in 0..PATIENCE {
-                refused(ask(&connection, b"\xc1").await);
+                refused(ask(&mut connection, b"\xc1").await);
             }
-            assert_eq!(receive(&connection).await.unwrap(), None);
+            assert_eq!(connection.receive().await.unwrap(), None);
         })
         .await;
 }
@@ -133,19 +129,19 @@ async fn ten_thousand_connections_that_say_nothing_keep_nobody_out() {
         .run_until(async {
             let mut world = world();
             let mut silent = VecDeque::new();
-            let talking = world.connect();
+            let mut talking = world.connect();
             for number in 0..10_000 {
                 silent.push_back(world.connect());
                 if silent.len() > 300 {
                     silent.pop_front();
                 }
                 if number % 100 == 0 {
-                    let answer = ask(&talking, &wire::encode(&world.message(number)).unwrap()).await;
+                    let answer = ask(&mut talking, &wire::encode(&world.message(number)).unwrap()).await;
                     assert_eq!(answer, Some(Answer::accepted()), "after {number}");
                     world.inbox.recv().await.unwrap();
                 }
             }
-            let answer = ask(&world.connect(), &wire::encode(&world.message(77_777)).unwrap()).await;
+            let answer = ask(&mut world.connect(), &wire::encode(&world.message(77_777)).unwrap()).await;
             assert_eq!(answer, Some(Answer::accepted()));
         })
         .await;
@@ -156,15 +152,15 @@ async fn a_full_queue_holds_its_sender_back_until_there_is_room() {
     LocalSet::new()
         .run_until(async {
             let mut world = world();
-            let connection = world.connect();
+            let mut connection = world.connect();
             for id in 0..4 {
-                ask(&connection, &wire::encode(&world.message(id)).unwrap()).await.unwrap();
+                ask(&mut connection, &wire::encode(&world.message(id)).unwrap()).await.unwrap();
             }
             let fifth = wire::encode(&world.message(4)).unwrap();
-            let waiting = tokio::time::timeout(Duration::from_millis(50), ask(&connection, &fifth)).await;
+            let waiting = tokio::time::timeout(Duration::from_millis(50), ask(&mut connection, &fifth)).await;
             assert!(waiting.is_err(), "nobody acknowledges what has no place");
             world.inbox.recv().await.unwrap();
-            let answer: Answer = wire::decode(&receive(&connection).await.unwrap().unwrap()).unwrap();
+            let answer: Answer = wire::decode(&connection.receive().await.unwrap().unwrap()).unwrap();
             assert!(answer.ok);
         })
         .await;
@@ -177,7 +173,7 @@ async fn a_message_that_cannot_be_kept_gets_no_answer_so_that_the_shim_keeps_it(
             let world = world();
             // A file where the journal's directory should be.
             std::fs::write(world.directory.path().join("leases"), b"").unwrap();
-            let answer = ask(&world.connect(), &wire::encode(&world.message(1)).unwrap()).await;
+            let answer = ask(&mut world.connect(), &wire::encode(&world.message(1)).unwrap()).await;
             assert_eq!(answer, None);
         })
         .await;
