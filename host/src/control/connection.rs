@@ -2,6 +2,7 @@
 
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dhcpmgr_message::ClientName;
@@ -120,7 +121,7 @@ impl Connection {
         let (past, mut feed) = controls.events().subscribe();
         let mut piece = Vec::new();
         for event in past.iter().filter(|event| asked_for(event)) {
-            append_line(&mut piece, event)?;
+            append_line(&mut piece, event.as_ref())?;
             if piece.len() >= PIECE {
                 self.write(&piece).await?;
                 piece.clear();
@@ -138,11 +139,11 @@ impl Connection {
             let event = match event {
                 Ok(event) if asked_for(&event) => event,
                 Ok(_) => continue,
-                Err(RecvError::Lagged(count)) => missed(count),
+                Err(RecvError::Lagged(count)) => Arc::new(missed(count)),
                 Err(RecvError::Closed) => return Ok(()),
             };
             let mut line = Vec::new();
-            append_line(&mut line, &event)?;
+            append_line(&mut line, event.as_ref())?;
             self.write(&line).await?;
         }
     }

@@ -19,7 +19,7 @@ use crate::network::NetworkError;
 impl Task {
     pub(super) async fn on_arrival(&mut self, arrival: Arrival) {
         self.listen().await;
-        let message = Rc::new(arrival.message);
+        let message = arrival.message;
         let entry = Entry::arrival(Rc::clone(&message), arrival.at_ms);
         if message.event.carries_lease() {
             return self.on_lease(message, arrival.origin, entry).await;

@@ -44,7 +44,7 @@ pub(super) struct Task {
 /// What the select below wakes up for.
 enum Woken {
     Order(Option<Order>),
-    Arrival(Box<Arrival>),
+    Arrival(Arrival),
     Exited(ExitReason),
     Kill,
     Tick,
@@ -77,7 +77,7 @@ impl Task {
             match self.next(&mut inbox, &mut orders).await {
                 Woken::Order(Some(order)) => self.on_order(order).await,
                 Woken::Order(None) => break,
-                Woken::Arrival(arrival) => self.on_arrival(*arrival).await,
+                Woken::Arrival(arrival) => self.on_arrival(arrival).await,
                 Woken::Exited(reason) => self.on_exit(reason).await,
                 Woken::Kill => {
                     self.kill_at = None;
@@ -127,7 +127,7 @@ impl Task {
             biased;
             order = orders.recv() => Woken::Order(order),
             // Before the end of its process: the last words of a client count.
-            Some(arrival) = inbox.recv() => Woken::Arrival(Box::new(arrival)),
+            Some(arrival) = inbox.recv() => Woken::Arrival(arrival),
             woken = process => woken,
             () = kill => Woken::Kill,
             () = tick => Woken::Tick,

@@ -3,7 +3,7 @@
 mod lease;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use dhcpmgr_message::ClientName;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::clock;
 pub use lease::{Lease, LeaseV4, RouteView};
 
 /// How many past events are kept.
-const KEPT: usize = 512;
+const KEPT: usize = 256;
 
 /// One event: one line of `dhcpmgr events --json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -126,8 +126,8 @@ pub enum Change {
 /// The memory and the feed.
 #[derive(Debug)]
 pub struct EventLog {
-    past: Mutex<VecDeque<Event>>,
-    feed: broadcast::Sender<Event>,
+    past: Mutex<VecDeque<Arc<Event>>>,
+    feed: broadcast::Sender<Arc<Event>>,
 }
 
 impl Default for EventLog {
@@ -139,18 +139,19 @@ impl Default for EventLog {
 impl EventLog {
     /// Remembers the event and tells whoever listens.
     pub fn publish(&self, event: Event) {
+        let event = Arc::new(event);
         let mut past = self.past.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if past.len() == KEPT {
             past.pop_front();
         }
-        past.push_back(event.clone());
+        past.push_back(Arc::clone(&event));
         drop(past);
         // Nobody listening is no error.
         let _ = self.feed.send(event);
     }
 
     /// The past events, oldest first, and the feed of those to come.
-    pub fn subscribe(&self) -> (Vec<Event>, broadcast::Receiver<Event>) {
+    pub fn subscribe(&self) -> (Vec<Arc<Event>>, broadcast::Receiver<Arc<Event>>) {
         let past = self.past.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         (past.iter().cloned().collect(), self.feed.subscribe())
     }

@@ -10,6 +10,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use dhcpmgr_message::{ClientEvent, ClientName, IfName, LeaseMessage};
 
@@ -28,7 +29,7 @@ pub struct Journal {
 #[derive(Debug)]
 struct Kept {
     file: File,
-    message: LeaseMessage,
+    message: Rc<LeaseMessage>,
 }
 
 impl Kept {
@@ -47,7 +48,7 @@ impl Journal {
 
     /// Keeps a message that carries a lease, in place of the one before; forgets the lease when the server took it
     /// back.
-    pub(super) fn keep(&self, message: &LeaseMessage, bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn keep(&self, message: &Rc<LeaseMessage>, bytes: &[u8]) -> io::Result<()> {
         if message.event == ClientEvent::Nak {
             self.forget(&message.client);
         }
@@ -59,12 +60,12 @@ impl Journal {
             Some(kept) if kept.says_the_same(message) => {}
             Some(kept) => {
                 write(&kept.file, bytes)?;
-                kept.message.clone_from(message);
+                kept.message = Rc::clone(message);
             }
             None => {
                 let file = self.create(&self.file(&message.client))?;
                 write(&file, bytes)?;
-                all.insert(message.client.clone(), Kept { file, message: message.clone() });
+                all.insert(message.client.clone(), Kept { file, message: Rc::clone(message) });
             }
         }
         Ok(())
@@ -82,7 +83,7 @@ impl Journal {
     }
 
     /// Keeps this message in place of the last one, which did not come into force.
-    pub fn put_back(&self, message: &LeaseMessage) {
+    pub fn put_back(&self, message: &Rc<LeaseMessage>) {
         let written = message.encode().map_err(io::Error::other).and_then(|bytes| self.keep(message, &bytes));
         if let Err(error) = written {
             tracing::warn!(
@@ -169,7 +170,7 @@ mod tests {
     }
 
     fn keep(journal: &Journal, message: &LeaseMessage) {
-        journal.keep(message, &message.encode().unwrap()).unwrap();
+        journal.keep(&Rc::new(message.clone()), &message.encode().unwrap()).unwrap();
     }
 
     fn read(journal: &Journal) -> Option<LeaseMessage> {

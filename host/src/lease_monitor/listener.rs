@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use dhcpmgr_message::{Answer, wire};
-use nix::sys::socket::{self, AddressFamily, Backlog, MsgFlags, SockFlag, SockType, UnixAddr, sockopt};
+use nix::sys::socket::{
+    self, AddressFamily, Backlog, MsgFlags, SockFlag, SockType, UnixAddr, UnixCredentials, sockopt,
+};
 use nix::unistd::geteuid;
 use tokio::io::Interest;
 use tokio::task::{AbortHandle, spawn_local};
@@ -137,35 +139,32 @@ impl Listener {
 /// is accepted, has room for its answer, and says that no other message follows: as a rule nothing is waited for, and
 /// a round through epoll would cost more than the message.
 struct Connection {
-    socket: UnixStream,
+    descriptor: RawFd,
+    new: Option<UnixStream>,
     waiting: Option<tokio::net::UnixStream>,
 }
 
 impl Connection {
     fn new(socket: UnixStream) -> Self {
-        Self { socket, waiting: None }
+        Self { descriptor: socket.as_raw_fd(), new: Some(socket), waiting: None }
     }
 
     /// Makes a call that does not block, again and again until it need not wait.
     async fn io<T>(
         &mut self,
         interest: Interest,
-        mut call: impl FnMut(i32) -> nix::Result<T>,
+        mut call: impl FnMut(RawFd) -> nix::Result<T>,
     ) -> io::Result<T> {
-        let descriptor = self.socket.as_raw_fd();
-        let mut now = || call(descriptor).map_err(io::Error::from);
+        let mut now = || call(self.descriptor).map_err(io::Error::from);
         match now() {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             done => return done,
         }
-        let waiting = match self.waiting.take() {
-            Some(waiting) => waiting,
-            None => {
-                self.socket.set_nonblocking(true)?;
-                tokio::net::UnixStream::from_std(self.socket.try_clone()?)?
-            }
-        };
-        let waiting = self.waiting.insert(waiting);
+        if let Some(socket) = self.new.take() {
+            socket.set_nonblocking(true)?;
+            self.waiting = Some(tokio::net::UnixStream::from_std(socket)?);
+        }
+        let waiting = self.waiting.as_ref().ok_or(io::ErrorKind::NotConnected)?;
         loop {
             waiting.ready(interest).await?;
             match waiting.try_io(interest, &mut now) {
@@ -173,6 +172,11 @@ impl Connection {
                 done => return done,
             }
         }
+    }
+
+    fn peer(&self) -> io::Result<UnixCredentials> {
+        let socket = self.new.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        Ok(socket::getsockopt(socket, sockopt::PeerCredentials)?)
     }
 
     /// The next message, or `None` at the end. What is longer than a message may be comes cut, and is refused for its
@@ -202,7 +206,7 @@ impl Connection {
 }
 
 async fn converse(connection: &mut Connection, sessions: &Sessions, spoke: impl Fn()) -> io::Result<()> {
-    let peer = socket::getsockopt(&connection.socket, sockopt::PeerCredentials)?;
+    let peer = connection.peer()?;
     if peer.uid() != 0 && peer.uid() != geteuid().as_raw() {
         sessions.count(|c| c.unauthorised += 1);
         return connection.answer(Answer::refused(format!("uid {} may not send leases", peer.uid()))).await;

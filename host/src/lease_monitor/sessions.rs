@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::rc::Rc;
 
 use dhcpmgr_message::wire::DecodeError;
 use dhcpmgr_message::{ClientName, IfName, LeaseMessage, Token};
@@ -18,7 +19,7 @@ const REMEMBERED: usize = 4096;
 #[derive(Debug)]
 pub struct Arrival {
     /// The message.
-    pub message: LeaseMessage,
+    pub message: Rc<LeaseMessage>,
     /// How it came.
     pub origin: Origin,
     /// When: milliseconds of `CLOCK_BOOTTIME`.
@@ -131,7 +132,8 @@ impl Sessions {
         let result = self.admit(bytes, origin).await;
         self.count(|c| match &result {
             Ok(true) if origin == Origin::Socket => c.accepted += 1,
-            Ok(true) => c.replayed += 1,
+            Ok(true) if origin == Origin::Spool => c.replayed += 1,
+            Ok(true) => {}
             Ok(false) => c.duplicates += 1,
             Err(Rejection::Malformed(_)) => c.malformed += 1,
             Err(Rejection::NotKept(_) | Rejection::Stopping) => {}
@@ -151,7 +153,7 @@ impl Sessions {
 
     /// `Ok(false)` for a message that was here before.
     async fn admit(&self, bytes: &[u8], origin: Origin) -> Result<bool, Rejection> {
-        let message = LeaseMessage::decode(bytes)?;
+        let message = Rc::new(LeaseMessage::decode(bytes)?);
         let inbox = self.authorise(&message, origin)?;
         if self.seen.borrow().contains(message.id) {
             return Ok(false);
@@ -264,7 +266,7 @@ mod tests {
         let message = message(7, &world.token);
         send(&world, &message, Origin::Socket).await.unwrap();
         send(&world, &message, Origin::Spool).await.unwrap();
-        assert_eq!(world.inbox.recv().await.unwrap().message, message);
+        assert_eq!(*world.inbox.recv().await.unwrap().message, message);
         assert!(world.inbox.try_recv().is_err());
         let counters = world.sessions.counters();
         assert_eq!((counters.accepted, counters.duplicates), (1, 1));

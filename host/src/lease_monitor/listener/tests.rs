@@ -59,7 +59,7 @@ impl World {
 }
 
 async fn ask(connection: &mut Connection, bytes: &[u8]) -> Option<Answer> {
-    socket::send(connection.socket.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL).unwrap();
+    socket::send(connection.descriptor, bytes, MsgFlags::MSG_NOSIGNAL).unwrap();
     let bytes = connection.receive().await.ok().flatten()?;
     Some(wire::decode(&bytes).unwrap())
 }
