@@ -200,7 +200,7 @@ async fn a_follower_that_is_too_slow_is_told_what_it_missed() {
         let next = hear(&mut follower).await;
         assert_eq!(next["event"], "events-missed");
         assert_eq!(next["fields"]["count"], "344");
-        assert_eq!(next["detail"], "88 events are missing here: they were read too slowly");
+        assert_eq!(next["detail"], "344 events are missing here: they were read too slowly");
     })
     .await;
 }

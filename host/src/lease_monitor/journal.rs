@@ -1,7 +1,7 @@
 //! The last lease message of each client, as it came: what a daemon that starts finds in force.
 //!
 //! It lies below `/run`, so it ends with the boot and its dates on `CLOCK_BOOTTIME` stay true while it lives. A file
-//! holds the length of the message (4 bytes, big endian) and the message, written with one system call: it has to
+//! holds the length of the message (4 bytes, big endian; 0 for no lease) and the message, written with one system call: it has to
 //! survive the end of this process, not of the machine, so nothing is synchronised or renamed.
 
 use std::cell::RefCell;
@@ -29,12 +29,12 @@ pub struct Journal {
 #[derive(Debug)]
 struct Kept {
     file: File,
-    message: Rc<LeaseMessage>,
+    message: Option<Rc<LeaseMessage>>,
 }
 
 impl Kept {
     fn says_the_same(&self, message: &LeaseMessage) -> bool {
-        let kept = &self.message;
+        let Some(kept) = &self.message else { return false };
         message.at_ms.abs_diff(kept.at_ms) < FRESH_MS && message.v4 == kept.v4 && message.v6 == kept.v6
     }
 }
@@ -60,12 +60,12 @@ impl Journal {
             Some(kept) if kept.says_the_same(message) => {}
             Some(kept) => {
                 write(&kept.file, bytes)?;
-                kept.message = Rc::clone(message);
+                kept.message = Some(Rc::clone(message));
             }
             None => {
                 let file = self.create(&self.file(&message.client))?;
                 write(&file, bytes)?;
-                all.insert(message.client.clone(), Kept { file, message: Rc::clone(message) });
+                all.insert(message.client.clone(), Kept { file, message: Some(Rc::clone(message)) });
             }
         }
         Ok(())
@@ -95,7 +95,12 @@ impl Journal {
 
     /// Forgets the lease of a client.
     pub fn forget(&self, client: &ClientName) {
-        self.kept.borrow_mut().remove(client);
+        if let Some(kept) = self.kept.borrow_mut().get_mut(client)
+            && write(&kept.file, &[]).is_ok()
+        {
+            kept.message = None;
+            return;
+        }
         let file = self.file(client);
         if let Err(error) = fs::remove_file(&file)
             && error.kind() != io::ErrorKind::NotFound
@@ -112,7 +117,8 @@ impl Journal {
     pub fn read(&self, client: &ClientName) -> Option<Vec<u8>> {
         let bytes = fs::read(self.file(client)).ok()?;
         let (length, rest) = bytes.split_first_chunk()?;
-        rest.get(..u32::from_be_bytes(*length) as usize).map(<[u8]>::to_vec)
+        let message = rest.get(..u32::from_be_bytes(*length) as usize)?;
+        (!message.is_empty()).then(|| message.to_vec())
     }
 
     /// Forgets the leases of all clients but these, and gives the interfaces that were theirs.
