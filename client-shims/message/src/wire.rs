@@ -3,8 +3,6 @@
 //! Maps carry field names, addresses and names are text, raw bytes are `bin`. [`check`] walks the bytes without
 //! allocating and refuses what exceeds the [`Limits`]; [`decode`] does that first, always.
 
-use std::io::Cursor;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -53,7 +51,7 @@ pub enum DecodeError {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// Well-formed MessagePack that is not the expected type. The text is one printable line, with the offset.
+    /// Well-formed MessagePack that is not the expected type. The text is one printable line.
     #[error("message is not understood: {0}")]
     Shape(String),
     /// A lease message of another version; its other fields were not looked at.
@@ -94,18 +92,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
 pub fn decode_within<T: DeserializeOwned>(bytes: &[u8], limits: &Limits) -> Result<T, DecodeError> {
     check(bytes, limits)?;
     let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes).with_human_readable();
-    T::deserialize(&mut deserializer).map_err(|error| {
-        let error = one_line(&error.to_string());
-        DecodeError::Shape(format!("{error} (before byte {})", reached::<T>(bytes)))
-    })
-}
-
-/// How far a decoder comes in bytes that it refuses. Reading a second time is for the error only: the reader that
-/// knows its position is the slower one.
-fn reached<T: DeserializeOwned>(bytes: &[u8]) -> u64 {
-    let mut deserializer = rmp_serde::Deserializer::new(Cursor::new(bytes)).with_human_readable();
-    let _refused = T::deserialize(&mut deserializer);
-    deserializer.get_ref().position()
+    T::deserialize(&mut deserializer).map_err(|error| DecodeError::Shape(one_line(&error.to_string())))
 }
 
 /// serde repeats what the sender wrote (an unknown variant, for one), and errors end up in logs: printable ASCII

@@ -150,8 +150,7 @@ fn each_missing_field_and_each_wrong_one_is_named() {
         let (name, _) = entries.remove(index);
         let bytes = map(&entries);
         let error = LeaseMessage::decode(&bytes).unwrap_err().to_string();
-        let expected =
-            format!("message is not understood: missing field `{name}` (before byte {})", bytes.len());
+        let expected = format!("message is not understood: missing field `{name}`");
         assert_eq!(error, expected);
     }
     let wrong: &[(usize, Vec<u8>, &str)] = &[
@@ -160,7 +159,7 @@ fn each_missing_field_and_each_wrong_one_is_named() {
         (5, text("explode\n"), "unknown variant `explode\\n`"),
         (6, text("wan 0"), "interface name \"wan 0\" must be printable ASCII"),
         (6, text("averylonginterface"), "must have 1 to 15 bytes"),
-        (1, text("7"), "wrong msgpack marker FixStr(1) (before byte 8)"),
+        (1, text("7"), "wrong msgpack marker FixStr(1)"),
     ];
     for (index, value, expected) in wrong {
         let mut entries = smallest();

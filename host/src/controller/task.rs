@@ -75,17 +75,18 @@ impl Task {
         }
         loop {
             match self.next(&mut inbox, &mut orders).await {
-                Woken::Order(Some(order)) => self.on_order(order).await,
+                // Boxed, so that a task that waits is small: there is one for each client.
+                Woken::Order(Some(order)) => Box::pin(self.on_order(order)).await,
                 Woken::Order(None) => break,
-                Woken::Arrival(arrival) => self.on_arrival(arrival).await,
-                Woken::Exited(reason) => self.on_exit(reason).await,
+                Woken::Arrival(arrival) => Box::pin(self.on_arrival(arrival)).await,
+                Woken::Exited(reason) => Box::pin(self.on_exit(reason)).await,
                 Woken::Kill => {
                     self.kill_at = None;
                     if let Some((process, _)) = &self.running {
                         process.kill();
                     }
                 }
-                Woken::Tick => self.tell(Input::Tick).await,
+                Woken::Tick => Box::pin(self.tell(Input::Tick)).await,
             }
             if self.machine.is_idle()
                 && let Some(done) = self.ending.take()

@@ -236,8 +236,10 @@ fn report(outcome: Outcome, started: Instant) -> Result<Applied, NetworkError> {
 
 /// Listens to the kernel, repairs, and tells the controllers. Wakes only when there is something to do.
 async fn maintain(inner: Arc<Inner>, events: mpsc::Sender<NetworkEvent>) {
-    let mut patience = std::pin::pin!(sleep(DNS_PATIENCE));
+    let mut patience = Some(Box::pin(sleep(DNS_PATIENCE)));
     loop {
+        // A timer that nobody needs would still wake the daemon up.
+        patience = patience.filter(|_| inner.dns.is_waiting());
         let (stale, due, telling) = {
             let engine = inner.engine();
             (engine.is_stale(), engine.due(), engine.has_events() && !events.is_closed())
@@ -261,7 +263,7 @@ async fn maintain(inner: Arc<Inner>, events: mpsc::Sender<NetworkEvent>) {
             }
             () = sleep(wait), if due.is_some() => inner.engine().look(&inner.watch),
             () = inner.changed.notified() => {}
-            () = &mut patience, if inner.dns.is_waiting() => {
+            () = async { if let Some(patience) = &mut patience { patience.await } }, if patience.is_some() => {
                 if let Err(failure) = inner.dns.release() {
                     tracing::error!(%failure, "name servers");
                 }

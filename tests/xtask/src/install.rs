@@ -9,6 +9,11 @@ use crate::cargo::{cargo, done, target};
 /// The sample configuration: does nothing until somebody has read it.
 const SAMPLE: &str = include_str!("dhcpmgr.toml");
 
+/// How the daemon, the command line and the modules are linked: functions of the same code are one, and relocations are
+/// packed. A tenth less flash, and less memory that the daemon's pages take.
+const RELEASE_FLAGS: [&str; 4] =
+    ["-C", "link-arg=-Wl,--icf=all", "-C", "link-arg=-Wl,-z,pack-relative-relocs"];
+
 /// How the shims are compiled and linked; see `[profile.shim]`.
 const SHIM_FLAGS: [&str; 5] = [
     "-C target-feature=+crt-static",
@@ -39,10 +44,14 @@ pub(crate) fn run(dir: &Path) -> Result {
 /// Builds the release: the shim statically, because it is executed for every message and the dynamic loader would
 /// be most of its time.
 pub(crate) fn build() -> Result<Binaries> {
-    done(
-        cargo(&["build", "--release", "-p", "dhcpmgr", "-p", "dhcpmgr-handler-v4"]),
-        "building the release",
-    )?;
+    for part in [
+        &["-p", "dhcpmgr", "--bin", "dhcpmgrd"][..],
+        &["-p", "dhcpmgr", "--bin", "dhcpmgr"],
+        &["-p", "dhcpmgr-handler-v4", "--lib"],
+    ] {
+        let mut release = cargo(&["rustc", "--release"]);
+        done(release.args(part).arg("--").args(RELEASE_FLAGS), "building the release")?;
+    }
     let triple = host_triple()?;
     let directory = target().join("shims");
     let mut shims = cargo(&["build", "--profile", "shim", "-p", "dhcpmgr-udhcpc", "--target", &triple]);
