@@ -228,12 +228,12 @@ fn a_module_in_a_directory_that_others_can_write_is_refused() {
 
 #[test]
 fn a_module_of_another_user_is_refused() {
-    if !nix::unistd::geteuid().is_root() {
-        // Only root can give a file away; what belongs to us is accepted by every other test here.
+    let path = install(&module("good"), "foreign.so");
+    // Only root can give a file away, and in a user namespace only to somebody whom it knows.
+    if let Err(error) = std::os::unix::fs::chown(&path, Some(65534), None) {
+        eprintln!("SKIPPED a_module_of_another_user_is_refused: no other user here: {error}");
         return;
     }
-    let path = install(&module("good"), "foreign.so");
-    std::os::unix::fs::chown(&path, Some(65534), None).unwrap();
     let expected = format!(
         "is not trusted: {} belongs to uid 65534, must belong to root; run chown root on it",
         path.display()

@@ -18,12 +18,14 @@ use crate::network::NetworkError;
 
 impl Task {
     pub(super) async fn on_arrival(&mut self, arrival: Arrival) {
-        self.listen().await;
         let message = arrival.message;
         let entry = Entry::arrival(Rc::clone(&message), arrival.at_ms);
         if message.event.carries_lease() {
-            return self.on_lease(message, arrival.origin, entry).await;
+            self.on_lease(message, arrival.origin, entry).await;
+            // What the client said on its way to the lease is history: kept for `why`, and no word on its state.
+            return self.overhear();
         }
+        self.listen().await;
         self.recorder.exchange(entry);
         match message.event {
             ClientEvent::Deconfig => self.tell(Input::Deconfig).await,

@@ -180,15 +180,25 @@ impl Task {
 
     /// Takes what the client process has written.
     pub(super) async fn listen(&mut self) {
+        for progress in self.written() {
+            self.tell(Input::Progress(progress)).await;
+        }
+    }
+
+    /// The same, and nothing of it changes the state.
+    pub(super) fn overhear(&mut self) {
+        self.written();
+    }
+
+    fn written(&mut self) -> Vec<clients::Progress> {
         let lines = self.running.as_ref().map(|(_, output)| output.lines()).unwrap_or_default();
+        let mut progress = Vec::new();
         for line in lines {
             tracing::debug!("{}: {line}", self.client.name);
-            let progress = clients::progress(self.client.program, &line);
+            progress.extend(clients::progress(self.client.program, &line));
             self.recorder.line(line);
-            if let Some(progress) = progress {
-                self.tell(Input::Progress(progress)).await;
-            }
         }
+        progress
     }
 
     async fn on_exit(&mut self, reason: ExitReason) {

@@ -50,7 +50,8 @@ pub(crate) fn build() -> Result<Binaries> {
         &["-p", "dhcpmgr-handler-v4", "--lib"],
     ] {
         let mut release = cargo(&["rustc", "--release"]);
-        done(release.args(part).arg("--").args(RELEASE_FLAGS), "building the release")?;
+        release.args(part).arg("--").args(RELEASE_FLAGS);
+        done(release, "building the release")?;
     }
     let triple = host_triple()?;
     let directory = target().join("shims");
