@@ -1,6 +1,6 @@
 //! The controller of one client: everything about that client happens here, one thing after the other.
 //!
-//! The [`machine`] decides, the [`task`] carries out: it starts and signals the process, asks the handlers, hands the
+//! The `machine` decides, the `task` carries out: it starts and signals the process, asks the handlers, hands the
 //! network what they planned, and says what happened.
 
 mod exchange;

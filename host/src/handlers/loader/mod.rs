@@ -1,6 +1,6 @@
 //! Loads handler modules: reads what a file claims, checks who could have written it, and only then runs its code.
 //!
-//! The file is opened once. That very file is checked (owner, mode), its note is read ([`elf`]), and it is handed
+//! The file is opened once. That very file is checked (owner, mode), its note is read (`elf`), and it is handed
 //! to the dynamic linker as `/proc/self/fd/N`, so nothing can be put in its place in between. Nothing is ever
 //! unloaded; a new version of a module runs in a new process.
 //!
