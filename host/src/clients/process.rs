@@ -138,10 +138,9 @@ impl Process {
     }
 }
 
-/// What proves to a later daemon that a pid is still the client that this one started: the token of that start, which
-/// nobody else has in its environment.
 impl Process {
-    /// Writes it down for [`end_stray`].
+    /// Writes down what proves to [`end_stray`] of a later daemon that the pid is still this client: the token of this
+    /// start, which nobody else has in its environment.
     pub fn record(&self, file: &Path, token: &Token) -> io::Result<()> {
         let mut options = OpenOptions::new();
         let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(file)?;

@@ -15,7 +15,6 @@ use tokio::time::timeout;
 use super::listen::{MAX_CONNECTIONS, MAX_FOLLOWERS, MAX_LINE_BYTES};
 use super::slots::{Lease, Slots};
 use super::{Controls, Request, Response};
-use crate::clock;
 use crate::events::{Event, EventKind};
 
 /// How long a peer may say nothing between requests.
@@ -187,14 +186,9 @@ fn not_understood(error: &serde_json::Error) -> Response {
 /// What a follower that reads too slowly is told instead of the events that are gone.
 fn missed(count: u64) -> Event {
     Event {
-        time: clock::timestamp(),
-        client: None,
-        event: EventKind::Vendor("events-missed".to_owned()),
-        changed: Vec::new(),
         detail: Some(format!("{count} events are missing here: they were read too slowly")),
-        handler: None,
         fields: [("count".to_owned(), count.to_string())].into(),
-        lease: None,
+        ..Event::now(EventKind::Vendor("events-missed".to_owned()))
     }
 }
 

@@ -23,7 +23,8 @@ impl Task {
         if message.event.carries_lease() {
             self.on_lease(message, arrival.origin, entry).await;
             // What the client said on its way to the lease is history: kept for `why`, and no word on its state.
-            return self.overhear();
+            self.written();
+            return;
         }
         self.listen().await;
         self.recorder.exchange(entry);

@@ -51,7 +51,7 @@ impl Lease {
             .find_map(|a| if let IpAddr::V4(v4) = a.address.address() { Some((a, v4)) } else { None })
             .ok_or("no handler made an address of it; is [handlers.v4] configured and healthy?")?;
         let held = Held { address, valid_until: first.valid_until };
-        let view = view(report, first, address, &plan);
+        let view = view(report, first, &plan);
         let desired = Desired {
             interface: client.interface.clone(),
             routes: plan.routes.into_iter().map(|route| complete(route, client, address)).collect(),
@@ -128,11 +128,10 @@ fn complete(route: RoutePlan, client: &Client, address: Ipv4Addr) -> RoutePlan {
     }
 }
 
-fn view(report: &V4Report, first: &DesiredAddress, address: Ipv4Addr, plan: &Plan) -> LeaseV4 {
+fn view(report: &V4Report, first: &DesiredAddress, plan: &Plan) -> LeaseV4 {
     let defaults = plan.routes.iter().filter(|route| route.to.is_default());
     let hex = |(code, value): (&u8, &Bytes)| (*code, value.to_hex());
     let seconds = |lifetime: Option<Lifetime>| lifetime.and_then(Lifetime::seconds);
-    debug_assert_eq!(first.address.address(), IpAddr::V4(address));
     LeaseV4 {
         address: first.address,
         routers: defaults.filter_map(|route| route.via).collect(),

@@ -185,12 +185,8 @@ impl Task {
         }
     }
 
-    /// The same, and nothing of it changes the state.
-    pub(super) fn overhear(&mut self) {
-        self.written();
-    }
-
-    fn written(&mut self) -> Vec<clients::Progress> {
+    /// Keeps what the client process has written for `why`; gives what it tells of its state.
+    pub(super) fn written(&mut self) -> Vec<clients::Progress> {
         let lines = self.running.as_ref().map(|(_, output)| output.lines()).unwrap_or_default();
         let mut progress = Vec::new();
         for line in lines {
