@@ -29,7 +29,7 @@ const MOST_BYTES: usize = 16 * CAPACITY as usize;
 /// FIFO and hears the client again.
 #[derive(Debug)]
 pub struct Output {
-    fifo: File,
+    fifo: Option<File>,
     /// The beginning of a line that is not whole yet.
     begun: Vec<u8>,
 }
@@ -47,9 +47,16 @@ impl Output {
         Ok((Self::open(path)?, theirs))
     }
 
-    /// The FIFO that a running client writes to.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self { fifo: open(path, OpenOptions::new().read(true))?, begun: Vec::new() })
+    fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self { fifo: Some(open(path, OpenOptions::new().read(true))?), begun: Vec::new() })
+    }
+
+    /// The FIFO that a running client writes to. When it is gone, the client runs on unheard.
+    pub(super) fn resume(path: &Path) -> Self {
+        Self::open(path).unwrap_or_else(|error| {
+            tracing::warn!("what the client writes is not heard until it is started again: {}: {error}", path.display());
+            Self { fifo: None, begun: Vec::new() }
+        })
     }
 
     /// What the client has written since the last time: whole lines, shortened and without control characters.
@@ -57,8 +64,8 @@ impl Output {
         let mut lines = VecDeque::new();
         let mut buffer = [0; CAPACITY as usize];
         let mut left = MOST_BYTES;
-        while left > 0 {
-            let Ok(length @ 1..) = self.fifo.read(&mut buffer) else { break };
+        while let Some(fifo) = self.fifo.as_mut().filter(|_| left > 0) {
+            let Ok(length @ 1..) = fifo.read(&mut buffer) else { break };
             left = left.saturating_sub(length);
             for piece in buffer[..length].split_inclusive(|byte| *byte == b'\n') {
                 let room = (LONGEST_LINE + 1).saturating_sub(self.begun.len());
@@ -144,7 +151,7 @@ mod tests {
             }
         };
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
-        let mut next = Output::open(&directory.path().join("wan4.out")).unwrap();
+        let mut next = Output::resume(&directory.path().join("wan4.out"));
         let lines = next.lines();
         assert_eq!(lines.len(), MOST_LINES);
         assert_eq!(lines.last(), Some(&format!("line {}", written - 1)));
@@ -159,6 +166,7 @@ mod tests {
         fs::write(directory.path().join("secret"), "secret\n").unwrap();
         std::os::unix::fs::symlink("secret", &path).unwrap();
         assert!(Output::open(&path).is_err());
+        assert_eq!(Output::resume(&path).lines(), [""; 0]);
         Output::create(&path).unwrap();
         assert!(fs::symlink_metadata(&path).unwrap().file_type().is_fifo());
         assert_eq!(fs::read_to_string(directory.path().join("secret")).unwrap(), "secret\n");

@@ -13,8 +13,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::net::unix::pipe;
 
 use super::{Launch, Output};
 
@@ -67,7 +66,8 @@ impl fmt::Display for ExitReason {
 #[derive(Debug)]
 pub struct Process {
     pid: Pid,
-    pidfd: AsyncFd<OwnedFd>,
+    /// A pipe to the runtime: something that becomes readable, which it does when the process ends.
+    pidfd: pipe::Receiver,
     /// `None` for one that was taken over: it is not our child, and only its parent is told how it ended.
     child: Option<Child>,
 }
@@ -133,7 +133,7 @@ impl Process {
     /// Kills it and its group at once: a hook that hangs is what keeps udhcpc from ending.
     pub fn kill(&self) {
         // Not every kernel signals groups through pidfds. While its leader lives, the number is that of no other group.
-        if is_alive(self.pidfd.get_ref()) && killpg(self.pid, Signal::SIGKILL).is_err() {
+        if is_alive(&self.pidfd) && killpg(self.pid, Signal::SIGKILL).is_err() {
             self.signal(Signal::SIGKILL);
         }
     }
@@ -142,7 +142,7 @@ impl Process {
 impl AsFd for Process {
     /// The pidfd.
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.pidfd.get_ref().as_fd()
+        self.pidfd.as_fd()
     }
 }
 
@@ -155,17 +155,18 @@ pub fn check_kernel() -> Result<(), String> {
 
 /// The pidfd of a process, whichever has this pid now.
 pub(super) fn open(pid: Pid) -> io::Result<OwnedFd> {
-    let pid = rustix::process::Pid::from_raw(pid.as_raw()).ok_or(io::ErrorKind::InvalidInput)?;
+    let positive = Some(pid.as_raw()).filter(|pid| *pid > 0);
+    let pid = positive.and_then(rustix::process::Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
     Ok(pidfd_open(pid, PidfdFlags::empty())?)
 }
 
 /// Whether the process has not ended.
-pub(super) fn is_alive(pidfd: &OwnedFd) -> bool {
+pub(super) fn is_alive(pidfd: &impl AsFd) -> bool {
     poll(&mut [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)], PollTimeout::ZERO) == Ok(0)
 }
 
-fn watched(pidfd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
-    AsyncFd::with_interest(pidfd, Interest::READABLE)
+fn watched(pidfd: OwnedFd) -> io::Result<pipe::Receiver> {
+    pipe::Receiver::from_owned_fd_unchecked(pidfd)
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
@@ -28,6 +30,20 @@ impl Executable {
         Ok(Self { device: about.dev(), inode: about.ino(), path: fs::read_link(link)? })
     }
 
+    /// What a child runs that was started this moment. It is there a moment before it has become its program, and has
+    /// our executable until then.
+    pub(super) fn of_new(pid: Pid) -> io::Result<Self> {
+        let me = Self::of(Pid::this())?;
+        for _ in 0..100 {
+            let executable = Self::of(pid)?;
+            if !executable.is(&me) {
+                return Ok(executable);
+            }
+            thread::sleep(Duration::from_micros(50));
+        }
+        Err(io::Error::other("it has not become its program"))
+    }
+
     pub(super) fn is(&self, other: &Self) -> bool {
         (self.device, self.inode) == (other.device, other.inode)
     }
@@ -37,16 +53,29 @@ impl Executable {
     }
 }
 
-/// When it was started, in clock ticks since the boot.
-pub(super) fn start_time(pid: Pid) -> io::Result<u64> {
-    let stat = fs::read_to_string(file(pid, "stat"))?;
-    parse_start_time(&stat).ok_or_else(|| io::Error::other("no start time in /proc/PID/stat"))
+/// What `/proc/PID/stat` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stat {
+    pub(super) parent: Pid,
+    /// Clock ticks since the boot.
+    pub(super) start_time: u64,
 }
 
-/// Field 22; the second is the program's name in parentheses, which may hold anything.
-fn parse_start_time(stat: &str) -> Option<u64> {
-    let (_, after_name) = stat.rsplit_once(')')?;
-    after_name.split_ascii_whitespace().nth(22 - 3)?.parse().ok()
+impl Stat {
+    pub(super) fn of(pid: Pid) -> io::Result<Self> {
+        let stat = fs::read_to_string(file(pid, "stat"))?;
+        Self::parse(&stat).ok_or_else(|| io::Error::other("/proc/PID/stat is not understood"))
+    }
+
+    /// Fields 4 and 22; the second is the program's name in parentheses, which may hold anything.
+    fn parse(stat: &str) -> Option<Self> {
+        let (_, after_name) = stat.rsplit_once(')')?;
+        let mut fields = after_name.split_ascii_whitespace().skip(4 - 3);
+        Some(Self {
+            parent: Pid::from_raw(fields.next()?.parse().ok()?),
+            start_time: fields.nth(22 - 5)?.parse().ok()?,
+        })
+    }
 }
 
 /// Its command line, the program's name first.
@@ -58,8 +87,12 @@ pub(super) fn command_line(pid: Pid) -> io::Result<Vec<OsString>> {
 pub(super) struct Environment(Vec<u8>);
 
 impl Environment {
+    /// Empty while the process is about to become its program; an error then too.
     pub(super) fn of(pid: Pid) -> io::Result<Self> {
-        fs::read(file(pid, "environ")).map(Self)
+        match fs::read(file(pid, "environ")) {
+            Ok(bytes) if bytes.is_empty() => Err(io::ErrorKind::WouldBlock.into()),
+            read => read.map(Self),
+        }
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&OsStr> {
@@ -110,11 +143,12 @@ mod tests {
     #[test]
     fn a_name_with_parentheses_and_spaces_does_not_hide_the_start_time() {
         let fields: Vec<String> = (4..=52).map(|number| (number * 100).to_string()).collect();
+        let expected = Some(Stat { parent: Pid::from_raw(400), start_time: 2200 });
         let stat = |name: &str| format!("7 ({name}) S {}", fields.join(" "));
-        assert_eq!(parse_start_time(&stat("udhcpc")), Some(2200));
-        assert_eq!(parse_start_time(&stat(") S 1 2 (")), Some(2200));
+        assert_eq!(Stat::parse(&stat("udhcpc")), expected);
+        assert_eq!(Stat::parse(&stat(") S 1 2 (")), expected);
         for bad in ["", "7 (udhcpc", "7 (udhcpc) S 1 2", "7 (x) S a b c d e f g h i j k l m n o p q r s t"] {
-            assert_eq!(parse_start_time(bad), None, "{bad}");
+            assert_eq!(Stat::parse(bad), None, "{bad}");
         }
     }
 
@@ -122,7 +156,7 @@ mod tests {
     fn this_process_is_found_and_is_itself() {
         let me = Pid::this();
         assert!(all().contains(&me));
-        assert!(start_time(me).unwrap() > 0);
+        assert_eq!(Stat::of(me).unwrap().parent, Pid::parent());
         assert!(Executable::of(me).unwrap().is(&Executable::of(me).unwrap()));
         assert_eq!(Executable::of(me).unwrap().path(), std::env::current_exe().unwrap());
         assert_eq!(command_line(me).unwrap(), std::env::args_os().collect::<Vec<_>>());
