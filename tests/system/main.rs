@@ -2,6 +2,8 @@
 //!
 //! One file a behaviour; each test makes its own world.
 
+mod acceptance;
+mod adoption;
 mod bad_leases;
 mod carrier;
 mod change;
@@ -20,4 +22,5 @@ mod nak;
 mod release;
 mod reload;
 mod renewal;
+mod service;
 mod world;

@@ -112,18 +112,25 @@ impl Census {
                 Proof::Proven(process) => {
                     self.found.retain(|found| found.pid.as_raw() != process.pid() as i32);
                     let (token, launch) = (record.token().clone(), record.launch());
-                    inherited.running = Some(Adopted { process, output: Output::resume(&fifo), token, launch });
+                    inherited.running =
+                        Some(Adopted { process, output: Output::resume(&fifo), token, launch });
                 }
                 Proof::Ended => inherited.ended = Some(record.pid()),
                 Proof::Failed(why) => {
-                    tracing::warn!("{client}: pid {} is not the client in its record: {why}; it is left alone", record.pid());
+                    tracing::warn!(
+                        "{client}: pid {} is not the client in its record: {why}; it is left alone",
+                        record.pid()
+                    );
                 }
             }
         }
         for found in self.take_ours(|name, found| name == client && found.interface == *interface) {
             let Some(stray) = found.adopt(&fifo) else { continue };
             if inherited.running.is_none() {
-                tracing::info!("{client}: pid {} has no record, and its environment proves it ours", found.pid);
+                tracing::info!(
+                    "{client}: pid {} has no record, and its environment proves it ours",
+                    found.pid
+                );
                 inherited.running = Some(stray);
             } else {
                 inherited.strays.push(stray.process);
@@ -136,10 +143,16 @@ impl Census {
 
     /// Clients of ours that are configured no more, or not for the interface that they run on.
     #[must_use]
-    pub fn left_over(&mut self, configured: impl Fn(&ClientName, &IfName) -> bool, records: &Store) -> Vec<(ClientName, Process)> {
+    pub fn left_over(
+        &mut self,
+        configured: impl Fn(&ClientName, &IfName) -> bool,
+        records: &Store,
+    ) -> Vec<(ClientName, Process)> {
         let mut left = Vec::new();
         for name in records.names() {
-            let Some((name, record)) = name.parse::<ClientName>().ok().zip(records.read::<ClientRecord>(&name)) else {
+            let Some((name, record)) =
+                name.parse::<ClientName>().ok().zip(records.read::<ClientRecord>(&name))
+            else {
                 continue;
             };
             if configured(&name, record.interface().0) {

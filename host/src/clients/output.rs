@@ -54,7 +54,10 @@ impl Output {
     /// The FIFO that a running client writes to. When it is gone, the client runs on unheard.
     pub(super) fn resume(path: &Path) -> Self {
         Self::open(path).unwrap_or_else(|error| {
-            tracing::warn!("what the client writes is not heard until it is started again: {}: {error}", path.display());
+            tracing::warn!(
+                "what the client writes is not heard until it is started again: {}: {error}",
+                path.display()
+            );
             Self { fifo: None, begun: Vec::new() }
         })
     }
@@ -94,11 +97,7 @@ impl Output {
 
 fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     let file = options.custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW).bits()).open(path)?;
-    if file.metadata()?.file_type().is_fifo() {
-        Ok(file)
-    } else {
-        Err(io::Error::other("it is not a FIFO"))
-    }
+    if file.metadata()?.file_type().is_fifo() { Ok(file) } else { Err(io::Error::other("it is not a FIFO")) }
 }
 
 fn printable(line: &[u8]) -> String {

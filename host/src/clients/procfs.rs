@@ -96,7 +96,8 @@ impl Environment {
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&OsStr> {
-        let value = |variable: &'_ [u8]| variable.strip_prefix(name.as_bytes())?.strip_prefix(b"=").map(<[u8]>::len);
+        let value =
+            |variable: &'_ [u8]| variable.strip_prefix(name.as_bytes())?.strip_prefix(b"=").map(<[u8]>::len);
         let found = strings(&self.0).find(|variable| value(variable).is_some())?;
         Some(OsStr::from_bytes(&found[name.len() + 1..]))
     }

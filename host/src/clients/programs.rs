@@ -26,7 +26,11 @@ pub(super) fn interface(command: &[OsString]) -> Option<IfName> {
 
 fn base_name(program: &str) -> &str {
     // A login shell and the like put a hyphen before their name.
-    Path::new(program).file_name().and_then(OsStr::to_str).filter(|_| !program.contains(": ")).unwrap_or(program)
+    Path::new(program)
+        .file_name()
+        .and_then(OsStr::to_str)
+        .filter(|_| !program.contains(": "))
+        .unwrap_or(program)
 }
 
 /// The interface stands last, after options whose values cannot be told from it.

@@ -49,7 +49,13 @@ pub(super) enum Proof {
 
 impl ClientRecord {
     /// The record of a process that was just started.
-    pub fn of(process: &Process, launch: &Launch, token: Token, interface: IfName, index: u32) -> io::Result<Self> {
+    pub fn of(
+        process: &Process,
+        launch: &Launch,
+        token: Token,
+        interface: IfName,
+        index: u32,
+    ) -> io::Result<Self> {
         let pid = Pid::from_raw(process.pid() as i32);
         Ok(Self {
             pid: pid.as_raw(),

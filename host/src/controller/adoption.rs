@@ -1,12 +1,11 @@
 //! The client of an earlier daemon: taken over as it runs, with what was known of it, so that nothing has to be done
 //! to it. What its lease is comes from the journal, what it said meanwhile from the spool.
 
-
 use tokio::sync::mpsc;
 
+use super::Order;
 use super::machine::{Command, Input};
 use super::task::Task;
-use super::Order;
 use crate::clients::{self, Adopted, ClientRecord, ExitReason, Foreign, Inherited, PATIENCE, Process};
 use crate::events::{Event, EventKind};
 use crate::lease_monitor::{Arrival, Origin};
@@ -30,7 +29,8 @@ impl Task {
         }
         if let Some(foreign) = foreign {
             self.foreign = Some(foreign);
-            let detail = format!("{foreign}, runs on {}; it is not ours and is left alone", self.client.interface);
+            let detail =
+                format!("{foreign}, runs on {}; it is not ours and is left alone", self.client.interface);
             tracing::warn!("{name}: {detail}");
             self.publish(Event { detail: Some(detail), ..self.event(EventKind::ForeignClient) });
         }
@@ -42,7 +42,10 @@ impl Task {
         }
         match (index, self.shared.network.link(&self.client.interface)) {
             (Some(index), Some(link)) if adopted.is_none() && link.index != index => {
-                tracing::info!("{name}: {} is not the interface of that name any more: its lease is over", self.client.interface);
+                tracing::info!(
+                    "{name}: {} is not the interface of that name any more: its lease is over",
+                    self.client.interface
+                );
                 self.shared.sessions.journal().forget(&name);
             }
             _ => {}

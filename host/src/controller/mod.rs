@@ -26,6 +26,7 @@ use crate::handlers::Chain;
 use crate::lease_monitor::Sessions;
 use crate::network::{LinkState, Network};
 use crate::paths::Paths;
+use crate::service::Service;
 use crate::store::Store;
 use task::Task;
 
@@ -46,6 +47,8 @@ pub struct Shared {
     pub sessions: Rc<Sessions>,
     /// What is written down of the running clients: [`ClientRecord`](crate::clients::ClientRecord)s.
     pub records: Store,
+    /// What started the daemon.
+    pub service: Rc<Service>,
 }
 
 /// What a controller is told by the daemon.
@@ -112,6 +115,12 @@ impl Controller {
     /// The client at a glance.
     pub async fn status(&self) -> Option<ClientStatus> {
         self.ask(Order::Status).await
+    }
+
+    /// Whether its task is no more, although nobody ended it.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.0.is_closed()
     }
 
     /// The client in full.

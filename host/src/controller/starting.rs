@@ -67,7 +67,9 @@ impl Task {
                 self.keep_record(record);
             }
             // Without a record it is found by its environment.
-            Err(error) => tracing::debug!("{}: pid {} has no record: {error}", self.client.name, process.pid()),
+            Err(error) => {
+                tracing::debug!("{}: pid {} has no record: {error}", self.client.name, process.pid())
+            }
         }
     }
 

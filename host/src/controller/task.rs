@@ -13,7 +13,9 @@ use super::lease::Lease;
 use super::machine::{Command, Effect, Input, Machine};
 use super::recorder::Recorder;
 use super::{Ending, Order, Shared};
-use crate::clients::{self, Backoff, ClientRecord, ExitReason, Foreign, Inherited, Launch, Output, PATIENCE, Process};
+use crate::clients::{
+    self, Backoff, ClientRecord, ExitReason, Foreign, Inherited, Launch, Output, PATIENCE, Process,
+};
 use crate::clock;
 use crate::config::Client;
 use crate::control::views::{ClientStatus, Why};
@@ -100,14 +102,16 @@ impl Task {
                 Woken::Tick => Box::pin(self.tell(Input::Tick)).await,
             }
         }
-        self.shared.sessions.close(&self.client.name);
-        // What was acknowledged is taken before the end.
-        while let Ok(arrival) = inbox.try_recv() {
+        let Some((how, done)) = self.ending.take() else { return };
+        if how != Ending::Keep {
+            self.shared.sessions.close(&self.client.name);
+        }
+        // What was acknowledged is taken before the end. What comes later gets no answer, and waits in the spool.
+        inbox.close();
+        while let Some(arrival) = inbox.recv().await {
             Box::pin(self.on_arrival(arrival)).await;
         }
-        if let Some((_, done)) = self.ending {
-            let _ = done.send(());
-        }
+        let _ = done.send(());
     }
 
     /// Whether it was told to end, and has done what belongs to it.

@@ -80,7 +80,11 @@ async fn a_client_with_a_record_is_taken_over_and_one_without_is_found_by_its_en
     let stray = world.start(&second);
     let inherited = world.inherit("wan4");
     assert_eq!(pid(&inherited), Some(recorded.pid()));
-    assert_eq!(inherited.strays.iter().map(Process::pid).collect::<Vec<_>>(), [stray.pid()], "one client, no more");
+    assert_eq!(
+        inherited.strays.iter().map(Process::pid).collect::<Vec<_>>(),
+        [stray.pid()],
+        "one client, no more"
+    );
     assert_eq!(inherited.ended, None);
 
     forget(&world.records, &"wan4".parse().unwrap());
@@ -157,10 +161,11 @@ async fn clients_that_are_configured_no_more_are_left_over_with_a_record_or_with
     world.write_down("wan4", wan4, &launches[2], 3);
     let mut census = Census::take(&world.paths);
     let left = census.left_over(|name, _| name.as_str() == "wan4", &world.records);
-    let mut left: Vec<_> = left.into_iter().map(|(name, process)| (name.to_string(), process.pid())).collect();
+    let mut left: Vec<_> =
+        left.into_iter().map(|(name, process)| (name.to_string(), process.pid())).collect();
     left.sort();
     assert_eq!(left, [("old1".to_owned(), old1.pid()), ("old2".to_owned(), old2.pid())]);
     assert_eq!(world.records.names(), ["wan4"]);
     assert_eq!(pid(&world.inherit("wan4")), Some(wan4.pid()));
-    [old1, old2, wan4].map(Process::kill);
+    [old1, old2, wan4].into_iter().for_each(Process::kill);
 }
