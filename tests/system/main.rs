@@ -7,6 +7,7 @@ mod carrier;
 mod change;
 mod check;
 mod client_death;
+mod crash;
 mod expiry;
 mod foreign;
 mod given;

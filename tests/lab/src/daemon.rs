@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 
 use crate::error::Context;
 use crate::process::Process;
-use crate::{Binaries, Cli, Error, Lab, LeaseSocket, Result, eventually, install};
+use crate::{Binaries, Cli, Error, Lab, LeaseSocket, Result, Shim, Trace, eventually, install};
 
 /// An installation and, most of the time, its running daemon.
 #[derive(Debug)]
@@ -49,20 +49,35 @@ impl<'lab> Daemon<'lab> {
 
     /// Starts it and waits until it answers.
     pub fn start(&mut self) -> Result {
-        let (program, root) = (self.program(), self.root.display().to_string());
-        let log = self.lab.log("dhcpmgrd");
-        let environment = [("RUST_LOG", "debug"), ("RUST_BACKTRACE", "1"), ("NO_COLOR", "1")];
-        let mut process = self.lab.gateway.spawn(&program, &["--root", &root], &environment, &log)?;
+        self.process = Some(self.spawn(Vec::new(), "debug")?);
+        self.await_answer()
+    }
+
+    /// Starts it under strace and waits for nothing: it may be killed before it answers anybody. It logs little, so
+    /// that there are few calls that are only about that.
+    pub fn start_traced(&mut self, trace: &Trace) -> Result {
+        self.process = Some(self.spawn(trace.command()?, "warn")?);
+        Ok(())
+    }
+
+    fn spawn(&self, mut command: Vec<String>, log: &str) -> Result<Process> {
+        command.extend([self.program(), "--root".to_owned(), self.root.display().to_string()]);
+        let arguments: Vec<&str> = command.iter().map(String::as_str).collect();
+        let environment = [("RUST_LOG", log), ("RUST_BACKTRACE", "1"), ("NO_COLOR", "1")];
+        self.lab.gateway.spawn(arguments[0], &arguments[1..], &environment, &self.lab.log("dhcpmgrd"))
+    }
+
+    /// Waits until it answers.
+    fn await_answer(&mut self) -> Result {
         let cli = self.cli();
+        let process = self.process()?;
         let pid = process.pid().as_raw();
         eventually("dhcpmgrd answers", || {
             process.must_run()?;
             // The answer must be its own and not that of one before.
             Ok((cli.json(&["status"])?["pid"] == pid).then_some(()))
         })
-        .map_err(|error| Error::new(format!("{error}\n{}", process.log_tail())))?;
-        self.process = Some(process);
-        Ok(())
+        .map_err(|error| Error::new(format!("{error}\n{}", process.log_tail())))
     }
 
     fn program(&self) -> String {
@@ -99,6 +114,16 @@ impl<'lab> Daemon<'lab> {
         self.process()?.kill();
         self.process = None;
         Ok(())
+    }
+
+    /// Whether it runs.
+    pub fn runs(&mut self) -> Result<bool> {
+        self.process.as_mut().map_or(Ok(false), |process| Ok(process.ended()?.is_none()))
+    }
+
+    /// The hook of a running client.
+    pub fn shim(&self, client: nix::unistd::Pid) -> Result<Shim> {
+        Shim::of(client, self.root.join("usr/lib/dhcpmgr/dhcpmgr-udhcpc"))
     }
 
     /// The command line of this installation.

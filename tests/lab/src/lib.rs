@@ -22,7 +22,9 @@ mod monitor;
 mod namespace;
 pub mod packages;
 mod process;
+mod shim;
 mod skip;
+mod trace;
 mod wait;
 mod world;
 
@@ -39,7 +41,9 @@ pub use message::{Forged, LeaseSocket};
 pub use monitor::{Change, Kind, Monitor};
 pub use namespace::Namespace;
 pub use process::{Process, program};
+pub use shim::{Delivery, Shim};
 pub use skip::{missing, skipped};
+pub use trace::{EFFECTS, EVERYTHING, Point, Trace};
 pub use wait::{eventually, eventually_within};
 pub use world::{Lab, Uplink};
 
