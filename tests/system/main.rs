@@ -5,6 +5,7 @@
 mod bad_leases;
 mod carrier;
 mod change;
+mod chaos;
 mod check;
 mod client_death;
 mod crash;

@@ -1,6 +1,7 @@
 //! `dhcpmgrd` at the gateway: installed below the laboratory's directory, started, stopped, killed.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,11 +12,47 @@ use crate::error::Context;
 use crate::process::Process;
 use crate::{Binaries, Cli, Error, Lab, LeaseSocket, Result, Shim, Trace, eventually, install};
 
+/// Where a daemon writes.
+const DISKS: [&str; 2] = ["run/dhcpmgr", "var/lib/dhcpmgr"];
+
+/// The disks of [`Daemon::on_small_disks`]: a file on each that takes up what is left of it.
+#[derive(Debug)]
+pub struct SmallDisks([PathBuf; 2]);
+
+impl SmallDisks {
+    /// Leaves no room on them.
+    pub fn fill(&self) -> Result {
+        for file in &self.0 {
+            let mut file = fs::File::options().append(true).create(true).open(file)?;
+            while io::Write::write(&mut file, &[0; 4096]).is_ok_and(|written| written > 0) {}
+        }
+        Ok(())
+    }
+
+    /// Makes room again.
+    pub fn free(&self) {
+        for file in &self.0 {
+            // Not there is what is wanted.
+            let _ = fs::remove_file(file);
+        }
+    }
+}
+
+fn small_disk(directory: &Path, bytes: u64) -> Result {
+    use nix::mount::{MsFlags, mount};
+    let options = format!("size={bytes},mode=755");
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    mount(Some("tmpfs"), directory, Some("tmpfs"), flags, Some(options.as_str()))
+        .context(|| format!("a small disk at {}", directory.display()))
+}
+
 /// An installation and, most of the time, its running daemon.
 #[derive(Debug)]
 pub struct Daemon<'lab> {
     lab: &'lab Lab,
     root: PathBuf,
+    /// The same directory as it is seen from outside the gateway's mounts.
+    view: PathBuf,
     process: Option<Process>,
 }
 
@@ -24,7 +61,19 @@ impl<'lab> Daemon<'lab> {
     pub fn install(lab: &'lab Lab) -> Result<Self> {
         let root = lab.dir().join("root");
         install(&Binaries::of_this_build()?, &root)?;
-        Ok(Self { lab, root, process: None })
+        Ok(Self { lab, view: root.clone(), root, process: None })
+    }
+
+    /// Gives it small disks for `/run/dhcpmgr` and `/var/lib/dhcpmgr`, of so many bytes each, which can be filled.
+    /// Before it is started for the first time.
+    pub fn on_small_disks(&mut self, bytes: u64) -> Result<SmallDisks> {
+        let inside = DISKS.map(|directory| self.root.join(directory));
+        for directory in &inside {
+            fs::create_dir_all(directory)?;
+        }
+        self.lab.gateway.run(move || inside.iter().try_for_each(|directory| small_disk(directory, bytes)))?;
+        self.view = self.lab.gateway.view(&self.root);
+        Ok(SmallDisks(DISKS.map(|directory| self.view.join(directory).join("filler"))))
     }
 
     /// What `--root` is.
@@ -129,7 +178,7 @@ impl<'lab> Daemon<'lab> {
     /// The command line of this installation.
     #[must_use]
     pub fn cli(&self) -> Cli {
-        Cli::new(&self.root)
+        Cli::new(&self.view)
     }
 
     /// A connection to the lease socket.
@@ -140,13 +189,13 @@ impl<'lab> Daemon<'lab> {
     /// The lease socket.
     #[must_use]
     pub fn lease_socket_file(&self) -> PathBuf {
-        self.root.join("run/dhcpmgr/lease.sock")
+        self.view.join("run/dhcpmgr/lease.sock")
     }
 
     /// The messages in the spool.
     #[must_use]
     pub fn spooled(&self) -> Vec<PathBuf> {
-        let entries = fs::read_dir(self.root.join("run/dhcpmgr/spool")).into_iter().flatten().flatten();
+        let entries = fs::read_dir(self.view.join("run/dhcpmgr/spool")).into_iter().flatten().flatten();
         entries
             .map(|entry| entry.path())
             .filter(|path| path.extension().is_some_and(|end| end == "lease"))
@@ -156,7 +205,7 @@ impl<'lab> Daemon<'lab> {
     /// The daemon's `resolv.conf`, empty when there is none.
     #[must_use]
     pub fn resolv_conf(&self) -> String {
-        fs::read_to_string(self.root.join("run/dhcpmgr/resolv.conf")).unwrap_or_default()
+        fs::read_to_string(self.view.join("run/dhcpmgr/resolv.conf")).unwrap_or_default()
     }
 
     /// What the daemon logged, all starts of it.

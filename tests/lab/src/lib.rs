@@ -30,7 +30,7 @@ mod world;
 
 pub use capture::{Capture, Packet};
 pub use cli::{Cli, Event, Follow};
-pub use daemon::Daemon;
+pub use daemon::{Daemon, SmallDisks};
 pub use dhcp::{Dhcp, MessageType};
 pub use dnsmasq::{Dnsmasq, DnsmasqConfig};
 pub use error::{Error, Result};

@@ -143,7 +143,8 @@ impl<'a, 'lab> Gateway<'a, 'lab> {
                 self.settles(None)
             }
             Step::Stop => {
-                self.daemon.process()?.signal(nix::sys::signal::Signal::SIGTERM)?;
+                // It may be dead already.
+                let _ = self.daemon.process()?.signal(nix::sys::signal::Signal::SIGTERM);
                 let _ = self.daemon.process()?.wait(Duration::from_secs(15))?;
                 Ok(false)
             }
