@@ -22,4 +22,5 @@ mod nak;
 mod release;
 mod reload;
 mod renewal;
+mod service;
 mod world;
