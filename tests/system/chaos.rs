@@ -9,7 +9,7 @@ mod random;
 
 use std::time::{Duration, Instant, SystemTime};
 
-use dhcpmgr_lab::{Error, Lab, Result, lab_or_skip};
+use dhcpmgr_lab::{Error, Lab, Result, lab_or_skip, say};
 
 use model::Model;
 use network::Network;
@@ -25,7 +25,7 @@ fn whatever_happens_in_whatever_order_leases_stay_and_service_comes_back() -> Re
     lab_or_skip!();
     let seed = number("DHCPMGR_CHAOS_SEED")?.unwrap_or_else(fresh_seed);
     let end = Instant::now() + Duration::from_secs(number("DHCPMGR_CHAOS_SECONDS")?.unwrap_or(SECONDS));
-    println!("chaos: seed {seed}");
+    say(&format!("chaos: seed {seed}"));
     let lab = Lab::with_uplinks(LINES)?;
     let mut model = Model::new(usize::from(LINES));
     let mut network = Network::new(&lab, &model)?;
@@ -44,7 +44,7 @@ fn whatever_happens_in_whatever_order_leases_stay_and_service_comes_back() -> Re
         network.settle(&mut model).map_err(|error| told(&network, error))?;
         epochs += 1;
     }
-    println!("chaos: seed {seed}: {} steps, everything right again {epochs} times", network.steps());
+    say(&format!("chaos: seed {seed}: {} steps, everything right again {epochs} times", network.steps()));
     Ok(())
 }
 

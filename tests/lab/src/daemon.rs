@@ -102,6 +102,12 @@ impl<'lab> Daemon<'lab> {
         self.await_answer()
     }
 
+    /// Starts it and waits for nothing.
+    pub fn launch(&mut self) -> Result {
+        self.process = Some(self.spawn(Vec::new(), "warn")?);
+        Ok(())
+    }
+
     /// Starts it under strace and waits for nothing: it may be killed before it answers anybody. It logs little, so
     /// that there are few calls that are only about that.
     pub fn start_traced(&mut self, trace: &Trace) -> Result {

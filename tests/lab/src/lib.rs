@@ -42,7 +42,7 @@ pub use monitor::{Change, Kind, Monitor};
 pub use namespace::Namespace;
 pub use process::{Process, program};
 pub use shim::{Delivery, Shim};
-pub use skip::{missing, skipped};
+pub use skip::{missing, say, skipped};
 pub use trace::{EFFECTS, EVERYTHING, Point, Trace};
 pub use wait::{eventually, eventually_within};
 pub use world::{Lab, Uplink};
