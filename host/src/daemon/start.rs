@@ -19,11 +19,13 @@ use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::Daemon;
+use crate::clock::BootId;
 use crate::config::{self, Loaded};
 use crate::control;
 use crate::controller::Shared;
 use crate::events::EventLog;
 use crate::handlers::{Chain, HandlerState, HandlerStatus};
+use crate::identity::Identities;
 use crate::lease_monitor::{Journal, ListenError, Listener, Sessions, Spool};
 use crate::network::{Network, NetworkError, NetworkOptions};
 use crate::paths::Paths;
@@ -208,7 +210,7 @@ async fn serve(paths: Paths, loaded: Loaded, logging: Logging) -> Result<(), Sta
     .await?;
     let chain = Chain::load(&config.handlers, &paths.handlers(), &own_executable()).await;
     let mut notices = chain.notices();
-    let sessions = Rc::new(Sessions::new(Journal::new(paths.leases())));
+    let sessions = Rc::new(Sessions::new(Journal::new(paths.leases(), BootId::current())));
     // What the leases of clients that are no longer configured left on their interfaces goes too.
     let mut swept = sessions.journal().retain(|client| config.clients.contains_key(client));
     swept.extend(config.clients.values().map(|client| client.interface.clone()));
@@ -217,6 +219,7 @@ async fn serve(paths: Paths, loaded: Loaded, logging: Logging) -> Result<(), Sta
     let control = control::bind(&paths.control_socket())
         .map_err(|source| StartError::Control { path: paths.control_socket(), source })?;
     let shared = Rc::new(Shared {
+        identities: Identities::new(&paths),
         paths,
         chain,
         network,
