@@ -11,6 +11,12 @@ pub fn boottime_ms() -> u64 {
     now(ClockId::CLOCK_BOOTTIME)
 }
 
+/// Microseconds of `CLOCK_MONOTONIC`.
+#[must_use]
+pub fn monotonic_us() -> u64 {
+    clock_gettime(ClockId::CLOCK_MONOTONIC).map(|t| Duration::from(t).as_micros() as u64).unwrap_or_default()
+}
+
 /// The wall clock as RFC 3339 in UTC with milliseconds: `2026-11-23T05:08:44.120Z`.
 #[must_use]
 pub fn timestamp() -> String {

@@ -17,4 +17,5 @@ pub mod lease_monitor;
 pub mod network;
 pub mod paths;
 pub mod random;
+pub mod service;
 pub mod store;

@@ -21,5 +21,6 @@ mod reboot;
 mod release;
 mod reload;
 mod renewal;
+mod service;
 mod store;
 mod world;

@@ -25,6 +25,7 @@ use crate::identity::Identities;
 use crate::lease_monitor::Sessions;
 use crate::network::{LinkState, Network};
 use crate::paths::Paths;
+use crate::service::Service;
 use task::Task;
 
 /// Messages that may wait for a controller; more hold back their sender.
@@ -44,6 +45,8 @@ pub struct Shared {
     pub sessions: Rc<Sessions>,
     /// Who the clients are to their servers.
     pub identities: Identities,
+    /// What started the daemon.
+    pub service: Rc<Service>,
 }
 
 /// What a controller is told by the daemon.
@@ -98,6 +101,12 @@ impl Controller {
     /// The client at a glance.
     pub async fn status(&self) -> Option<ClientStatus> {
         self.ask(Order::Status).await
+    }
+
+    /// Whether its task is no more, although nobody ended it.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.0.is_closed()
     }
 
     /// The client in full.

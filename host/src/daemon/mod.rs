@@ -1,5 +1,6 @@
 //! The daemon: puts the parts together, and takes orders from signals and from the control socket.
 
+mod attendance;
 mod start;
 
 use std::cell::RefCell;
