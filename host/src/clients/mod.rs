@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use dhcpmgr_message::{Lifetime, Token};
+use dhcpmgr_message::{Bytes, Lifetime, Token};
 use nix::sys::signal::Signal;
 
 pub use backoff::Backoff;
@@ -51,6 +51,8 @@ pub struct LaunchContext<'a> {
     pub token: &'a Token,
     /// The address to ask for again.
     pub last_address: Option<Ipv4Addr>,
+    /// The client-id to send; the program makes its own when there is none.
+    pub client_id: Option<&'a Bytes>,
 }
 
 /// What the words of a client program tell of its state.

@@ -7,6 +7,7 @@ mod exchange;
 mod lease;
 mod machine;
 mod recorder;
+mod remembering;
 mod starting;
 mod task;
 
@@ -20,6 +21,7 @@ use crate::config::Client;
 use crate::control::views::{ClientLease, ClientStatus, Why};
 use crate::events::EventLog;
 use crate::handlers::Chain;
+use crate::identity::Identities;
 use crate::lease_monitor::Sessions;
 use crate::network::{LinkState, Network};
 use crate::paths::Paths;
@@ -41,6 +43,8 @@ pub struct Shared {
     pub events: EventLog,
     /// Who may send leases.
     pub sessions: Rc<Sessions>,
+    /// Who the clients are to their servers.
+    pub identities: Identities,
     /// What started the daemon.
     pub service: Rc<Service>,
 }

@@ -17,14 +17,14 @@ const NOT_STARTED_MS: u64 = 10_000;
 
 impl Task {
     /// Starts the process and lets it ask for this address.
-    pub(super) fn start_process(&mut self, address: Option<Ipv4Addr>) -> Input {
-        match self.try_start(address) {
+    pub(super) async fn start_process(&mut self, address: Option<Ipv4Addr>) -> Input {
+        match self.try_start(address).await {
             Ok(()) => Input::Started,
             Err(why) => Input::NotStarted { why, retry_in: NOT_STARTED_MS },
         }
     }
 
-    fn try_start(&mut self, address: Option<Ipv4Addr>) -> Result<(), String> {
+    async fn try_start(&mut self, address: Option<Ipv4Addr>) -> Result<(), String> {
         let secret = random::bytes().map_err(|error| format!("no random numbers for a token: {error}"))?;
         let token = Token::from_random(secret);
         let launch = self.launch(&token, address).map_err(|error| error.to_string())?;
@@ -40,12 +40,16 @@ impl Task {
         self.launched = Some(launch);
         self.running = Some((process, output));
         self.publish(self.event(EventKind::ClientStarted));
+        self.settle_client_id().await;
         Ok(())
     }
 
     fn launch(&self, token: &Token, last_address: Option<Ipv4Addr>) -> Result<Launch, LaunchError> {
         let wants = self.shared.chain.wants(&self.client.name, self.client.protocol);
-        let context = LaunchContext { paths: &self.shared.paths, wants: &wants, token, last_address };
+        let client_id = self.client_id(&wants);
+        let paths = &self.shared.paths;
+        let context =
+            LaunchContext { paths, wants: &wants, token, last_address, client_id: client_id.as_ref() };
         clients::launch(&self.client, &context)
     }
 

@@ -23,40 +23,24 @@ pub(super) enum Event {
     DisksFree,
 }
 
-/// What is to be in force on a line; addresses by their last byte.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lease {
-    /// Nothing that must be there; what is there is what the server gives.
-    None,
-    /// This address, without a moment's gap.
-    Held(u8),
-    /// This one may stay or go, and the server's may come: it was given back or taken back.
-    Open(u8),
-}
-
-#[derive(Debug, Clone, Copy)]
+/// A client, its interface, its cable and its server; addresses by their last byte.
+#[derive(Debug, Clone)]
 pub(super) struct Line {
     pub(super) interface: bool,
     pub(super) cable: bool,
     pub(super) server: bool,
     /// The address that the server gives.
     pub(super) gives: u8,
-    pub(super) lease: Lease,
+    /// The addresses that it gave before, and that the client may still believe in.
+    gave: Vec<u8>,
+    /// The address that is in force, without a moment's gap. Without one, what was given may come and go.
+    pub(super) held: Option<u8>,
 }
 
 impl Line {
     /// The addresses that may be there.
     pub(super) fn may_have(&self) -> Vec<u8> {
-        match self.lease {
-            Lease::None => vec![self.gives],
-            Lease::Held(host) => vec![host],
-            Lease::Open(host) => vec![host, self.gives],
-        }
-    }
-
-    /// The address that must be there.
-    pub(super) fn must_have(&self) -> Option<u8> {
-        if let Lease::Held(host) = self.lease { Some(host) } else { None }
+        self.held.map_or_else(|| [&self.gave[..], &[self.gives]].concat(), |host| vec![host])
     }
 }
 
@@ -74,7 +58,8 @@ const LAST: u8 = 180;
 impl Model {
     /// Everything works and every line has its lease.
     pub(super) fn new(lines: usize) -> Self {
-        let line = Line { interface: true, cable: true, server: true, gives: FIRST, lease: Lease::None };
+        let (gives, gave, held) = (FIRST, Vec::new(), None);
+        let line = Line { interface: true, cable: true, server: true, gives, gave, held };
         Self { daemon: true, disks: true, lines: vec![line; lines] }
     }
 
@@ -123,15 +108,17 @@ impl Model {
             Event::ServerHears(line) => self.lines[line].server = true,
             Event::ServerForgot(line) => {
                 let line = &mut self.lines[line];
-                line.lease = match line.lease {
-                    Lease::None => Lease::Open(line.gives),
-                    Lease::Held(host) | Lease::Open(host) => Lease::Open(host),
-                };
+                // The client learns of it when it asks next.
+                line.held = None;
+                line.gave.push(line.gives);
                 line.gives = if line.gives == LAST { FIRST } else { line.gives + 1 };
             }
             Event::InterfaceGone(line) => {
-                self.lines[line].interface = false;
-                self.lines[line].lease = Lease::None;
+                let line = &mut self.lines[line];
+                line.interface = false;
+                // What comes back may be plugged into another network.
+                line.held = None;
+                line.gave.clear();
             }
             Event::InterfaceBack(line) => {
                 self.lines[line].interface = true;
@@ -139,9 +126,7 @@ impl Model {
             }
             Event::OperatorReleases(line) => {
                 let line = &mut self.lines[line];
-                if let Lease::Held(host) = line.lease {
-                    line.lease = Lease::Open(host);
-                }
+                line.gave.extend(line.held.take());
             }
         }
     }
@@ -171,7 +156,8 @@ impl Model {
     /// Everything is right and every client was seen bound to what its server gives.
     pub(super) fn settled(&mut self) {
         for line in &mut self.lines {
-            line.lease = Lease::Held(line.gives);
+            line.held = Some(line.gives);
+            line.gave.clear();
         }
     }
 }
@@ -199,9 +185,9 @@ fn only_the_server_the_operator_and_the_interface_end_a_lease() {
     model.settled();
     for event in [Event::DaemonKilled, Event::ClientKilled(0), Event::CablePulled(0), Event::ServerDeaf(0)] {
         model.take(event);
-        assert_eq!(model.lines[0].must_have(), Some(FIRST), "{event:?}");
+        assert_eq!(model.lines[0].held, Some(FIRST), "{event:?}");
     }
     model.take(Event::ServerForgot(0));
-    assert_eq!(model.lines[0].must_have(), None);
+    assert_eq!(model.lines[0].held, None);
     assert_eq!(model.lines[0].may_have(), [FIRST, FIRST + 1]);
 }

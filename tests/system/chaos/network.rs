@@ -188,7 +188,7 @@ impl<'lab> Network<'lab> {
                     self.log()
                 )));
             }
-            if let Some(host) = line.must_have() {
+            if let Some(host) = line.held {
                 let address = self.address(index, host);
                 if !addresses.contains(&address) || !self.has_default_route(index)? {
                     return Err(Error::new(format!(
@@ -205,7 +205,7 @@ impl<'lab> Network<'lab> {
             self.daemon.process()?.must_run()?;
             for (index, line) in model.lines.iter().enumerate() {
                 let row = self.row(index)?;
-                if let Some(host) = line.must_have()
+                if let Some(host) = line.held
                     && row["lease"]["address"] != self.address(index, host)
                 {
                     return Err(Error::new(format!(
@@ -222,7 +222,7 @@ impl<'lab> Network<'lab> {
     fn nothing_was_taken(&self, model: &Model) -> Result {
         let changes = self.monitor.take();
         for (index, line) in model.lines.iter().enumerate() {
-            let Some(host) = line.must_have() else { continue };
+            let Some(host) = line.held else { continue };
             let network = |host: u8| Ipv4Addr::new(10, 77, index as u8, host);
             let ours = |change: &&Change| match change.kind {
                 Kind::DelAddr => change.subject == Some((network(host).into(), 24)),
