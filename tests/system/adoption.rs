@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use dhcpmgr_lab::{Daemon, Lab, MessageType, Result, eventually, eventually_within, lab_or_skip};
+use dhcpmgr_lab::{Daemon, Error, Lab, MessageType, Result, eventually, eventually_within, lab_or_skip};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -253,7 +253,8 @@ fn forge(file: &std::path::Path, from: Pid, to: Pid) -> Result {
     let (from, to) = (number(from), number(to));
     assert_eq!(from.len(), to.len(), "pids of the same length");
     let name = b"\xa3pid";
-    let at = bytes.windows(name.len()).position(|window| window == name).expect("a pid") + name.len();
+    let found = bytes.windows(name.len()).position(|window| window == name);
+    let at = found.ok_or_else(|| Error::new("the record has no pid"))? + name.len();
     assert_eq!(bytes[at..at + from.len()], from);
     bytes[at..at + to.len()].copy_from_slice(&to);
     let mut sum = crc32fast::Hasher::new();

@@ -10,7 +10,7 @@ use nix::unistd::{Pid, geteuid};
 
 use super::procfs::{self, Environment, Stat};
 use super::record::Proof;
-use super::{ClientRecord, Launch, Output, Process, process, programs};
+use super::{Launch, Output, Process, ProcessRecord, process, programs};
 use crate::paths::Paths;
 use crate::store::Store;
 
@@ -40,7 +40,7 @@ pub struct Inherited {
     /// Somebody else's client on the same interface.
     pub foreign: Option<Foreign>,
     /// The record, also of a client that has ended.
-    pub record: Option<ClientRecord>,
+    pub record: Option<ProcessRecord>,
 }
 
 /// A running client of an earlier daemon.
@@ -99,13 +99,13 @@ impl Census {
         Self { found }
     }
 
-    /// What there is of this client on this interface. `records` is where [`ClientRecord`]s are kept; one that proves
+    /// What there is of this client on this interface. `records` is where [`ProcessRecord`]s are kept; one that proves
     /// nothing any more is removed.
     #[must_use]
     pub fn inherit(&mut self, client: &ClientName, interface: &IfName, records: &Store) -> Inherited {
         let mut inherited = Inherited::default();
         let fifo = fifo(records, client);
-        inherited.record = records.read::<ClientRecord>(client.as_str());
+        inherited.record = records.read::<ProcessRecord>(client.as_str());
         let record = inherited.record.as_ref().filter(|record| record.interface().0 == interface);
         if let Some(record) = record {
             match record.prove() {
@@ -151,7 +151,7 @@ impl Census {
         let mut left = Vec::new();
         for name in records.names() {
             let Some((name, record)) =
-                name.parse::<ClientName>().ok().zip(records.read::<ClientRecord>(&name))
+                name.parse::<ClientName>().ok().zip(records.read::<ProcessRecord>(&name))
             else {
                 continue;
             };

@@ -15,14 +15,14 @@ use std::ffi::OsString;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use dhcpmgr_message::{Lifetime, Token};
+use dhcpmgr_message::{Bytes, Lifetime, Token};
 use nix::sys::signal::Signal;
 
 pub use backoff::Backoff;
 pub use census::{Adopted, Census, Foreign, Inherited, fifo, forget};
 pub use output::Output;
 pub use process::{ExitReason, PATIENCE, Process, SpawnError, check_kernel};
-pub use record::ClientRecord;
+pub use record::ProcessRecord;
 
 use crate::config::{Client, Program};
 use crate::handlers::Wants;
@@ -59,6 +59,8 @@ pub struct LaunchContext<'a> {
     pub token: &'a Token,
     /// The address to ask for again.
     pub last_address: Option<Ipv4Addr>,
+    /// The client-id to send; the program makes its own when there is none.
+    pub client_id: Option<&'a Bytes>,
 }
 
 /// What the words of a client program tell of its state.

@@ -15,7 +15,7 @@ use crate::store;
 
 /// A running client: `/run/dhcpmgr/clients/NAME.state`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClientRecord {
+pub struct ProcessRecord {
     pid: i32,
     /// Clock ticks since the boot: no two processes have this and the pid in common.
     start_time: u64,
@@ -31,8 +31,8 @@ pub struct ClientRecord {
     pub without_lease: bool,
 }
 
-impl store::Record for ClientRecord {
-    const KIND: [u8; 4] = *b"CLNT";
+impl store::Record for ProcessRecord {
+    const KIND: [u8; 4] = *b"PROC";
     const VERSION: u16 = 1;
 }
 
@@ -47,7 +47,7 @@ pub(super) enum Proof {
     Failed(String),
 }
 
-impl ClientRecord {
+impl ProcessRecord {
     /// The record of a process that was just started.
     pub fn of(
         process: &Process,
@@ -139,7 +139,7 @@ mod tests {
     use crate::clock::BootId;
     use crate::store::Store;
 
-    fn start(directory: &std::path::Path) -> (Process, ClientRecord) {
+    fn start(directory: &std::path::Path) -> (Process, ProcessRecord) {
         let token = Token::from_random([1; 16]);
         let launch = Launch {
             program: "/usr/bin/sleep".into(),
@@ -147,12 +147,12 @@ mod tests {
             env: vec![(context::TOKEN.into(), token.as_str().into())],
         };
         let (process, _output) = Process::spawn(&launch, &directory.join("wan4.out")).unwrap();
-        let record = ClientRecord::of(&process, &launch, token, "wan0".parse().unwrap(), 7).unwrap();
+        let record = ProcessRecord::of(&process, &launch, token, "wan0".parse().unwrap(), 7).unwrap();
         assert_eq!(record.launch(), Launch { env: Vec::new(), ..launch });
         (process, record)
     }
 
-    fn failed(record: &ClientRecord) -> String {
+    fn failed(record: &ProcessRecord) -> String {
         match record.prove() {
             Proof::Failed(reason) => reason,
             other => panic!("{other:?}"),
@@ -165,7 +165,7 @@ mod tests {
         let (mut process, record) = start(directory.path());
         let store = Store::volatile(directory.path(), BootId::current());
         store.write("wan4", &record).unwrap();
-        let read: ClientRecord = store.read("wan4").unwrap();
+        let read: ProcessRecord = store.read("wan4").unwrap();
         assert_eq!(read, record);
         let Proof::Proven(again) = read.prove() else { panic!("it runs") };
         assert!(again.signal(Signal::SIGTERM));
@@ -189,17 +189,17 @@ mod tests {
     async fn a_record_with_one_thing_wrong_proves_nothing_and_nothing_is_touched() {
         let directory = tempfile::tempdir().unwrap();
         let (process, record) = start(directory.path());
-        let later = ClientRecord { start_time: record.start_time + 1, ..record.clone() };
+        let later = ProcessRecord { start_time: record.start_time + 1, ..record.clone() };
         assert!(failed(&later).contains("started at another time"));
         let token = Token::from_random([2; 16]);
-        assert!(failed(&ClientRecord { token, ..record.clone() }).contains("not started with the token"));
+        assert!(failed(&ProcessRecord { token, ..record.clone() }).contains("not started with the token"));
         let executable = Executable::of(Pid::this()).unwrap();
-        let reason = failed(&ClientRecord { executable, ..record.clone() });
+        let reason = failed(&ProcessRecord { executable, ..record.clone() });
         assert!(reason.contains("sleep"), "{reason}");
-        let me = ClientRecord { pid: Pid::this().as_raw(), ..record.clone() };
+        let me = ProcessRecord { pid: Pid::this().as_raw(), ..record.clone() };
         assert!(failed(&me).contains("started at another time"));
         for pid in [0, -1, i32::MAX] {
-            assert!(matches!(ClientRecord { pid, ..record.clone() }.prove(), Proof::Ended));
+            assert!(matches!(ProcessRecord { pid, ..record.clone() }.prove(), Proof::Ended));
         }
         assert!(matches!(record.prove(), Proof::Proven(_)), "it lives");
         process.kill();

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use super::Order;
 use super::machine::{Command, Input};
 use super::task::Task;
-use crate::clients::{self, Adopted, ClientRecord, ExitReason, Foreign, Inherited, PATIENCE, Process};
+use crate::clients::{self, Adopted, ExitReason, Foreign, Inherited, PATIENCE, Process, ProcessRecord};
 use crate::events::{Event, EventKind};
 use crate::lease_monitor::{Arrival, Origin};
 use crate::network::LinkState;
@@ -88,7 +88,7 @@ impl Task {
         }
     }
 
-    async fn adopt(&mut self, adopted: Adopted, record: Option<ClientRecord>) {
+    async fn adopt(&mut self, adopted: Adopted, record: Option<ProcessRecord>) {
         let Adopted { process, output, token, launch } = adopted;
         match record.filter(|record| record.pid() == process.pid()) {
             Some(record) => self.record = Some(record),
@@ -101,7 +101,8 @@ impl Task {
         // The link as the earlier daemon knew it: what is new since then is told from what is not.
         let index = self.record.as_ref().map(|record| record.interface().1).filter(|index| *index != 0);
         if let Some(index) = index {
-            let known = LinkState { index, up: true, carrier: true, mtu: 0, min_mtu: 0, max_mtu: 0 };
+            let known =
+                LinkState { index, up: true, carrier: true, mtu: 0, min_mtu: 0, max_mtu: 0, hardware: None };
             self.tell(Input::Link(Some(known))).await;
         }
     }

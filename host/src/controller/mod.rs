@@ -8,6 +8,7 @@ mod exchange;
 mod lease;
 mod machine;
 mod recorder;
+mod remembering;
 mod starting;
 mod task;
 
@@ -23,6 +24,7 @@ use crate::config::Client;
 use crate::control::views::{ClientLease, ClientStatus, Why};
 use crate::events::EventLog;
 use crate::handlers::Chain;
+use crate::identity::Identities;
 use crate::lease_monitor::Sessions;
 use crate::network::{LinkState, Network};
 use crate::paths::Paths;
@@ -45,8 +47,10 @@ pub struct Shared {
     pub events: EventLog,
     /// Who may send leases.
     pub sessions: Rc<Sessions>,
-    /// What is written down of the running clients: [`ClientRecord`](crate::clients::ClientRecord)s.
+    /// What is written down of the running clients: [`ProcessRecord`](crate::clients::ProcessRecord)s.
     pub records: Store,
+    /// Who the clients are to their servers.
+    pub identities: Identities,
     /// What started the daemon.
     pub service: Rc<Service>,
 }

@@ -7,7 +7,7 @@ use dhcpmgr_message::Token;
 
 use super::machine::Input;
 use super::task::Task;
-use crate::clients::{self, ClientRecord, Launch, LaunchContext, LaunchError, Process};
+use crate::clients::{self, Launch, LaunchContext, LaunchError, Process, ProcessRecord};
 use crate::events::EventKind;
 use crate::random;
 
@@ -16,14 +16,14 @@ const NOT_STARTED_MS: u64 = 10_000;
 
 impl Task {
     /// Starts the process and lets it ask for this address.
-    pub(super) fn start_process(&mut self, address: Option<Ipv4Addr>) -> Input {
-        match self.try_start(address) {
+    pub(super) async fn start_process(&mut self, address: Option<Ipv4Addr>) -> Input {
+        match self.try_start(address).await {
             Ok(()) => Input::Started,
             Err(why) => Input::NotStarted { why, retry_in: NOT_STARTED_MS },
         }
     }
 
-    fn try_start(&mut self, address: Option<Ipv4Addr>) -> Result<(), String> {
+    async fn try_start(&mut self, address: Option<Ipv4Addr>) -> Result<(), String> {
         let secret = random::bytes().map_err(|error| format!("no random numbers for a token: {error}"))?;
         let token = Token::from_random(secret);
         let launch = self.launch(&token, address).map_err(|error| error.to_string())?;
@@ -38,12 +38,16 @@ impl Task {
         self.launched = Some(launch);
         self.running = Some((process, output));
         self.publish(self.event(EventKind::ClientStarted));
+        self.settle_client_id().await;
         Ok(())
     }
 
     fn launch(&self, token: &Token, last_address: Option<Ipv4Addr>) -> Result<Launch, LaunchError> {
         let wants = self.shared.chain.wants(&self.client.name, self.client.protocol);
-        let context = LaunchContext { paths: &self.shared.paths, wants: &wants, token, last_address };
+        let client_id = self.client_id(&wants);
+        let paths = &self.shared.paths;
+        let context =
+            LaunchContext { paths, wants: &wants, token, last_address, client_id: client_id.as_ref() };
         clients::launch(&self.client, &context)
     }
 
@@ -61,7 +65,7 @@ impl Task {
     pub(super) fn write_down(&mut self, process: &Process, launch: &Launch, token: &Token) {
         let index = self.shared.network.link(&self.client.interface).map_or(0, |link| link.index);
         let interface = self.client.interface.clone();
-        match ClientRecord::of(process, launch, token.clone(), interface, index) {
+        match ProcessRecord::of(process, launch, token.clone(), interface, index) {
             Ok(mut record) => {
                 record.without_lease = self.lease.is_some();
                 self.keep_record(record);
@@ -81,7 +85,7 @@ impl Task {
         }
     }
 
-    fn keep_record(&mut self, record: ClientRecord) {
+    fn keep_record(&mut self, record: ProcessRecord) {
         // The store says in the log why not.
         let _ = self.shared.records.write(self.client.name.as_str(), &record);
         self.record = Some(record);

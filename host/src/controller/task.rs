@@ -14,12 +14,13 @@ use super::machine::{Command, Effect, Input, Machine};
 use super::recorder::Recorder;
 use super::{Ending, Order, Shared};
 use crate::clients::{
-    self, Backoff, ClientRecord, ExitReason, Foreign, Inherited, Launch, Output, PATIENCE, Process,
+    self, Backoff, ExitReason, Foreign, Inherited, Launch, Output, PATIENCE, Process, ProcessRecord,
 };
 use crate::clock;
 use crate::config::Client;
 use crate::control::views::{ClientStatus, Why};
 use crate::events::{self, Event, EventKind};
+use crate::identity::{LastLease, Wear};
 use crate::lease_monitor::Arrival;
 use crate::random;
 
@@ -43,7 +44,10 @@ pub(super) struct Task {
     /// Somebody else's client on the same interface.
     pub(super) foreign: Option<Foreign>,
     /// What is written down of the process.
-    pub(super) record: Option<ClientRecord>,
+    pub(super) record: Option<ProcessRecord>,
+    /// What a reboot would find.
+    pub(super) stored_lease: Option<LastLease>,
+    pub(super) wear: Wear,
     ending: Option<(Ending, oneshot::Sender<()>)>,
 }
 
@@ -58,7 +62,11 @@ enum Woken {
 
 impl Task {
     pub(super) fn new(client: Client, shared: Rc<Shared>) -> Self {
-        let machine = Machine::new(client.interface.as_str(), client.enabled);
+        let mut machine = Machine::new(client.interface.as_str(), client.enabled);
+        let stored_lease = shared.identities.client(&client.name).last_lease;
+        if let Some(last) = &stored_lease {
+            machine.remember(last.address);
+        }
         Self {
             client,
             shared,
@@ -73,6 +81,8 @@ impl Task {
             recorder: Recorder::default(),
             foreign: None,
             record: None,
+            stored_lease,
+            wear: Wear::default(),
             ending: None,
         }
     }
@@ -251,7 +261,7 @@ impl Task {
 
     async fn carry_out_one(&mut self, effect: Effect) -> Option<Input> {
         match effect {
-            Effect::Start(address) => return Some(self.start_process(address)),
+            Effect::Start(address) => return Some(self.start_process(address).await),
             Effect::Stop => {
                 self.kill_at = Some(Instant::now() + PATIENCE);
                 self.signal(Signal::SIGTERM);
@@ -330,6 +340,7 @@ impl Task {
             client: self.status(),
             requested,
             command: self.launched.as_ref().map(Launch::command_line).unwrap_or_default(),
+            identity: self.identity_view(),
             exchanges: self.recorder.exchanges(),
             log: self.recorder.log(),
         }

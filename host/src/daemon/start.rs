@@ -28,6 +28,7 @@ use crate::control;
 use crate::controller::{Shared, end_process};
 use crate::events::EventLog;
 use crate::handlers::{Chain, HandlerState, HandlerStatus};
+use crate::identity::Identities;
 use crate::lease_monitor::{Journal, ListenError, Listener, Sessions, Spool};
 use crate::network::{Network, NetworkError, NetworkOptions};
 use crate::paths::Paths;
@@ -227,7 +228,7 @@ async fn serve(
     let records = Store::volatile(paths.clients(), BootId::current());
     let mut census = Census::take(&paths);
     end_left_over(&mut census, &config, &records).await;
-    let sessions = Rc::new(Sessions::new(Journal::new(paths.leases())));
+    let sessions = Rc::new(Sessions::new(Journal::new(paths.leases(), BootId::current())));
     // What the leases of clients that are no longer configured left on their interfaces goes too.
     let mut swept = sessions.journal().retain(|client| config.clients.contains_key(client));
     swept.extend(config.clients.values().map(|client| client.interface.clone()));
@@ -244,6 +245,7 @@ async fn serve(
     let control = control.map_err(|source| StartError::Control { path: control_socket, source })?;
     service.close_the_rest();
     let shared = Rc::new(Shared {
+        identities: Identities::new(&paths),
         paths,
         chain,
         network,

@@ -54,7 +54,7 @@ impl World {
     }
 
     fn write_down(&self, client: &str, process: &Process, launch: &Launch, token: u8) {
-        let record = ClientRecord::of(process, launch, token_of(token), self.interface.clone(), 2).unwrap();
+        let record = ProcessRecord::of(process, launch, token_of(token), self.interface.clone(), 2).unwrap();
         self.records.write(client, &record).unwrap();
     }
 
@@ -143,7 +143,7 @@ async fn a_record_of_another_boot_means_nothing() {
     let world = World::new();
     let launch = world.launch("wan4", 1);
     let process = world.start(&Launch { env: Vec::new(), ..launch.clone() });
-    let record = ClientRecord::of(&process, &launch, token_of(1), world.interface.clone(), 2).unwrap();
+    let record = ProcessRecord::of(&process, &launch, token_of(1), world.interface.clone(), 2).unwrap();
     let other = Store::volatile(world.paths.clients(), BootId::from_bytes([7; 16]));
     other.write("wan4", &record).unwrap();
     let inherited = world.inherit("wan4");
