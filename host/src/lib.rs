@@ -16,3 +16,4 @@ pub mod lease_monitor;
 pub mod network;
 pub mod paths;
 pub mod random;
+pub mod recovery;

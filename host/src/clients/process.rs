@@ -19,6 +19,7 @@ use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 
 use super::Launch;
+use crate::recovery::Fault;
 
 /// How long a client may take to end after SIGTERM before it is killed. udhcpc sleeps up to 3 s after a NAK and
 /// does not hear signals meanwhile.
@@ -34,9 +35,38 @@ pub struct SpawnError {
     source: io::Error,
 }
 
+impl SpawnError {
+    /// What that is for recovery.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match (self.source.kind(), self.source.raw_os_error().map(Errno::from_raw)) {
+            (io::ErrorKind::NotFound, _) => Fault::Missing(self.to_string()),
+            (io::ErrorKind::PermissionDenied, _) | (_, Some(Errno::ENOEXEC)) => {
+                Fault::Forbidden(self.to_string())
+            }
+            // Out of processes or memory for now.
+            _ => Fault::Died(self.to_string()),
+        }
+    }
+}
+
 /// How a client process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExitReason(ExitStatus);
+
+impl From<ExitStatus> for ExitReason {
+    fn from(status: ExitStatus) -> Self {
+        Self(status)
+    }
+}
+
+impl ExitReason {
+    /// The exit status, when it ended by itself.
+    #[must_use]
+    pub fn code(self) -> Option<i32> {
+        self.0.code()
+    }
+}
 
 impl fmt::Display for ExitReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::events::Change;
 pub use crate::events::{Lease, LeaseV4, RouteView};
 use crate::handlers::HandlerStatus;
+pub use crate::recovery::View as RecoveryView;
 
 /// `dhcpmgr status --json`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -107,6 +108,9 @@ pub struct Why {
     pub client: ClientStatus,
     /// What it asks the server for, and on whose behalf: option code → who.
     pub requested: BTreeMap<u16, Vec<String>>,
+    /// How recovery stands.
+    #[serde(default)]
+    pub recovery: RecoveryView,
     /// The command line of the client process.
     pub command: Vec<String>,
     /// The last exchanges, newest first.

@@ -7,6 +7,7 @@ mod exchange;
 mod lease;
 mod machine;
 mod recorder;
+mod reporting;
 mod starting;
 mod task;
 

@@ -13,7 +13,7 @@ use super::lease::Lease;
 use super::machine::{Command, Effect, Input, Machine};
 use super::recorder::Recorder;
 use super::{Order, Shared};
-use crate::clients::{self, Backoff, ExitReason, Launch, Output, PATIENCE, Process};
+use crate::clients::{self, ExitReason, Launch, Output, PATIENCE, Process};
 use crate::clock;
 use crate::config::Client;
 use crate::control::views::{ClientStatus, Why};
@@ -35,7 +35,6 @@ pub(super) struct Task {
     pub(super) running: Option<(Process, Output)>,
     pub(super) launched: Option<Launch>,
     kill_at: Option<Instant>,
-    pub(super) backoff: Backoff,
     pub(super) restarts: u64,
     pub(super) recorder: Recorder,
     ending: Option<oneshot::Sender<()>>,
@@ -52,7 +51,12 @@ enum Woken {
 
 impl Task {
     pub(super) fn new(client: Client, shared: Rc<Shared>) -> Self {
-        let machine = Machine::new(client.interface.as_str(), client.enabled);
+        let machine = Machine::new(
+            client.name.as_str(),
+            client.interface.as_str(),
+            client.enabled,
+            client.recovery.clone(),
+        );
         Self {
             client,
             shared,
@@ -62,7 +66,6 @@ impl Task {
             running: None,
             launched: None,
             kill_at: None,
-            backoff: Backoff::default(),
             restarts: 0,
             recorder: Recorder::default(),
             ending: None,
@@ -86,7 +89,11 @@ impl Task {
                         process.kill();
                     }
                 }
-                Woken::Tick => Box::pin(self.tell(Input::Tick)).await,
+                Woken::Tick => {
+                    // What it wrote may be the sign of life that is due.
+                    Box::pin(self.listen()).await;
+                    Box::pin(self.tell(Input::Tick)).await;
+                }
             }
             if self.machine.is_idle()
                 && let Some(done) = self.ending.take()
@@ -103,12 +110,14 @@ impl Task {
         inbox: &mut mpsc::Receiver<Arrival>,
         orders: &mut mpsc::Receiver<Order>,
     ) -> Woken {
-        let sleep = self.machine.deadline().map_or(LONGEST_SLEEP, |deadline| {
-            Duration::from_millis(deadline.saturating_sub(clock::boottime_ms())).min(LONGEST_SLEEP)
-        });
+        let now = clock::boottime_ms();
+        let deadline = self.machine.deadline(now);
         let tick = async {
-            match self.machine.deadline() {
-                Some(_) => tokio::time::sleep(sleep).await,
+            match deadline {
+                Some(at) => {
+                    let sleep = Duration::from_millis(at.saturating_sub(now)).min(LONGEST_SLEEP);
+                    tokio::time::sleep(sleep).await;
+                }
                 None => std::future::pending().await,
             }
         };
@@ -145,6 +154,7 @@ impl Task {
             Order::Reconfigure(client) => {
                 let enabled = client.enabled;
                 self.client = *client;
+                self.machine.set_recovery(self.client.recovery.clone());
                 if enabled != self.machine.enabled() {
                     let command = if enabled { Command::Enable } else { Command::Disable };
                     let _ = self.command(command).await;
@@ -203,8 +213,9 @@ impl Task {
         self.kill_at = None;
         self.shared.sessions.set_token(&self.client.name, None);
         let _ = std::fs::remove_file(self.process_record());
-        let retry_in = self.backoff.next(random::jitter()).as_millis() as u64;
-        self.tell(Input::Exited { how: reason.to_string(), retry_in }).await;
+        let words = self.recorder.last_words();
+        let fault = clients::ending(self.client.program, reason, &words, self.launched.as_ref());
+        self.tell(Input::Exited { fault, jitter: random::jitter() }).await;
     }
 
     async fn carry_out(&mut self, effects: Vec<Effect>) {
@@ -233,10 +244,7 @@ impl Task {
                 }
             }
             Effect::Lose(reason) => self.lose(reason).await,
-            Effect::Failed(reason) => {
-                tracing::warn!("{}: {reason}", self.client.name);
-                self.publish(Event { detail: Some(reason), ..self.event(EventKind::ClientFailed) });
-            }
+            Effect::Report(report) => self.report(report),
             Effect::LinkChanged(what) => {
                 self.publish(Event { detail: Some(what), ..self.event(EventKind::LinkChanged) });
             }
@@ -297,6 +305,7 @@ impl Task {
         Why {
             client: self.status(),
             requested,
+            recovery: self.machine.recovery_view(clock::boottime_ms()),
             command: self.launched.as_ref().map(Launch::command_line).unwrap_or_default(),
             exchanges: self.recorder.exchanges(),
             log: self.recorder.log(),

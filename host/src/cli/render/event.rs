@@ -51,13 +51,21 @@ fn word(value: &impl serde::Serialize) -> String {
 
 fn tone(kind: &EventKind) -> Tone {
     match kind {
-        EventKind::LeaseAcquired | EventKind::LeaseRenewed | EventKind::HandlerRecovered => Tone::Good,
+        EventKind::LeaseAcquired
+        | EventKind::LeaseRenewed
+        | EventKind::HandlerRecovered
+        | EventKind::ClientRecovered => Tone::Good,
         EventKind::LeaseChanged
         | EventKind::ClientStarted
         | EventKind::ClientStopped
         | EventKind::LinkChanged
+        | EventKind::ServerSilent
+        | EventKind::RecoveryReconfigured
         | EventKind::KernelRepaired => Tone::Waiting,
         EventKind::ClientFailed
+        | EventKind::ClientStuck
+        | EventKind::RecoveryDisabled
+        | EventKind::RecoveryEscalated
         | EventKind::LeaseLost
         | EventKind::LeaseRefused
         | EventKind::HandlerFailed
