@@ -1,5 +1,6 @@
 //! The clocks: leases count on `CLOCK_BOOTTIME`, which goes on through suspend; people read wall-clock time.
 
+use std::fs;
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
@@ -10,10 +11,48 @@ pub fn boottime_ms() -> u64 {
     now(ClockId::CLOCK_BOOTTIME)
 }
 
+/// Microseconds of `CLOCK_MONOTONIC`.
+#[must_use]
+pub fn monotonic_us() -> u64 {
+    clock_gettime(ClockId::CLOCK_MONOTONIC).map(|t| Duration::from(t).as_micros() as u64).unwrap_or_default()
+}
+
 /// The wall clock as RFC 3339 in UTC with milliseconds: `2026-11-23T05:08:44.120Z`.
 #[must_use]
 pub fn timestamp() -> String {
     rfc3339(now(ClockId::CLOCK_REALTIME))
+}
+
+/// Which boot of the machine it is: dates on `CLOCK_BOOTTIME` mean something within one only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BootId([u8; 16]);
+
+impl BootId {
+    /// No boot in particular.
+    pub const NONE: Self = Self([0; 16]);
+
+    /// The boot that this is. Where the kernel does not say, one that nothing written earlier has.
+    #[must_use]
+    pub fn current() -> Self {
+        let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        let hex: String = text.trim().chars().filter(|c| *c != '-').collect();
+        match dhcpmgr_message::Bytes::from_hex(&hex).map(|bytes| <[u8; 16]>::try_from(bytes.0)) {
+            Ok(Ok(bytes)) => Self(bytes),
+            _ => Self(crate::random::bytes().unwrap_or_default()),
+        }
+    }
+
+    /// As it is written into files.
+    #[must_use]
+    pub const fn bytes(self) -> [u8; 16] {
+        self.0
+    }
+
+    /// As it was written.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
 }
 
 fn now(clock: ClockId) -> u64 {
@@ -41,6 +80,12 @@ fn rfc3339(ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_boot_has_an_id_that_stays() {
+        assert_ne!(BootId::current(), BootId::NONE);
+        assert_eq!(BootId::current(), BootId::current());
+    }
 
     #[test]
     fn the_calendar_knows_leap_days_and_year_ends() {

@@ -17,3 +17,5 @@ pub mod network;
 pub mod paths;
 pub mod random;
 pub mod recovery;
+pub mod service;
+pub mod store;

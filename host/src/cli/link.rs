@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::output::Failure;
 use crate::control::{Request, Response};
@@ -49,7 +50,7 @@ impl Link {
         self.send(request)?;
         let line = self.line()?.ok_or_else(|| self.broken(&ErrorKind::UnexpectedEof.into()))?;
         let response: Response = serde_json::from_slice(&line).map_err(|e| self.not_understood(&e))?;
-        answered(response)
+        self.answered(response)
     }
 
     /// Asks for events, and hands over each until the daemon ends them or `each` fails.
@@ -67,8 +68,8 @@ impl Link {
             // An event has no such field; an answer is a refusal here.
             if value.get("ok").is_some() {
                 let response: Response =
-                    serde_json::from_value(value).map_err(|e| self.not_understood(&e))?;
-                return answered(response).map(drop);
+                    serde_json::from_slice(&line).map_err(|e| self.not_understood(&e))?;
+                return self.answered(response).map(drop);
             }
             each(value)?;
         }
@@ -111,13 +112,15 @@ impl Link {
             self.path.display()
         ))
     }
-}
 
-fn answered(response: Response) -> Result<Value, Failure> {
-    if response.ok {
-        return Ok(response.result.unwrap_or_default());
+    fn answered(&self, response: Response) -> Result<Value, Failure> {
+        if response.ok {
+            let result = response.result.as_deref().map_or("null", RawValue::get);
+            return serde_json::from_str(result).map_err(|e| self.not_understood(&e));
+        }
+        let why = response
+            .error
+            .unwrap_or_else(|| "the daemon refused and did not say why; see its log".to_owned());
+        Err(Failure::Failed(why))
     }
-    let why =
-        response.error.unwrap_or_else(|| "the daemon refused and did not say why; see its log".to_owned());
-    Err(Failure::Failed(why))
 }

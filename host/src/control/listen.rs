@@ -1,6 +1,7 @@
 //! The listening socket: made without a moment of wrong permissions, and served with bounds.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::rc::Rc;
@@ -42,6 +43,16 @@ pub fn bind(path: &Path) -> io::Result<UnixListener> {
     std::fs::set_permissions(new, std::fs::Permissions::from_mode(0o660))?;
     std::fs::rename(new, path)?;
     Ok(listener)
+}
+
+/// Goes on with a socket that the service manager holds.
+///
+/// # Errors
+/// It cannot be waited for.
+pub fn inherited(socket: OwnedFd) -> io::Result<UnixListener> {
+    let socket = std::os::unix::net::UnixListener::from(socket);
+    socket.set_nonblocking(true)?;
+    UnixListener::from_std(socket)
 }
 
 /// Answers whoever connects; never returns. Must run inside a `tokio::task::LocalSet`.

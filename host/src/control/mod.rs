@@ -12,7 +12,7 @@ pub mod views;
 
 use std::future::Future;
 
-pub use listen::{MAX_CONNECTIONS, MAX_LINE_BYTES, bind, serve};
+pub use listen::{MAX_CONNECTIONS, MAX_LINE_BYTES, bind, inherited, serve};
 pub use protocol::*;
 
 use crate::events::EventLog;

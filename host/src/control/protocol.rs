@@ -2,6 +2,7 @@
 
 use dhcpmgr_message::ClientName;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 /// What may be asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,7 +108,7 @@ impl Request {
 }
 
 /// The answer to a request.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Response {
     /// Whether it was done.
     pub ok: bool,
@@ -116,14 +117,15 @@ pub struct Response {
     pub error: Option<String>,
     /// What was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub result: Option<serde_json::Value>,
+    pub result: Option<Box<RawValue>>,
 }
 
 impl Response {
     /// Done, and this is what was asked for: a view for reading commands, a sentence for the others.
     #[must_use]
     pub fn done(result: impl Serialize) -> Self {
-        match serde_json::to_value(result) {
+        // As text at once: a tree of values for many clients would be the most memory that the daemon ever takes.
+        match serde_json::value::to_raw_value(&result) {
             Ok(result) => Self { ok: true, error: None, result: Some(result) },
             Err(error) => Self::refused(format!("the answer cannot be written as JSON: {error}")),
         }

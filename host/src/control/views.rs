@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::events::Change;
 pub use crate::events::{Lease, LeaseV4, RouteView};
 use crate::handlers::HandlerStatus;
-pub use crate::recovery::View as RecoveryView;
+pub use crate::recovery::{Standing, View as RecoveryView};
 
 /// `dhcpmgr status --json`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -109,8 +109,8 @@ pub struct Why {
     /// What it asks the server for, and on whose behalf: option code → who.
     pub requested: BTreeMap<u16, Vec<String>>,
     /// How recovery stands.
-    #[serde(default)]
-    pub recovery: RecoveryView,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<RecoveryView>,
     /// The command line of the client process.
     pub command: Vec<String>,
     /// The last exchanges, newest first.

@@ -24,6 +24,8 @@ use crate::handlers::Chain;
 use crate::lease_monitor::Sessions;
 use crate::network::{LinkState, Network};
 use crate::paths::Paths;
+use crate::service::Service;
+use crate::store::Store;
 use task::Task;
 
 /// Messages that may wait for a controller; more hold back their sender.
@@ -41,6 +43,10 @@ pub struct Shared {
     pub events: EventLog,
     /// Who may send leases.
     pub sessions: Rc<Sessions>,
+    /// The faults of each client, for a daemon that is started again.
+    pub recovery: Store,
+    /// What started the daemon.
+    pub service: Rc<Service>,
 }
 
 /// What a controller is told by the daemon.
@@ -95,6 +101,12 @@ impl Controller {
     /// The client at a glance.
     pub async fn status(&self) -> Option<ClientStatus> {
         self.ask(Order::Status).await
+    }
+
+    /// Whether its task is no more, although nobody ended it.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.0.is_closed()
     }
 
     /// The client in full.

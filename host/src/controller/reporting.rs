@@ -1,12 +1,29 @@
-//! What recovery says, in logs and events.
+//! What recovery says, in logs and events, and what it remembers.
 
 use std::collections::BTreeMap;
 
 use super::task::Task;
+use crate::clock;
 use crate::events::{Event, EventKind};
 use crate::recovery::{Report, ReportKind};
 
 impl Task {
+    /// Takes over the faults that an earlier daemon saw.
+    pub(super) fn recall_record(&mut self) {
+        if let Some(record) = self.shared.recovery.read(self.client.name.as_str()) {
+            self.machine.restore(record, clock::boottime_ms());
+        }
+    }
+
+    /// Keeps the faults for a later daemon, before anything is done about them: one that dies again and again must
+    /// not find its clients' budgets full each time. The store says what it cannot write.
+    pub(super) fn keep_record(&mut self) {
+        let name = self.client.name.as_str();
+        if let Some(record) = self.machine.changed_record() {
+            let _ = self.shared.recovery.write(name, record);
+        }
+    }
+
     /// Logs what recovery found or did, and publishes it.
     pub(super) fn report(&mut self, report: Report) {
         let Report { kind, fault, path, detail } = report;

@@ -76,6 +76,7 @@ impl Task {
         if let Some(note) = clients::end_stray(&self.process_record()) {
             tracing::info!("{}: {note}", self.client.name);
         }
+        self.recall_record();
         loop {
             match self.next(&mut inbox, &mut orders).await {
                 // Boxed, so that a task that waits is small: there is one for each client.
@@ -179,13 +180,20 @@ impl Task {
 
     async fn command(&mut self, command: Command) -> Result<(), String> {
         let effects = self.machine.command(command, clock::boottime_ms())?;
+        self.keep_record();
         self.carry_out(effects).await;
         Ok(())
     }
 
     pub(super) async fn tell(&mut self, input: Input) {
-        let effects = self.machine.handle(input, clock::boottime_ms());
+        let effects = self.decide(input);
         self.carry_out(effects).await;
+    }
+
+    fn decide(&mut self, input: Input) -> Vec<Effect> {
+        let effects = self.machine.handle(input, clock::boottime_ms());
+        self.keep_record();
+        effects
     }
 
     /// Takes what the client process has written.
@@ -223,7 +231,7 @@ impl Task {
         let mut waiting: VecDeque<Effect> = effects.into();
         while let Some(effect) = waiting.pop_front() {
             if let Some(input) = self.carry_out_one(effect).await {
-                waiting.extend(self.machine.handle(input, clock::boottime_ms()));
+                waiting.extend(self.decide(input));
             }
         }
     }
@@ -305,7 +313,7 @@ impl Task {
         Why {
             client: self.status(),
             requested,
-            recovery: self.machine.recovery_view(clock::boottime_ms()),
+            recovery: Some(self.machine.recovery_view(clock::boottime_ms())),
             command: self.launched.as_ref().map(Launch::command_line).unwrap_or_default(),
             exchanges: self.recorder.exchanges(),
             log: self.recorder.log(),

@@ -1,5 +1,6 @@
 //! The daemon: puts the parts together, and takes orders from signals and from the control socket.
 
+mod attendance;
 mod start;
 
 use std::cell::RefCell;
@@ -65,6 +66,8 @@ impl Daemon {
         let running = self.controllers.borrow_mut().remove(name);
         if let Some(running) = running {
             running.controller.end(true).await;
+            // A client of that name in a later configuration is another one.
+            let _ = self.shared.recovery.remove(name.as_str());
         }
     }
 

@@ -19,6 +19,8 @@ use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::Daemon;
+use super::attendance::Attendance;
+use crate::clock::BootId;
 use crate::config::{self, Loaded};
 use crate::control;
 use crate::controller::Shared;
@@ -27,6 +29,8 @@ use crate::handlers::{Chain, HandlerState, HandlerStatus};
 use crate::lease_monitor::{Journal, ListenError, Listener, Sessions, Spool};
 use crate::network::{Network, NetworkError, NetworkOptions};
 use crate::paths::Paths;
+use crate::service::Service;
+use crate::store::Store;
 
 /// Why the daemon does not start.
 #[derive(Debug, thiserror::Error)]
@@ -146,11 +150,12 @@ pub fn check(paths: &Paths) -> Result<ExitCode, StartError> {
 pub fn run(paths: Paths) -> Result<(), StartError> {
     let loaded = config::load(&paths)?;
     let logging = Logging::start(&loaded.config.daemon.log);
+    let service = Rc::new(Service::take_over());
     make_directories(&paths)?;
     let _lock = lock(&paths)?;
     raise_file_limit();
     let runtime = runtime()?;
-    LocalSet::new().block_on(&runtime, serve(paths, loaded, logging))
+    LocalSet::new().block_on(&runtime, serve(paths, loaded, logging, service))
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
@@ -197,7 +202,12 @@ fn raise_file_limit() {
     }
 }
 
-async fn serve(paths: Paths, loaded: Loaded, logging: Logging) -> Result<(), StartError> {
+async fn serve(
+    paths: Paths,
+    loaded: Loaded,
+    logging: Logging,
+    service: Rc<Service>,
+) -> Result<(), StartError> {
     let Loaded { config, files } = loaded;
     let mut signals = Signals::listen().map_err(system("listen to signals"))?;
     let (network, mut network_events) = Network::start(NetworkOptions {
@@ -212,16 +222,26 @@ async fn serve(paths: Paths, loaded: Loaded, logging: Logging) -> Result<(), Sta
     // What the leases of clients that are no longer configured left on their interfaces goes too.
     let mut swept = sessions.journal().retain(|client| config.clients.contains_key(client));
     swept.extend(config.clients.values().map(|client| client.interface.clone()));
-    let listener = Listener::open(&paths.lease_socket())?;
+    let (lease_socket, control_socket) = (paths.lease_socket(), paths.control_socket());
+    let listener = match service.lease_socket(&lease_socket) {
+        Some(socket) => Listener::inherited(socket, &lease_socket)?,
+        None => Listener::open(&lease_socket)?,
+    };
     let spool = Spool::open(paths.spool()).map_err(system("watch the spool"))?;
-    let control = control::bind(&paths.control_socket())
-        .map_err(|source| StartError::Control { path: paths.control_socket(), source })?;
+    let control = match service.control_socket(&control_socket) {
+        Some(socket) => control::inherited(socket),
+        None => control::bind(&control_socket),
+    };
+    let control = control.map_err(|source| StartError::Control { path: control_socket, source })?;
+    service.close_the_rest();
     let shared = Rc::new(Shared {
+        recovery: Store::volatile(paths.recovery(), BootId::current()),
         paths,
         chain,
         network,
         events: EventLog::default(),
         sessions: Rc::clone(&sessions),
+        service: Rc::clone(&service),
     });
     let daemon = Rc::new(Daemon {
         shared,
@@ -250,20 +270,26 @@ async fn serve(paths: Paths, loaded: Loaded, logging: Logging) -> Result<(), Sta
     });
     spawn_local(control::serve(control, Rc::clone(&daemon)));
     tracing::info!("dhcpmgrd {} runs", env!("CARGO_PKG_VERSION"));
+    let mut attendance = Attendance::new(service, &daemon).await;
+    attendance.ready(&daemon);
     loop {
         tokio::select! {
             Some(event) = network_events.recv() => daemon.on_network(event).await,
             Ok(notice) = notices.recv() => daemon.on_handler(notice).await,
             Some(()) = signals.hangup.recv() => {
+                attendance.reloading();
                 if let Err(errors) = daemon.reload().await {
                     tracing::error!("the configuration stays as it was: {errors}");
                 }
+                attendance.ready(&daemon);
             }
+            duty = attendance.next() => attendance.attend(duty, &daemon).await,
             Some(()) = signals.terminate.recv() => break,
             Some(()) = signals.interrupt.recv() => break,
         }
     }
     tracing::info!("dhcpmgrd ends");
+    attendance.ends();
     daemon.end_all().await;
     if daemon.keeps_nothing() {
         daemon.shared.network.stop_dns().await;

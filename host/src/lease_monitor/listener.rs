@@ -87,11 +87,21 @@ impl Listener {
             // Who may connect is decided by who may write here; the peer's uid is checked besides.
             fs::set_permissions(path, Permissions::from_mode(0o600))?;
             socket::listen(&socket, Backlog::MAXCONN)?;
-            let socket = UnixListener::from(socket);
-            let waiting = tokio::net::UnixStream::from_std(OwnedFd::from(socket.try_clone()?).into())?;
-            Ok(Self { socket, waiting, connections: Rc::default() })
+            Self::new(socket.into())
         };
         open().map_err(|source| ListenError { path: path.to_owned(), source })
+    }
+
+    /// Goes on with a socket that the service manager holds: what came while no daemon ran waits in it.
+    pub fn inherited(socket: OwnedFd, path: &Path) -> Result<Self, ListenError> {
+        let socket = UnixListener::from(socket);
+        let listener = socket.set_nonblocking(true).and_then(|()| Self::new(socket));
+        listener.map_err(|source| ListenError { path: path.to_owned(), source })
+    }
+
+    fn new(socket: UnixListener) -> io::Result<Self> {
+        let waiting = tokio::net::UnixStream::from_std(OwnedFd::from(socket.try_clone()?).into())?;
+        Ok(Self { socket, waiting, connections: Rc::default() })
     }
 
     /// Serves connections for ever; needs a `LocalSet`.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::backoff::{LONGEST_MS, spread};
 use super::fault::{Argument, Path};
 use crate::config::Recovery;
+use crate::store;
 
 /// Arguments that may be left out at the same time.
 pub(super) const MOST_LEFT_OUT: usize = 16;
@@ -26,6 +27,11 @@ pub struct Record {
     pub tries: u32,
     /// What the program refuses to be started with.
     pub left_out: Vec<Argument>,
+}
+
+impl store::Record for Record {
+    const KIND: [u8; 4] = *b"RCVR";
+    const VERSION: u16 = 1;
 }
 
 /// How a client stands.

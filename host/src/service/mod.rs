@@ -1,0 +1,127 @@
+//! The service manager: what systemd hands over at the start, and what it is told.
+//!
+//! Everything here is a matter of environment variables and one datagram socket. Without them, under procd, s6 or a
+//! shell, every call does nothing and costs nothing.
+
+mod inherited;
+mod notify;
+mod sockets;
+mod tally;
+mod watchdog;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use dhcpmgr_message::ClientName;
+
+pub use tally::Tally;
+pub use watchdog::{Verdict, Watchdog};
+
+use inherited::Inherited;
+use notify::Notify;
+
+/// How the pidfd of a client is named in the manager's store, so that no client can be mistaken for a socket.
+const CLIENT: &str = "client.";
+
+/// The service manager that started this process, if one did.
+#[derive(Debug, Default)]
+pub struct Service {
+    notify: Notify,
+    inherited: RefCell<Vec<Inherited>>,
+    pidfds: RefCell<BTreeMap<ClientName, OwnedFd>>,
+}
+
+impl Service {
+    /// Takes over what the manager handed to this process. To be called once, before anything else opens files.
+    #[must_use]
+    pub fn take_over() -> Self {
+        let mut inherited = inherited::take();
+        let mut pidfds = BTreeMap::new();
+        // Of two with one name the later was stored later.
+        for pidfd in inherited.extract_if(.., |one| one.name.starts_with(CLIENT)) {
+            if let Ok(client) = pidfd.name[CLIENT.len()..].parse() {
+                pidfds.insert(client, pidfd.descriptor);
+            }
+        }
+        let notify = Notify::from_environment();
+        Self { notify, inherited: RefCell::new(inherited), pidfds: RefCell::new(pidfds) }
+    }
+
+    /// Whether somebody listens to what is said here.
+    #[must_use]
+    pub fn is_supervised(&self) -> bool {
+        self.notify.is_heard()
+    }
+
+    /// The listening lease socket (`SOCK_SEQPACKET`) at this path, if the manager holds it.
+    #[must_use]
+    pub fn lease_socket(&self, path: &Path) -> Option<OwnedFd> {
+        sockets::take(&mut self.inherited.borrow_mut(), path, sockets::Type::SeqPacket)
+    }
+
+    /// The listening control socket (`SOCK_STREAM`) at this path, if the manager holds it.
+    #[must_use]
+    pub fn control_socket(&self, path: &Path) -> Option<OwnedFd> {
+        sockets::take(&mut self.inherited.borrow_mut(), path, sockets::Type::Stream)
+    }
+
+    /// Closes what was inherited and nobody took, with a line in the log for each.
+    pub fn close_the_rest(&self) {
+        for unknown in self.inherited.take() {
+            tracing::warn!("the service manager handed over \"{}\", which is nothing of ours", unknown.name);
+        }
+    }
+
+    /// The pidfd of this client that an earlier daemon stored: proof against any reuse of its pid. Given once.
+    #[must_use]
+    pub fn stored_pidfd(&self, client: &ClientName) -> Option<OwnedFd> {
+        self.pidfds.borrow_mut().remove(client)
+    }
+
+    /// Lets the manager keep the pidfd of a client's process for the next daemon, in place of one before.
+    pub fn store_pidfd(&self, client: &ClientName, pidfd: BorrowedFd<'_>) {
+        self.forget_pidfd(client);
+        self.notify.store(&format!("{CLIENT}{client}"), pidfd);
+    }
+
+    /// The process of this client is gone.
+    pub fn forget_pidfd(&self, client: &ClientName) {
+        self.notify.forget(&format!("{CLIENT}{client}"));
+    }
+
+    /// The daemon serves, or serves again after [`Service::reloading`].
+    pub fn ready(&self, status: &str) {
+        self.notify.say(&format!("READY=1\nSTATUS={}", one_line(status)));
+    }
+
+    /// The configuration is being read again; [`Service::ready`] ends that.
+    pub fn reloading(&self) {
+        let now = crate::clock::monotonic_us();
+        self.notify.say(&format!("RELOADING=1\nMONOTONIC_USEC={now}\nSTATUS=reading the configuration"));
+    }
+
+    /// The daemon ends.
+    pub fn stopping(&self) {
+        self.notify.say("STOPPING=1\nSTATUS=ending");
+    }
+
+    /// What `systemctl status` shows.
+    pub fn status(&self, status: &str) {
+        self.notify.say(&format!("STATUS={}", one_line(status)));
+    }
+
+    /// The watchdog may go on sleeping.
+    pub fn alive(&self) {
+        self.notify.say("WATCHDOG=1");
+    }
+}
+
+/// A line break would start another assignment.
+fn one_line(text: &str) -> String {
+    text.replace(|c: char| c.is_control(), " ")
+}
+
+#[cfg(test)]
+mod tests;
