@@ -12,6 +12,7 @@ pub mod controller;
 pub mod daemon;
 pub mod events;
 pub mod handlers;
+pub mod identity;
 pub mod lease_monitor;
 pub mod network;
 pub mod paths;

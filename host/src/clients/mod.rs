@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use dhcpmgr_message::{Lifetime, Token};
+use dhcpmgr_message::{Bytes, Lifetime, Token};
 use nix::sys::signal::Signal;
 
 pub use process::{ExitReason, Output, PATIENCE, Process, SpawnError, end_stray};
@@ -53,6 +53,8 @@ pub struct LaunchContext<'a> {
     pub last_address: Option<Ipv4Addr>,
     /// What the program refused before.
     pub left_out: &'a [Argument],
+    /// The client-id to send; the program makes its own when there is none.
+    pub client_id: Option<&'a Bytes>,
 }
 
 /// What the words of a client program tell of its state.

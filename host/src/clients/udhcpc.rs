@@ -27,6 +27,8 @@ const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The vendor class; sent as bytes with `-x`, because `-V` cannot carry any byte, and so `-V ''` silences udhcpc's own.
 const VENDOR_CLASS: u16 = 60;
+/// The client-id; one that is sent with `-x` takes the place of udhcpc's own.
+const CLIENT_ID: u16 = 61;
 
 pub(super) fn held_for(lease_time: Lifetime) -> Lifetime {
     lease_time.max(Lifetime(SHORTEST_LEASE))
@@ -101,6 +103,9 @@ fn arguments(client: &Client, context: &LaunchContext<'_>, shim: OsString) -> Ve
     if let Some(name) = &client.hostname {
         sent.entry(12).or_insert_with(|| Bytes(name.as_str().as_bytes().to_vec()));
     }
+    if let Some(id) = context.client_id {
+        sent.insert(CLIENT_ID, id.clone());
+    }
     if sent.contains_key(&VENDOR_CLASS) {
         flag("-V", OsString::new());
     }
@@ -174,8 +179,14 @@ mod tests {
 
     fn words(client: &Client, wants: &Wants) -> String {
         let (paths, token) = (Paths::new("/r"), Token::from_random([7; 16]));
-        let context =
-            LaunchContext { paths: &paths, wants, token: &token, last_address: None, left_out: &[] };
+        let context = LaunchContext {
+            paths: &paths,
+            wants,
+            token: &token,
+            last_address: None,
+            client_id: None,
+            left_out: &[],
+        };
         let args = arguments(client, &context, "/shim".into());
         args.iter()
             .map(|a| format!("{a:?}").replace('"', "|"))
@@ -210,6 +221,24 @@ mod tests {
     }
 
     #[test]
+    fn the_identity_is_given_and_not_left_to_the_mac_address_of_the_day() {
+        let (paths, token, wants) = (Paths::new("/r"), Token::from_random([7; 16]), Wants::default());
+        let id = Bytes(vec![1, 2, 0, 0, 0, 0, 9]);
+        let last_address = Some([192, 0, 2, 7].into());
+        let context = LaunchContext {
+            paths: &paths,
+            wants: &wants,
+            token: &token,
+            last_address,
+            client_id: Some(&id),
+            left_out: &[],
+        };
+        let args = arguments(&client(), &context, "/shim".into());
+        let pair = |flag: &str, value: &str| args.windows(2).any(|pair| pair[0] == flag && pair[1] == value);
+        assert!(pair("-x", "0x3d:01020000000009") && pair("-r", "192.0.2.7"), "{args:?}");
+    }
+
+    #[test]
     fn the_client_never_leaves_the_foreground_nor_releases_by_itself() {
         let words = words(&client(), &Wants::default());
         assert!(words.ends_with("'-f'"));
@@ -220,8 +249,14 @@ mod tests {
     fn the_environment_holds_the_context_and_nothing_inherited() {
         let (paths, token) = (Paths::new("/r"), Token::from_random([7; 16]));
         let wants = Wants::default();
-        let context =
-            LaunchContext { paths: &paths, wants: &wants, token: &token, last_address: None, left_out: &[] };
+        let context = LaunchContext {
+            paths: &paths,
+            wants: &wants,
+            token: &token,
+            last_address: None,
+            client_id: None,
+            left_out: &[],
+        };
         let names: Vec<_> = environment(&client(), &context).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["PATH", context::CLIENT, context::TOKEN, context::SOCKET, context::SPOOL]);
     }

@@ -6,7 +6,7 @@
 use super::{ExitReason, Launch};
 use crate::recovery::{Argument, Fault};
 
-/// What udhcpc can be started without.
+/// What udhcpc can be started without; never without its client-id, or it would be another client to the server.
 const OPTIONAL: [&str; 6] = ["-O", "-x", "-r", "-t", "-T", "-A"];
 
 /// The fault behind the end of a process that should run.
@@ -72,9 +72,9 @@ fn refused(words: &str, launch: &Launch) -> Option<Argument> {
     let pairs = launch.args.iter().zip(launch.args.iter().skip(1));
     let pairs = pairs.filter_map(|(flag, value)| Some((flag.to_str()?, value.to_str()?)));
     let mut culprits = pairs.filter(|(flag, value)| {
-        // `-x 0x3d:0102`: the code is refused, or its value is.
+        // `-x 0x3c:0102`: the code is refused, or its value is.
         let mut parts = value.splitn(2, ':');
-        OPTIONAL.contains(flag) && (is_it(value) || parts.any(is_it))
+        OPTIONAL.contains(flag) && !value.starts_with("0x3d:") && (is_it(value) || parts.any(is_it))
     });
     culprits.next().map(|(flag, value)| Argument { flag: flag.to_owned(), value: value.to_owned() })
 }
@@ -87,7 +87,10 @@ mod tests {
     use super::*;
 
     fn launch() -> Launch {
-        let args = ["-i", "wan0", "-s", "/shim", "-t", "3", "-O", "43", "-O", "125", "-x", "0x3d:0z", "-f"];
+        let args = [
+            "-i", "wan0", "-s", "/shim", "-t", "3", "-O", "43", "-O", "125", "-x", "0x3d:01", "-x",
+            "0x3c:0z", "-f",
+        ];
         Launch { program: "/sbin/udhcpc".into(), args: args.map(Into::into).to_vec(), env: Vec::new() }
     }
 
@@ -112,19 +115,20 @@ mod tests {
             pair("-O", "125")
         );
         assert_eq!(
-            refused_argument("udhcpc: unknown option '0x3d', known options: s"),
-            pair("-x", "0x3d:0z")
+            refused_argument("udhcpc: unknown option '0x3c', known options: s"),
+            pair("-x", "0x3c:0z")
         );
-        assert_eq!(refused_argument("udhcpc: malformed hex string '0z'"), pair("-x", "0x3d:0z"));
-        assert_eq!(refused_argument("udhcpc: malformed hex string '0"), pair("-x", "0x3d:0z"), "cut off");
+        assert_eq!(refused_argument("udhcpc: malformed hex string '0z'"), pair("-x", "0x3c:0z"));
+        assert_eq!(refused_argument("udhcpc: malformed hex string '0"), pair("-x", "0x3c:0z"), "cut off");
         assert_eq!(refused_argument("udhcpc: unknown option '77', known"), None, "not ours");
         assert_eq!(refused_argument("udhcpc: invalid option -- 'O'"), None);
         assert_eq!(refused_argument("BusyBox v1.35.0 (Debian) multi-call binary."), None);
     }
 
     #[test]
-    fn it_cannot_be_started_without_its_interface_or_its_script() {
+    fn it_cannot_be_started_without_its_interface_its_script_or_its_identity() {
         assert_eq!(refused_argument("udhcpc: unknown option 'wan0', known"), None);
+        assert_eq!(refused_argument("udhcpc: unknown option '0x3d', known"), None);
         assert_eq!(refused_argument("udhcpc: unknown option '/shim', known"), None);
     }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::events::Change;
 pub use crate::events::{Lease, LeaseV4, RouteView};
 use crate::handlers::HandlerStatus;
+pub use crate::identity::{Ia, IaKind, LastLease};
 pub use crate::recovery::{Standing, View as RecoveryView};
 
 /// `dhcpmgr status --json`
@@ -113,10 +114,27 @@ pub struct Why {
     pub recovery: Option<RecoveryView>,
     /// The command line of the client process.
     pub command: Vec<String>,
+    /// Who it is to its servers.
+    #[serde(default)]
+    pub identity: IdentityView,
     /// The last exchanges, newest first.
     pub exchanges: Vec<Exchange>,
     /// The last lines that the client process wrote.
     pub log: Vec<String>,
+}
+
+/// Who a client is to its servers, and what it asks them for again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityView {
+    /// The client-id that it sends, hex.
+    pub client_id: Option<String>,
+    /// The DUID of the device, hex.
+    pub duid: Option<String>,
+    /// Its identity associations.
+    #[serde(default)]
+    pub ias: Vec<Ia>,
+    /// The lease that it asks for after a reboot.
+    pub last_lease: Option<LastLease>,
 }
 
 /// One message of the client and what became of it.

@@ -68,6 +68,12 @@ impl Lease {
         Ok(Self { held, view, desired })
     }
 
+    /// The server that gave it.
+    #[must_use]
+    pub(super) fn server(&self) -> Option<Ipv4Addr> {
+        self.view.server
+    }
+
     /// The lease as `dhcpmgr lease --json` shows it at `now`, milliseconds of `CLOCK_BOOTTIME`.
     #[must_use]
     pub(super) fn shown(&self, now: u64) -> LeaseV4 {

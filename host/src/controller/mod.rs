@@ -7,6 +7,7 @@ mod exchange;
 mod lease;
 mod machine;
 mod recorder;
+mod remembering;
 mod reporting;
 mod starting;
 mod task;
@@ -21,6 +22,7 @@ use crate::config::Client;
 use crate::control::views::{ClientLease, ClientStatus, Why};
 use crate::events::EventLog;
 use crate::handlers::Chain;
+use crate::identity::Identities;
 use crate::lease_monitor::Sessions;
 use crate::network::{LinkState, Network};
 use crate::paths::Paths;
@@ -45,6 +47,8 @@ pub struct Shared {
     pub sessions: Rc<Sessions>,
     /// The faults of each client, for a daemon that is started again.
     pub recovery: Store,
+    /// Who the clients are to their servers.
+    pub identities: Identities,
     /// What started the daemon.
     pub service: Rc<Service>,
 }

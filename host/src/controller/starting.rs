@@ -15,14 +15,14 @@ use crate::recovery::Fault;
 
 impl Task {
     /// Starts the process and lets it ask for this address.
-    pub(super) fn start_process(&mut self, address: Option<Ipv4Addr>) -> Input {
-        match self.try_start(address) {
+    pub(super) async fn start_process(&mut self, address: Option<Ipv4Addr>) -> Input {
+        match self.try_start(address).await {
             Ok(()) => Input::Started,
             Err(fault) => Input::NotStarted { fault, jitter: random::jitter() },
         }
     }
 
-    fn try_start(&mut self, address: Option<Ipv4Addr>) -> Result<(), Fault> {
+    async fn try_start(&mut self, address: Option<Ipv4Addr>) -> Result<(), Fault> {
         let secret = random::bytes()
             .map_err(|error| Fault::Forbidden(format!("no random numbers for a token: {error}")))?;
         let token = Token::from_random(secret);
@@ -40,14 +40,21 @@ impl Task {
         self.recorder.started();
         self.running = Some((process, output));
         self.publish(self.event(EventKind::ClientStarted));
+        self.settle_client_id().await;
         Ok(())
     }
 
     fn launch(&self, token: &Token, last_address: Option<Ipv4Addr>) -> Result<Launch, LaunchError> {
         let wants = self.shared.chain.wants(&self.client.name, self.client.protocol);
-        let left_out = self.machine.left_out();
-        let context =
-            LaunchContext { paths: &self.shared.paths, wants: &wants, token, last_address, left_out };
+        let client_id = self.client_id(&wants);
+        let context = LaunchContext {
+            paths: &self.shared.paths,
+            wants: &wants,
+            token,
+            last_address,
+            client_id: client_id.as_ref(),
+            left_out: self.machine.left_out(),
+        };
         clients::launch(&self.client, &context)
     }
 

@@ -18,6 +18,7 @@ use crate::clock;
 use crate::config::Client;
 use crate::control::views::{ClientStatus, Why};
 use crate::events::{self, Event, EventKind};
+use crate::identity::{LastLease, Wear};
 use crate::lease_monitor::Arrival;
 use crate::random;
 
@@ -37,6 +38,9 @@ pub(super) struct Task {
     kill_at: Option<Instant>,
     pub(super) restarts: u64,
     pub(super) recorder: Recorder,
+    /// What a reboot would find.
+    pub(super) stored_lease: Option<LastLease>,
+    pub(super) wear: Wear,
     ending: Option<oneshot::Sender<()>>,
 }
 
@@ -51,12 +55,16 @@ enum Woken {
 
 impl Task {
     pub(super) fn new(client: Client, shared: Rc<Shared>) -> Self {
-        let machine = Machine::new(
+        let mut machine = Machine::new(
             client.name.as_str(),
             client.interface.as_str(),
             client.enabled,
             client.recovery.clone(),
         );
+        let stored_lease = shared.identities.client(&client.name).last_lease;
+        if let Some(last) = &stored_lease {
+            machine.remember(last.address);
+        }
         Self {
             client,
             shared,
@@ -68,6 +76,8 @@ impl Task {
             kill_at: None,
             restarts: 0,
             recorder: Recorder::default(),
+            stored_lease,
+            wear: Wear::default(),
             ending: None,
         }
     }
@@ -238,7 +248,7 @@ impl Task {
 
     async fn carry_out_one(&mut self, effect: Effect) -> Option<Input> {
         match effect {
-            Effect::Start(address) => return Some(self.start_process(address)),
+            Effect::Start(address) => return Some(self.start_process(address).await),
             Effect::Stop => {
                 self.kill_at = Some(Instant::now() + PATIENCE);
                 self.signal(Signal::SIGTERM);
@@ -315,6 +325,7 @@ impl Task {
             requested,
             recovery: Some(self.machine.recovery_view(clock::boottime_ms())),
             command: self.launched.as_ref().map(Launch::command_line).unwrap_or_default(),
+            identity: self.identity_view(),
             exchanges: self.recorder.exchanges(),
             log: self.recorder.log(),
         }

@@ -26,6 +26,7 @@ use crate::control;
 use crate::controller::Shared;
 use crate::events::EventLog;
 use crate::handlers::{Chain, HandlerState, HandlerStatus};
+use crate::identity::Identities;
 use crate::lease_monitor::{Journal, ListenError, Listener, Sessions, Spool};
 use crate::network::{Network, NetworkError, NetworkOptions};
 use crate::paths::Paths;
@@ -218,7 +219,7 @@ async fn serve(
     .await?;
     let chain = Chain::load(&config.handlers, &paths.handlers(), &own_executable()).await;
     let mut notices = chain.notices();
-    let sessions = Rc::new(Sessions::new(Journal::new(paths.leases())));
+    let sessions = Rc::new(Sessions::new(Journal::new(paths.leases(), BootId::current())));
     // What the leases of clients that are no longer configured left on their interfaces goes too.
     let mut swept = sessions.journal().retain(|client| config.clients.contains_key(client));
     swept.extend(config.clients.values().map(|client| client.interface.clone()));
@@ -236,6 +237,7 @@ async fn serve(
     service.close_the_rest();
     let shared = Rc::new(Shared {
         recovery: Store::volatile(paths.recovery(), BootId::current()),
+        identities: Identities::new(&paths),
         paths,
         chain,
         network,

@@ -1,18 +1,23 @@
 //! The last lease message of each client, as it came: what a daemon that starts finds in force.
 //!
-//! It lies below `/run`, so it ends with the boot and its dates on `CLOCK_BOOTTIME` stay true while it lives. A file
-//! holds the length of the message (4 bytes, big endian; 0 for no lease) and the message, written with one system call: it has to
-//! survive the end of this process, not of the machine, so nothing is synchronised or renamed.
+//! It lies below `/run`, so it ends with the boot and its dates on `CLOCK_BOOTTIME` stay true while it lives. Each
+//! message is written with one system call: it has to survive the end of this process, not of the machine, so nothing
+//! is synchronised or renamed. What a file looks like inside, and what of it is believed, is in `journal/file.rs`.
+
+mod file;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use dhcpmgr_message::{ClientEvent, ClientName, IfName, LeaseMessage};
+
+use crate::clock::BootId;
+use file::{Content, LeaseFile};
 
 /// A lease that says the same as the one kept is written again only when that one is this old: what could be lost
 /// is a second of its time.
@@ -22,13 +27,14 @@ const FRESH_MS: u64 = 1000;
 #[derive(Debug)]
 pub struct Journal {
     directory: PathBuf,
+    boot: BootId,
     kept: RefCell<HashMap<ClientName, Kept>>,
 }
 
 /// The message that a file holds.
 #[derive(Debug)]
 struct Kept {
-    file: File,
+    file: LeaseFile,
     message: Option<Rc<LeaseMessage>>,
 }
 
@@ -40,10 +46,10 @@ impl Kept {
 }
 
 impl Journal {
-    /// The journal in this directory, which need not exist yet.
+    /// The journal of this boot in this directory, which need not exist yet.
     #[must_use]
-    pub fn new(directory: PathBuf) -> Self {
-        Self { directory, kept: RefCell::default() }
+    pub fn new(directory: PathBuf, boot: BootId) -> Self {
+        Self { directory, boot, kept: RefCell::default() }
     }
 
     /// Keeps a message that carries a lease, in place of the one before; forgets the lease when the server took it
@@ -59,24 +65,24 @@ impl Journal {
         match all.get_mut(&message.client) {
             Some(kept) if kept.says_the_same(message) => {}
             Some(kept) => {
-                write(&kept.file, bytes)?;
+                kept.file.write(bytes)?;
                 kept.message = Some(Rc::clone(message));
             }
             None => {
-                let file = self.create(&self.file(&message.client))?;
-                write(&file, bytes)?;
+                let mut file = self.create(&message.client)?;
+                file.write(bytes)?;
                 all.insert(message.client.clone(), Kept { file, message: Some(Rc::clone(message)) });
             }
         }
         Ok(())
     }
 
-    fn create(&self, path: &Path) -> io::Result<File> {
-        let open = || OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
-        match open() {
+    fn create(&self, client: &ClientName) -> io::Result<LeaseFile> {
+        let path = self.file(client);
+        match LeaseFile::create(&path, self.boot) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 DirBuilder::new().recursive(true).mode(0o700).create(&self.directory)?;
-                open()
+                LeaseFile::create(&path, self.boot)
             }
             other => other,
         }
@@ -96,7 +102,7 @@ impl Journal {
     /// Forgets the lease of a client.
     pub fn forget(&self, client: &ClientName) {
         if let Some(kept) = self.kept.borrow_mut().get_mut(client)
-            && write(&kept.file, &[]).is_ok()
+            && kept.file.write(&[]).is_ok()
         {
             kept.message = None;
             return;
@@ -112,13 +118,40 @@ impl Journal {
         }
     }
 
-    /// The message kept for a client.
+    /// The message kept for a client in this boot. A file that cannot be believed is set aside, with a line in the
+    /// log.
     #[must_use]
     pub fn read(&self, client: &ClientName) -> Option<Vec<u8>> {
-        let bytes = fs::read(self.file(client)).ok()?;
-        let (length, rest) = bytes.split_first_chunk()?;
-        let message = rest.get(..u32::from_be_bytes(*length) as usize)?;
-        (!message.is_empty()).then(|| message.to_vec())
+        let path = self.file(client);
+        match file::read(&path, self.boot) {
+            Ok(Content::Message(message)) => Some(message),
+            Ok(Content::Nothing) => None,
+            Ok(Content::OtherBoot) => {
+                tracing::info!(
+                    "{client}: the lease in {} is of another boot and not in force",
+                    path.display()
+                );
+                let _ = fs::remove_file(&path);
+                None
+            }
+            Ok(Content::Damaged(why)) => {
+                let aside = path.with_extension("damaged");
+                tracing::warn!(
+                    "{client}: lease file {} is not used: {why}; it is kept as {}, and the client asks for a lease again",
+                    path.display(),
+                    aside.display()
+                );
+                if fs::rename(&path, &aside).is_err() {
+                    let _ = fs::remove_file(&path);
+                }
+                None
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                tracing::warn!("{client}: cannot read lease file {}: {error}", path.display());
+                None
+            }
+        }
     }
 
     /// Forgets the leases of all clients but these, and gives the interfaces that were theirs.
@@ -144,15 +177,6 @@ impl Journal {
     }
 }
 
-/// What follows a shorter message in the file is left of a longer one before it, and not read.
-fn write(file: &File, bytes: &[u8]) -> io::Result<()> {
-    let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
-    let mut record = Vec::with_capacity(4 + bytes.len());
-    record.extend(length.to_be_bytes());
-    record.extend(bytes);
-    file.write_all_at(&record, 0)
-}
-
 #[cfg(test)]
 mod tests {
     use dhcpmgr_message::{Token, V4Report, VERSION};
@@ -175,6 +199,10 @@ mod tests {
         }
     }
 
+    fn in_directory(directory: &tempfile::TempDir) -> Journal {
+        Journal::new(directory.path().join("leases"), BootId::from_bytes([1; 16]))
+    }
+
     fn keep(journal: &Journal, message: &LeaseMessage) {
         journal.keep(&Rc::new(message.clone()), &message.encode().unwrap()).unwrap();
     }
@@ -186,12 +214,12 @@ mod tests {
     #[test]
     fn the_last_lease_is_found_by_the_next_daemon_also_when_it_is_the_shorter_one() {
         let directory = tempfile::tempdir().unwrap();
-        let journal = Journal::new(directory.path().join("leases"));
+        let journal = in_directory(&directory);
         keep(&journal, &message(1, ClientEvent::Bound, &"long.".repeat(40)));
         let last = message(9_000, ClientEvent::Renew, "short");
         keep(&journal, &last);
         keep(&journal, &message(9_500, ClientEvent::Deconfig, "x"));
-        let next = Journal::new(directory.path().join("leases"));
+        let next = in_directory(&directory);
         assert_eq!(read(&next), Some(last));
         keep(&next, &message(10_000, ClientEvent::Nak, "x"));
         assert_eq!(read(&next), None, "the server took it back");
@@ -200,7 +228,7 @@ mod tests {
     #[test]
     fn the_same_lease_again_within_a_second_is_not_written_again_and_another_one_is() {
         let directory = tempfile::tempdir().unwrap();
-        let journal = Journal::new(directory.path().to_owned());
+        let journal = in_directory(&directory);
         keep(&journal, &message(1_000, ClientEvent::Bound, "a"));
         keep(&journal, &message(1_900, ClientEvent::Renew, "a"));
         assert_eq!(read(&journal).unwrap().at_ms, 1_000);
@@ -213,17 +241,30 @@ mod tests {
     #[test]
     fn a_damaged_file_is_no_lease() {
         let directory = tempfile::tempdir().unwrap();
-        let journal = Journal::new(directory.path().to_owned());
+        let journal = in_directory(&directory);
+        keep(&journal, &message(1, ClientEvent::Bound, "a"));
+        let file = directory.path().join("leases/wan4.lease");
         for bytes in [&b""[..], b"\0\0", b"\0\0\0\x09abc", b"\xff\xff\xff\xffabc"] {
-            fs::write(directory.path().join("wan4.lease"), bytes).unwrap();
+            fs::write(&file, bytes).unwrap();
             assert_eq!(journal.read(&"wan4".parse().unwrap()), None, "{bytes:?}");
         }
+        assert!(file.with_extension("damaged").is_file(), "the last one is kept to look at");
+    }
+
+    #[test]
+    fn a_lease_of_another_boot_is_not_in_force_and_makes_room() {
+        let directory = tempfile::tempdir().unwrap();
+        keep(&in_directory(&directory), &message(1, ClientEvent::Bound, "a"));
+        let next = Journal::new(directory.path().join("leases"), BootId::from_bytes([2; 16]));
+        assert_eq!(read(&next), None);
+        keep(&next, &message(2, ClientEvent::Bound, "b"));
+        assert_eq!(read(&next).unwrap().at_ms, 2);
     }
 
     #[test]
     fn leases_of_clients_that_are_gone_are_forgotten_and_their_interfaces_told() {
         let directory = tempfile::tempdir().unwrap();
-        let journal = Journal::new(directory.path().to_owned());
+        let journal = in_directory(&directory);
         keep(&journal, &message(1, ClientEvent::Bound, "a"));
         assert_eq!(journal.retain(|_| true), []);
         assert_eq!(journal.retain(|_| false), ["wan0".parse().unwrap()]);

@@ -222,6 +222,7 @@ mod tests {
     use dhcpmgr_message::{ClientEvent, V4Report, VERSION, wire};
 
     use super::*;
+    use crate::clock::BootId;
 
     fn message(id: u64, token: &Token) -> LeaseMessage {
         LeaseMessage {
@@ -248,7 +249,7 @@ mod tests {
 
     fn world() -> World {
         let directory = tempfile::tempdir().unwrap();
-        let sessions = Sessions::new(Journal::new(directory.path().join("leases")));
+        let sessions = Sessions::new(Journal::new(directory.path().join("leases"), BootId::current()));
         let (sender, inbox) = mpsc::channel(4);
         let token = Token::from_random([1; 16]);
         sessions.open("wan4".parse().unwrap(), "wan0".parse().unwrap(), sender);

@@ -6,14 +6,14 @@ use dhcpmgr_message::{IfName, InterfaceAddress, Prefix};
 use dhcpmgr_plugin_api::RulePlan;
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
-use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteNextHopFlags, RouteType,
 };
 use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleFlags, RuleMessage};
 
-use super::LinkState;
 use super::state::{AddressState, LOCAL_TABLE, RouteKey, RouteKind, RouteState, RuleState};
+use super::{HardwareAddress, LinkState};
 
 /// `INFINITY_LIFE_TIME`.
 pub(super) const FOR_EVER: u32 = u32::MAX;
@@ -32,6 +32,7 @@ pub(super) fn link(message: &LinkMessage) -> Option<(IfName, LinkState)> {
         mtu: 0,
         min_mtu: 0,
         max_mtu: 0,
+        hardware: None,
     };
     for attribute in &message.attributes {
         match attribute {
@@ -39,6 +40,10 @@ pub(super) fn link(message: &LinkMessage) -> Option<(IfName, LinkState)> {
             LinkAttribute::Mtu(mtu) => state.mtu = *mtu,
             LinkAttribute::MinMtu(mtu) => state.min_mtu = *mtu,
             LinkAttribute::MaxMtu(mtu) => state.max_mtu = *mtu,
+            LinkAttribute::Address(bytes) if message.header.link_layer_type == LinkLayerType::Ether => {
+                let known = <[u8; 6]>::try_from(bytes.as_slice()).ok().filter(|mac| *mac != [0; 6]);
+                state.hardware = known.map(HardwareAddress);
+            }
             _ => {}
         }
     }

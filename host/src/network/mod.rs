@@ -91,12 +91,18 @@ pub struct LinkState {
     pub min_mtu: u32,
     /// Largest MTU of the driver, bytes; 0 when it does not say.
     pub max_mtu: u32,
+    /// Its address; only of an Ethernet link, and not while that is all zero.
+    pub hardware: Option<HardwareAddress>,
 }
+
+/// An Ethernet address (`ARPHRD_ETHER`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HardwareAddress(pub [u8; 6]);
 
 /// What the reconciler tells the controllers without being asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NetworkEvent {
-    /// A link appeared, changed (up, carrier, MTU) or went (`None`).
+    /// A link appeared, changed (up, carrier, MTU, hardware address) or went (`None`).
     Link {
         /// Its name.
         name: IfName,

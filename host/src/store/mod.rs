@@ -15,10 +15,9 @@ mod format;
 #[cfg(test)]
 mod tests;
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -46,7 +45,7 @@ pub struct Store {
     durable: bool,
     boot: BootId,
     /// What was last complained of, by name: a full disk is worth one line, not one for each lease.
-    complaints: Rc<RefCell<HashMap<String, String>>>,
+    complaints: Arc<Mutex<HashMap<String, String>>>,
 }
 
 impl Store {
@@ -63,13 +62,13 @@ impl Store {
     }
 
     fn new(directory: PathBuf, durable: bool, boot: BootId) -> Self {
-        Self { directory: Directory::new(directory), durable, boot, complaints: Rc::default() }
+        Self { directory: Directory::new(directory), durable, boot, complaints: Arc::default() }
     }
 
     /// The same kind of store in a directory below this one.
     #[must_use]
     pub fn below(&self, name: &str) -> Self {
-        Self { directory: self.directory.below(name), complaints: Rc::default(), ..self.clone() }
+        Self { directory: self.directory.below(name), complaints: Arc::default(), ..self.clone() }
     }
 
     /// Its directory.
@@ -108,15 +107,16 @@ impl Store {
     /// in the log once, and then again only when the reason changes.
     pub fn write<T: Record>(&self, name: &str, record: &T) -> Result<bool, StoreError> {
         let result = self.try_write(name, record);
+        let mut complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
         match &result {
             Ok(_) => {
-                if self.complaints.borrow_mut().remove(name).is_some() {
+                if complaints.remove(name).is_some() {
                     tracing::info!("{} can be written again", self.path().join(name).display());
                 }
             }
             Err(error) => {
                 let text = error.to_string();
-                let before = self.complaints.borrow_mut().insert(name.to_owned(), text.clone());
+                let before = complaints.insert(name.to_owned(), text.clone());
                 if before.as_ref() != Some(&text) {
                     tracing::warn!("{text}");
                 }

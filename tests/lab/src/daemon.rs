@@ -1,6 +1,7 @@
 //! `dhcpmgrd` at the gateway: installed below the laboratory's directory, started, stopped, killed.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,13 +10,49 @@ use nix::sys::signal::Signal;
 
 use crate::error::Context;
 use crate::process::Process;
-use crate::{Binaries, Cli, Error, Lab, LeaseSocket, Result, eventually, install};
+use crate::{Binaries, Cli, Error, Lab, LeaseSocket, Result, Shim, Trace, eventually, install};
+
+/// Where a daemon writes.
+const DISKS: [&str; 2] = ["run/dhcpmgr", "var/lib/dhcpmgr"];
+
+/// The disks of [`Daemon::on_small_disks`]: a file on each that takes up what is left of it.
+#[derive(Debug)]
+pub struct SmallDisks([PathBuf; 2]);
+
+impl SmallDisks {
+    /// Leaves no room on them.
+    pub fn fill(&self) -> Result {
+        for file in &self.0 {
+            let mut file = fs::File::options().append(true).create(true).open(file)?;
+            while io::Write::write(&mut file, &[0; 4096]).is_ok_and(|written| written > 0) {}
+        }
+        Ok(())
+    }
+
+    /// Makes room again.
+    pub fn free(&self) {
+        for file in &self.0 {
+            // Not there is what is wanted.
+            let _ = fs::remove_file(file);
+        }
+    }
+}
+
+fn small_disk(directory: &Path, bytes: u64) -> Result {
+    use nix::mount::{MsFlags, mount};
+    let options = format!("size={bytes},mode=755");
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    mount(Some("tmpfs"), directory, Some("tmpfs"), flags, Some(options.as_str()))
+        .context(|| format!("a small disk at {}", directory.display()))
+}
 
 /// An installation and, most of the time, its running daemon.
 #[derive(Debug)]
 pub struct Daemon<'lab> {
     lab: &'lab Lab,
     root: PathBuf,
+    /// The same directory as it is seen from outside the gateway's mounts.
+    view: PathBuf,
     process: Option<Process>,
 }
 
@@ -24,7 +61,19 @@ impl<'lab> Daemon<'lab> {
     pub fn install(lab: &'lab Lab) -> Result<Self> {
         let root = lab.dir().join("root");
         install(&Binaries::of_this_build()?, &root)?;
-        Ok(Self { lab, root, process: None })
+        Ok(Self { lab, view: root.clone(), root, process: None })
+    }
+
+    /// Gives it small disks for `/run/dhcpmgr` and `/var/lib/dhcpmgr`, of so many bytes each, which can be filled.
+    /// Before it is started for the first time.
+    pub fn on_small_disks(&mut self, bytes: u64) -> Result<SmallDisks> {
+        let inside = DISKS.map(|directory| self.root.join(directory));
+        for directory in &inside {
+            fs::create_dir_all(directory)?;
+        }
+        self.lab.gateway.run(move || inside.iter().try_for_each(|directory| small_disk(directory, bytes)))?;
+        self.view = self.lab.gateway.view(&self.root);
+        Ok(SmallDisks(DISKS.map(|directory| self.view.join(directory).join("filler"))))
     }
 
     /// What `--root` is.
@@ -49,20 +98,41 @@ impl<'lab> Daemon<'lab> {
 
     /// Starts it and waits until it answers.
     pub fn start(&mut self) -> Result {
-        let (program, root) = (self.program(), self.root.display().to_string());
-        let log = self.lab.log("dhcpmgrd");
-        let environment = [("RUST_LOG", "debug"), ("RUST_BACKTRACE", "1"), ("NO_COLOR", "1")];
-        let mut process = self.lab.gateway.spawn(&program, &["--root", &root], &environment, &log)?;
+        self.process = Some(self.spawn(Vec::new(), "debug")?);
+        self.await_answer()
+    }
+
+    /// Starts it and waits for nothing.
+    pub fn launch(&mut self) -> Result {
+        self.process = Some(self.spawn(Vec::new(), "warn")?);
+        Ok(())
+    }
+
+    /// Starts it under strace and waits for nothing: it may be killed before it answers anybody. It logs little, so
+    /// that there are few calls that are only about that.
+    pub fn start_traced(&mut self, trace: &Trace) -> Result {
+        self.process = Some(self.spawn(trace.command()?, "warn")?);
+        Ok(())
+    }
+
+    fn spawn(&self, mut command: Vec<String>, log: &str) -> Result<Process> {
+        command.extend([self.program(), "--root".to_owned(), self.root.display().to_string()]);
+        let arguments: Vec<&str> = command.iter().map(String::as_str).collect();
+        let environment = [("RUST_LOG", log), ("RUST_BACKTRACE", "1"), ("NO_COLOR", "1")];
+        self.lab.gateway.spawn(arguments[0], &arguments[1..], &environment, &self.lab.log("dhcpmgrd"))
+    }
+
+    /// Waits until it answers.
+    fn await_answer(&mut self) -> Result {
         let cli = self.cli();
+        let process = self.process()?;
         let pid = process.pid().as_raw();
         eventually("dhcpmgrd answers", || {
             process.must_run()?;
             // The answer must be its own and not that of one before.
             Ok((cli.json(&["status"])?["pid"] == pid).then_some(()))
         })
-        .map_err(|error| Error::new(format!("{error}\n{}", process.log_tail())))?;
-        self.process = Some(process);
-        Ok(())
+        .map_err(|error| Error::new(format!("{error}\n{}", process.log_tail())))
     }
 
     fn program(&self) -> String {
@@ -101,10 +171,20 @@ impl<'lab> Daemon<'lab> {
         Ok(())
     }
 
+    /// Whether it runs.
+    pub fn runs(&mut self) -> Result<bool> {
+        self.process.as_mut().map_or(Ok(false), |process| Ok(process.ended()?.is_none()))
+    }
+
+    /// The hook of a running client.
+    pub fn shim(&self, client: nix::unistd::Pid) -> Result<Shim> {
+        Shim::of(client, self.root.join("usr/lib/dhcpmgr/dhcpmgr-udhcpc"))
+    }
+
     /// The command line of this installation.
     #[must_use]
     pub fn cli(&self) -> Cli {
-        Cli::new(&self.root)
+        Cli::new(&self.view)
     }
 
     /// A connection to the lease socket.
@@ -115,13 +195,13 @@ impl<'lab> Daemon<'lab> {
     /// The lease socket.
     #[must_use]
     pub fn lease_socket_file(&self) -> PathBuf {
-        self.root.join("run/dhcpmgr/lease.sock")
+        self.view.join("run/dhcpmgr/lease.sock")
     }
 
     /// The messages in the spool.
     #[must_use]
     pub fn spooled(&self) -> Vec<PathBuf> {
-        let entries = fs::read_dir(self.root.join("run/dhcpmgr/spool")).into_iter().flatten().flatten();
+        let entries = fs::read_dir(self.view.join("run/dhcpmgr/spool")).into_iter().flatten().flatten();
         entries
             .map(|entry| entry.path())
             .filter(|path| path.extension().is_some_and(|end| end == "lease"))
@@ -131,7 +211,7 @@ impl<'lab> Daemon<'lab> {
     /// The daemon's `resolv.conf`, empty when there is none.
     #[must_use]
     pub fn resolv_conf(&self) -> String {
-        fs::read_to_string(self.root.join("run/dhcpmgr/resolv.conf")).unwrap_or_default()
+        fs::read_to_string(self.view.join("run/dhcpmgr/resolv.conf")).unwrap_or_default()
     }
 
     /// What the daemon logged, all starts of it.

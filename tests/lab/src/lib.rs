@@ -22,13 +22,15 @@ mod monitor;
 mod namespace;
 pub mod packages;
 mod process;
+mod shim;
 mod skip;
+mod trace;
 mod wait;
 mod world;
 
 pub use capture::{Capture, Packet};
 pub use cli::{Cli, Event, Follow};
-pub use daemon::Daemon;
+pub use daemon::{Daemon, SmallDisks};
 pub use dhcp::{Dhcp, MessageType};
 pub use dnsmasq::{Dnsmasq, DnsmasqConfig};
 pub use error::{Error, Result};
@@ -39,7 +41,9 @@ pub use message::{Forged, LeaseSocket};
 pub use monitor::{Change, Kind, Monitor};
 pub use namespace::Namespace;
 pub use process::{Process, program};
-pub use skip::{missing, skipped};
+pub use shim::{Delivery, Shim};
+pub use skip::{missing, say, skipped};
+pub use trace::{EFFECTS, EVERYTHING, Point, Trace};
 pub use wait::{eventually, eventually_within};
 pub use world::{Lab, Uplink};
 

@@ -5,7 +5,7 @@
 //! ends, the kernel kills those programs (`setpriv --pdeathsig`) and takes the namespace down.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -106,6 +106,13 @@ impl Namespace {
     #[must_use]
     pub fn file(&self) -> String {
         format!("/proc/{}/task/{}/ns/net", std::process::id(), self.tid)
+    }
+
+    /// A file of it as everybody sees it, with the mounts that only it has.
+    #[must_use]
+    pub(crate) fn view(&self, file: &Path) -> PathBuf {
+        let root = format!("/proc/{}/task/{}/root", std::process::id(), self.tid);
+        Path::new(&root).join(file.strip_prefix("/").unwrap_or(file))
     }
 
     /// The processes in it, whoever started them.

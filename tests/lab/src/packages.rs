@@ -19,6 +19,7 @@ pub const LAB: &[Need] = &[
     ("ip", "iproute2"),
     ("unshare", "util-linux"),
     ("setpriv", "util-linux"),
+    ("strace", "strace"),
     ("dbus-daemon", "dbus-daemon"),
 ];
 

@@ -31,10 +31,14 @@ fn look() -> Option<String> {
     Some(format!("{error}; {advice}"))
 }
 
+/// A line for the person who watches, also while the test passes: the harness swallows what `eprintln!` says.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 /// Says that a test was skipped; what it returns is the outcome of the test.
 pub fn skipped(test: &str, reason: &str) -> Result {
-    // Not `eprintln!`, which the test harness swallows when the test passes.
-    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {reason}");
+    say(&format!("SKIPPED {test}: {reason}"));
     if let Some(path) = std::env::var_os(TALLY) {
         let mut file = std::fs::File::options().create(true).append(true).open(path)?;
         writeln!(file, "{test}: {reason}")?;

@@ -1,8 +1,9 @@
-//! The project's own commands: `cargo xtask demo | test | bench | install | ci | fuzz | notices`.
+//! The project's own commands: `cargo xtask demo | test | bench | chaos | install | ci | fuzz | notices`.
 #![allow(clippy::print_stdout, reason = "these are commands for a terminal")]
 
 mod bench;
 mod cargo;
+mod chaos;
 mod demo;
 mod enter;
 mod fuzz;
@@ -51,6 +52,18 @@ enum Task {
         /// These parts
         parts: Vec<bench::Part>,
     },
+    /// Kill, unplug and fill up whatever there is, checked against a model; its seed is printed
+    Chaos {
+        /// For how long
+        #[arg(long, default_value_t = 10)]
+        minutes: u64,
+        /// The order of things that a run before printed
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Afterwards kill the daemon before every system call that it makes, not only before those with an effect
+        #[arg(long)]
+        every_call: bool,
+    },
     /// Build the release and lay it out below DIR as a package would
     Install {
         /// Where; `dhcpmgrd --root DIR` then uses nothing of ours outside
@@ -79,6 +92,7 @@ fn main() -> ExitCode {
         Task::Test { filter } => test::run(filter.as_deref()),
         Task::Bench { parts } => bench::run(&parts),
         Task::BenchInside { parts } => bench::inside(&parts),
+        Task::Chaos { minutes, seed, every_call } => chaos::run(minutes, seed, every_call),
         Task::Install { dir } => install::run(&dir),
         Task::Ci => ci(),
         Task::Fuzz { seconds } => fuzz::run(seconds),

@@ -33,7 +33,7 @@ pub(crate) fn run(filter: Option<&str>) -> Result {
 
 /// cargo in a world of its own, or where the kernel forbids that, cargo as it is: then the tests that need one say
 /// that they are skipped.
-fn inside() -> Command {
+pub(crate) fn inside() -> Command {
     let plain = cargo(&[]);
     match enter::command(plain.get_program()) {
         Ok(mut command) => {

@@ -8,7 +8,7 @@ use super::options::option_title;
 use super::status::{protocol, tone, word};
 use super::style::{Style, Tone};
 use super::text::{duration, micros, plain, times};
-use crate::control::views::{Exchange, HandlerDid, Lease, RecoveryView, Standing, Why};
+use crate::control::views::{Exchange, HandlerDid, IdentityView, Lease, RecoveryView, Standing, Why};
 
 /// State and reason, what is requested and for whom, the last exchanges, the last words of the client.
 #[must_use]
@@ -76,6 +76,7 @@ fn state(why: &Why, style: Style) -> String {
         None => "none".to_owned(),
     };
     rows.push(("lease".to_owned(), vec![lease]));
+    rows.extend(identity(&why.identity));
     text + &block(&rows, 2)
 }
 
@@ -99,6 +100,29 @@ fn recovery(view: &RecoveryView) -> String {
     let left_out = view.left_out.iter().map(|argument| plain(argument)).collect();
     rows.push(("started without".to_owned(), left_out));
     block(&rows, 2)
+}
+
+/// Rows of what is known, and none of what is not.
+fn identity(identity: &IdentityView) -> Vec<(String, Vec<String>)> {
+    let mut rows = Vec::new();
+    if let Some(id) = &identity.client_id {
+        rows.push(("client-id".to_owned(), vec![plain(id)]));
+    }
+    if let Some(duid) = &identity.duid {
+        rows.push(("DUID".to_owned(), vec![plain(duid)]));
+    }
+    for ia in &identity.ias {
+        let last: Vec<_> = ia.last.iter().map(ToString::to_string).collect();
+        rows.push((format!("{} {}", ia.kind, ia.iaid), vec![last.join(" ")]));
+    }
+    if let Some(last) = &identity.last_lease {
+        let from = last.server.map(|server| format!(" from {server}")).unwrap_or_default();
+        rows.push((
+            "asks for".to_owned(),
+            vec![format!("{}{from}, since {}", last.address, plain(&last.changed))],
+        ));
+    }
+    rows
 }
 
 fn exchange(exchange: &Exchange, style: Style) -> String {

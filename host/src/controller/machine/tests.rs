@@ -4,7 +4,7 @@ use super::*;
 use crate::recovery::{Path, ReportKind};
 
 const CARRIER: LinkState =
-    LinkState { index: 2, up: true, carrier: true, mtu: 1500, min_mtu: 68, max_mtu: 9000 };
+    LinkState { index: 2, up: true, carrier: true, mtu: 1500, min_mtu: 68, max_mtu: 9000, hardware: None };
 
 fn link(up: bool, carrier: bool) -> Input {
     Input::Link(Some(LinkState { up, carrier, ..CARRIER }))

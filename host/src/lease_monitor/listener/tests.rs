@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use super::*;
+use crate::clock::BootId;
 use crate::lease_monitor::{Arrival, Journal};
 
 struct World {
@@ -22,7 +23,7 @@ struct World {
 fn world() -> World {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("lease.sock");
-    let sessions = Rc::new(Sessions::new(Journal::new(directory.path().join("leases"))));
+    let sessions = Rc::new(Sessions::new(Journal::new(directory.path().join("leases"), BootId::current())));
     let (sender, inbox) = mpsc::channel(4);
     let token = Token::from_random([1; 16]);
     sessions.open("wan4".parse().unwrap(), "wan0".parse().unwrap(), sender);

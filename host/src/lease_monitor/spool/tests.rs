@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use super::*;
+use crate::clock::BootId;
 use crate::lease_monitor::{Arrival, Journal};
 
 struct World {
@@ -19,7 +20,7 @@ struct World {
 fn world() -> World {
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir(directory.path().join("spool")).unwrap();
-    let sessions = Rc::new(Sessions::new(Journal::new(directory.path().join("leases"))));
+    let sessions = Rc::new(Sessions::new(Journal::new(directory.path().join("leases"), BootId::current())));
     let (sender, inbox) = mpsc::channel(16);
     sessions.open("wan4".parse().unwrap(), "wan0".parse().unwrap(), sender);
     World { sessions, inbox, directory }

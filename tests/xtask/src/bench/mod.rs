@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what dhcpmgr costs, beside the floor of its design, in one run; a table and JSON.
 
 mod harness;
+mod recovery;
 mod scale;
 mod size;
 mod table;
@@ -28,6 +29,8 @@ pub(crate) enum Part {
     Throughput,
     /// Memory and wake-ups with 64 bound clients
     Idle,
+    /// Client killed → running again; daemon killed → managing again; durable writes for 1,000 renewals
+    Recovery,
     /// Sizes of the binaries
     Size,
 }
@@ -62,6 +65,7 @@ pub(crate) fn inside(parts: &[Part]) -> Result {
             Part::Renew => harness::renew(&root, &mut table),
             Part::Throughput => throughput::run(&mut table),
             Part::Idle => scale::run(&mut table),
+            Part::Recovery => recovery::run(&mut table),
             Part::Size => size::run(&root, &mut table),
         };
         if let Err(error) = measured {

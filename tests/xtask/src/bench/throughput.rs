@@ -78,8 +78,12 @@ fn send(socket: &LeaseSocket, message: &Forged, sustained: Duration) -> Result<(
 
 /// What the client would say if it renewed.
 fn renewal(lab: &Lab, daemon: &Daemon<'_>) -> Result<Forged> {
-    let client = daemon.cli().client("wan0")?;
-    let report = V4Report {
+    Forged::of(&daemon.cli().client("wan0")?, ClientEvent::Renew, report(lab))
+}
+
+/// A lease of an hour.
+pub(super) fn report(lab: &Lab) -> V4Report {
+    V4Report {
         address: Some(lab.wan().host(100)),
         prefix_len: Some(24),
         broadcast: Some(lab.wan().host(255)),
@@ -87,8 +91,7 @@ fn renewal(lab: &Lab, daemon: &Daemon<'_>) -> Result<Forged> {
         server: Some(lab.wan().host(1)),
         lease_time: Some(Lifetime(3600)),
         ..V4Report::default()
-    };
-    Forged::of(&client, ClientEvent::Renew, report)
+    }
 }
 
 fn worker(table: &mut Table) -> Result {

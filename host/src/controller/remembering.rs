@@ -1,0 +1,82 @@
+//! What a client is remembered by across reboots: the client-id that it used first, and its last lease.
+
+use dhcpmgr_message::Bytes;
+
+use super::task::Task;
+use crate::clock;
+use crate::control::views::IdentityView;
+use crate::handlers::Wants;
+use crate::identity::{self, ClientRecord, LastLease};
+
+/// The option of the client-id (RFC 2132 section 9.14).
+const CLIENT_ID: u16 = 61;
+
+impl Task {
+    /// The client-id for the next start; `None` when nobody knows one, and the client program may make its own.
+    pub(super) fn client_id(&self, wants: &Wants) -> Option<Bytes> {
+        let stored = self.shared.identities.client(&self.client.name).client_id;
+        let link = self.shared.network.link(&self.client.interface);
+        identity::client_id(
+            self.client.send.get(&CLIENT_ID),
+            wants.send.get(&CLIENT_ID),
+            stored.as_ref(),
+            link.and_then(|link| link.hardware),
+        )
+    }
+
+    /// Stores the client-id of the process that was started, unless there is one: the first is kept for ever.
+    pub(super) async fn settle_client_id(&self) {
+        if self.shared.identities.client(&self.client.name).client_id.is_some() {
+            return;
+        }
+        let wants = self.shared.chain.wants(&self.client.name, self.client.protocol);
+        let Some(used) = self.client_id(&wants) else { return };
+        let kept = self.keep(|record| record.client_id.get_or_insert(used).clone()).await;
+        if let Some(id) = kept {
+            tracing::info!("{}: client-id {} is stored and kept from now on", self.client.name, id.to_hex());
+        }
+    }
+
+    /// Stores the lease in force when it is another one than the last that was stored.
+    pub(super) async fn remember_lease(&mut self) {
+        let Some(lease) = &self.lease else { return };
+        let (address, server) = (lease.held.address, lease.server());
+        if self.stored_lease.as_ref().is_some_and(|last| last.is_of(address, server))
+            || !self.wear.allows(clock::boottime_ms())
+        {
+            return;
+        }
+        let lease = LastLease { address, server, changed: clock::timestamp() };
+        let kept = self.keep(|record| record.last_lease.insert(lease).clone()).await;
+        // What could not be written is tried again with the next message.
+        self.stored_lease = kept;
+    }
+
+    /// Changes the record of this client; what `change` gives when it is on the flash now.
+    async fn keep<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut ClientRecord) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (identities, name) = (self.shared.identities.clone(), self.client.name.clone());
+        // Flash may take its time, and the other clients should not have to wait for it.
+        let work = tokio::task::spawn_blocking(move || {
+            let mut record = identities.client(&name);
+            let result = change(&mut record);
+            // The store has said in the log what went wrong.
+            identities.keep_client(&name, &record).is_ok().then_some(result)
+        });
+        work.await.ok().flatten()
+    }
+
+    /// For `dhcpmgr why`.
+    pub(super) fn identity_view(&self) -> IdentityView {
+        let record = self.shared.identities.client(&self.client.name);
+        let wants = self.shared.chain.wants(&self.client.name, self.client.protocol);
+        IdentityView {
+            client_id: self.client_id(&wants).map(|id| id.to_hex()),
+            duid: self.shared.identities.device().duid.map(|duid| duid.to_hex()),
+            ias: record.ias,
+            last_lease: record.last_lease,
+        }
+    }
+}
