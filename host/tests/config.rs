@@ -190,7 +190,7 @@ fn mistakes() -> Vec<(String, String)> {
         ),
         client(
             "on_stop = \"relase\"",
-            "4:11: WAN4.on_stop: \"relase\" is not a way to stop (did you mean \"release\"?); accepted: \"keep\", \"release\"",
+            "4:11: WAN4.on_stop: \"relase\" is not a way to stop (did you mean \"release\"?); accepted: \"keep\", \"stop\", \"release\"",
         ),
         // Recovery.
         client(

@@ -12,12 +12,13 @@ const OPTIONAL: [&str; 6] = ["-O", "-x", "-r", "-t", "-T", "-A"];
 /// The fault behind the end of a process that should run.
 pub(super) fn ending(how: ExitReason, words: &[String], launch: Option<&Launch>) -> Fault {
     let died = |how: String| Fault::Died(format!("the client {how}"));
-    let Some(code) = how.code() else { return died(how.to_string()) };
+    if matches!(how, ExitReason::Told(_)) && how.code().is_none() {
+        return died(how.to_string());
+    }
     let said: Vec<&str> = words.iter().filter_map(|line| line.strip_prefix("udhcpc: ")).collect();
     let last = said.last().copied().unwrap_or_default();
-    // Of an option that it does not know it says all that it knows: the first line of its usage is what is left.
-    let usage = words.last().is_some_and(|line| line.starts_with("BusyBox v"));
-    let told = |what: &str| format!("the client ended with status {code}: {what}");
+    let usage = words.iter().any(|line| line.starts_with("BusyBox v") || line.starts_with("Usage: "));
+    let told = |what: &str| format!("the client {how}: {what}");
     if last.starts_with("received SIGTERM") {
         return died("was ended with SIGTERM by somebody else".to_owned());
     }
@@ -95,7 +96,7 @@ mod tests {
     }
 
     fn ended(code: i32, words: &[&str]) -> Fault {
-        let how = ExitReason::from(ExitStatus::from_raw(code << 8));
+        let how = ExitReason::Told(ExitStatus::from_raw(code << 8));
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         ending(how, &words, Some(&launch()))
     }
@@ -148,7 +149,9 @@ mod tests {
             assert_eq!(fault.name(), expected, "{words}");
         }
         assert_eq!(ended(1, &[]), Fault::Ended("the client ended with exit status 1".into()));
-        let killed = ending(ExitReason::from(ExitStatus::from_raw(9)), &[], None);
+        let killed = ending(ExitReason::Told(ExitStatus::from_raw(9)), &[], None);
         assert_eq!(killed, Fault::Died("the client was killed by SIGKILL".into()));
+        let word = ["udhcpc: bind: No such device".to_owned()];
+        assert_eq!(ending(ExitReason::Untold, &word, None).name(), "network", "its words were heard");
     }
 }

@@ -9,7 +9,7 @@ use crate::recovery::{Report, ReportKind};
 
 impl Task {
     /// Takes over the faults that an earlier daemon saw.
-    pub(super) fn recall_record(&mut self) {
+    pub(super) fn recall_faults(&mut self) {
         if let Some(record) = self.shared.recovery.read(self.client.name.as_str()) {
             self.machine.restore(record, clock::boottime_ms());
         }
@@ -17,7 +17,7 @@ impl Task {
 
     /// Keeps the faults for a later daemon, before anything is done about them: one that dies again and again must
     /// not find its clients' budgets full each time. The store says what it cannot write.
-    pub(super) fn keep_record(&mut self) {
+    pub(super) fn keep_faults(&mut self) {
         let name = self.client.name.as_str();
         if let Some(record) = self.machine.changed_record() {
             let _ = self.shared.recovery.write(name, record);

@@ -12,8 +12,10 @@ use tokio::time::Instant;
 use super::lease::Lease;
 use super::machine::{Command, Effect, Input, Machine};
 use super::recorder::Recorder;
-use super::{Order, Shared};
-use crate::clients::{self, ExitReason, Launch, Output, PATIENCE, Process};
+use super::{Ending, Order, Shared};
+use crate::clients::{
+    self, ExitReason, Foreign, Inherited, Launch, Output, PATIENCE, Process, ProcessRecord,
+};
 use crate::clock;
 use crate::config::Client;
 use crate::control::views::{ClientStatus, Why};
@@ -38,10 +40,14 @@ pub(super) struct Task {
     kill_at: Option<Instant>,
     pub(super) restarts: u64,
     pub(super) recorder: Recorder,
+    /// Somebody else's client on the same interface.
+    pub(super) foreign: Option<Foreign>,
+    /// What is written down of the process.
+    pub(super) record: Option<ProcessRecord>,
     /// What a reboot would find.
     pub(super) stored_lease: Option<LastLease>,
     pub(super) wear: Wear,
-    ending: Option<oneshot::Sender<()>>,
+    ending: Option<(Ending, oneshot::Sender<()>)>,
 }
 
 /// What the select below wakes up for.
@@ -76,20 +82,27 @@ impl Task {
             kill_at: None,
             restarts: 0,
             recorder: Recorder::default(),
+            foreign: None,
+            record: None,
             stored_lease,
             wear: Wear::default(),
             ending: None,
         }
     }
 
-    pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Arrival>, mut orders: mpsc::Receiver<Order>) {
-        if let Some(note) = clients::end_stray(&self.process_record()) {
-            tracing::info!("{}: {note}", self.client.name);
-        }
-        self.recall_record();
-        loop {
+    pub(super) async fn run(
+        mut self,
+        inherited: Inherited,
+        mut inbox: mpsc::Receiver<Arrival>,
+        mut orders: mpsc::Receiver<Order>,
+    ) {
+        self.recall_faults();
+        // Boxed, so that a task that waits is small: there is one for each client.
+        let Some(order) = Box::pin(self.take_over(inherited, &mut inbox, &mut orders)).await else { return };
+        Box::pin(self.on_order(order)).await;
+        Box::pin(self.catch_up()).await;
+        while !self.may_end() {
             match self.next(&mut inbox, &mut orders).await {
-                // Boxed, so that a task that waits is small: there is one for each client.
                 Woken::Order(Some(order)) => Box::pin(self.on_order(order)).await,
                 Woken::Order(None) => break,
                 Woken::Arrival(arrival) => Box::pin(self.on_arrival(arrival)).await,
@@ -106,13 +119,26 @@ impl Task {
                     Box::pin(self.tell(Input::Tick)).await;
                 }
             }
-            if self.machine.is_idle()
-                && let Some(done) = self.ending.take()
-            {
-                self.shared.sessions.close(&self.client.name);
-                let _ = done.send(());
-                break;
-            }
+        }
+        let Some((how, done)) = self.ending.take() else { return };
+        if how != Ending::Keep {
+            self.shared.sessions.close(&self.client.name);
+        }
+        // What was acknowledged is taken before the end. What comes later gets no answer, and waits in the spool.
+        inbox.close();
+        while let Some(arrival) = inbox.recv().await {
+            Box::pin(self.on_arrival(arrival)).await;
+        }
+        let _ = done.send(());
+    }
+
+    /// Whether it was told to end, and has done what belongs to it.
+    fn may_end(&self) -> bool {
+        match &self.ending {
+            None => false,
+            // What was begun is finished: the next daemon would not know of it.
+            Some((Ending::Keep, _)) => !self.machine.is_ending_something(),
+            Some((Ending::Stop | Ending::GiveBack, _)) => self.machine.is_idle(),
         }
     }
 
@@ -180,17 +206,23 @@ impl Task {
                 self.listen().await;
                 let _ = reply.send(self.why());
             }
-            Order::End { give_back, done } => {
-                let command = if give_back { Command::Disable } else { Command::Leave };
-                let _ = self.command(command).await;
-                self.ending = Some(done);
+            Order::End(how, done) => {
+                let command = match how {
+                    Ending::Keep => None,
+                    Ending::Stop => Some(Command::Leave),
+                    Ending::GiveBack => Some(Command::Disable),
+                };
+                if let Some(command) = command {
+                    let _ = self.command(command).await;
+                }
+                self.ending = Some((how, done));
             }
         }
     }
 
-    async fn command(&mut self, command: Command) -> Result<(), String> {
+    pub(super) async fn command(&mut self, command: Command) -> Result<(), String> {
         let effects = self.machine.command(command, clock::boottime_ms())?;
-        self.keep_record();
+        self.keep_faults();
         self.carry_out(effects).await;
         Ok(())
     }
@@ -202,7 +234,7 @@ impl Task {
 
     fn decide(&mut self, input: Input) -> Vec<Effect> {
         let effects = self.machine.handle(input, clock::boottime_ms());
-        self.keep_record();
+        self.keep_faults();
         effects
     }
 
@@ -215,7 +247,7 @@ impl Task {
 
     /// Keeps what the client process has written for `why`; gives what it tells of its state.
     pub(super) fn written(&mut self) -> Vec<clients::Progress> {
-        let lines = self.running.as_ref().map(|(_, output)| output.lines()).unwrap_or_default();
+        let lines = self.running.as_mut().map(|(_, output)| output.lines()).unwrap_or_default();
         let mut progress = Vec::new();
         for line in lines {
             tracing::debug!("{}: {line}", self.client.name);
@@ -230,7 +262,7 @@ impl Task {
         self.running = None;
         self.kill_at = None;
         self.shared.sessions.set_token(&self.client.name, None);
-        let _ = std::fs::remove_file(self.process_record());
+        self.forget_process();
         let words = self.recorder.last_words();
         let fault = clients::ending(self.client.program, reason, &words, self.launched.as_ref());
         self.tell(Input::Exited { fault, jitter: random::jitter() }).await;
@@ -310,7 +342,7 @@ impl Task {
             status: self.machine.state(),
             pid: self.running.as_ref().map(|(process, _)| process.pid()),
             restarts: self.restarts,
-            reason: self.machine.reason(clock::boottime_ms()),
+            reason: self.machine.reason(clock::boottime_ms()).or_else(|| self.disturbed_by()),
             lease: self.lease_view(),
         }
     }

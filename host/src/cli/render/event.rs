@@ -53,8 +53,9 @@ fn tone(kind: &EventKind) -> Tone {
     match kind {
         EventKind::LeaseAcquired
         | EventKind::LeaseRenewed
-        | EventKind::HandlerRecovered
-        | EventKind::ClientRecovered => Tone::Good,
+        | EventKind::ClientAdopted
+        | EventKind::ClientRecovered
+        | EventKind::HandlerRecovered => Tone::Good,
         EventKind::LeaseChanged
         | EventKind::ClientStarted
         | EventKind::ClientStopped
@@ -70,6 +71,7 @@ fn tone(kind: &EventKind) -> Tone {
         | EventKind::LeaseRefused
         | EventKind::HandlerFailed
         | EventKind::HandlerQuarantined
+        | EventKind::ForeignClient
         | EventKind::KernelMismatch => Tone::Bad,
         EventKind::ConfigReloaded | EventKind::Vendor(_) => Tone::Heading,
     }

@@ -30,6 +30,8 @@ pub(in crate::controller) enum Input {
     Progress(Progress),
     /// The client process was started.
     Started,
+    /// The client process was found running, as an earlier daemon left it.
+    Adopted,
     /// The client process ended.
     Exited {
         /// What that is if nobody wanted it to end.
