@@ -14,12 +14,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use dhcpmgr_message::{Answer, wire};
+use nix::sched::sched_yield;
 use nix::sys::socket::{
     self, AddressFamily, Backlog, MsgFlags, SockFlag, SockType, UnixAddr, UnixCredentials, sockopt,
 };
 use nix::unistd::geteuid;
 use tokio::io::Interest;
-use tokio::task::{AbortHandle, spawn_local};
+use tokio::task::{AbortHandle, spawn_local, yield_now};
 
 use super::{Origin, Rejection, Sessions};
 
@@ -170,6 +171,14 @@ impl Connection {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             done => return done,
         }
+        if self.never_waited() {
+            // Woken by the connection, this thread may have taken the processor from the shim before it could speak.
+            let _ = sched_yield();
+            match now() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return done,
+            }
+        }
         if let Some(socket) = self.new.take() {
             socket.set_nonblocking(true)?;
             self.waiting = Some(tokio::net::UnixStream::from_std(socket)?);
@@ -182,6 +191,10 @@ impl Connection {
                 done => return done,
             }
         }
+    }
+
+    fn never_waited(&self) -> bool {
+        self.new.is_some()
     }
 
     fn peer(&self) -> io::Result<UnixCredentials> {
@@ -235,6 +248,10 @@ async fn converse(connection: &mut Connection, sessions: &Sessions, spoke: impl 
         }
         let answer = result.err().map_or_else(Answer::accepted, |e| Answer::refused(e.to_string()));
         connection.answer(answer).await?;
+        if connection.never_waited() {
+            // A shim's, as a rule: its lease goes before the end of its connection.
+            yield_now().await;
+        }
         if strikes == PATIENCE {
             break;
         }
