@@ -5,12 +5,14 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fs::{self, Permissions};
+use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use dhcpmgr_message::{Answer, wire};
@@ -20,7 +22,7 @@ use nix::sys::socket::{
 };
 use nix::unistd::geteuid;
 use tokio::io::Interest;
-use tokio::task::{AbortHandle, spawn_local, yield_now};
+use tokio::task::{AbortHandle, spawn_local};
 
 use super::{Origin, Rejection, Sessions};
 
@@ -250,13 +252,26 @@ async fn converse(connection: &mut Connection, sessions: &Sessions, spoke: impl 
         connection.answer(answer).await?;
         if connection.never_waited() {
             // A shim's, as a rule: its lease goes before the end of its connection.
-            yield_now().await;
+            after_the_others().await;
         }
         if strikes == PATIENCE {
             break;
         }
     }
     Ok(())
+}
+
+/// Lets every task run that is ready. Tokio's `yield_now` would let the accepting task go on for as long as it likes.
+async fn after_the_others() {
+    let mut waited = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 #[cfg(test)]
