@@ -23,6 +23,7 @@ mod multi;
 mod nak;
 mod privileges;
 mod reboot;
+mod recovery;
 mod release;
 mod reload;
 mod renewal;

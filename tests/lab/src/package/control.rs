@@ -13,9 +13,6 @@ use crate::error::Context as _;
 use crate::install::workspace;
 use crate::{Error, Result, program};
 
-/// Whom to write to where `DEBFULLNAME` and `DEBEMAIL` do not say so.
-const MAINTAINER: (&str, &str) = ("dhcpmgr maintainers", "root@localhost");
-
 const DESCRIPTION: &str = "\
 DHCP client manager for gateways and routers
  dhcpmgrd starts and supervises the DHCP clients of a gateway, learns every
@@ -56,9 +53,17 @@ pub(super) fn write(package: &Package<'_>, root: &Path, architecture: &str) -> R
     Ok(())
 }
 
+/// Whom to write to: as `DEBFULLNAME` and `DEBEMAIL` say, else as git knows who makes it.
 fn maintainer() -> String {
-    let of = |variable, otherwise: &str| std::env::var(variable).unwrap_or_else(|_| otherwise.to_owned());
-    format!("{} <{}>", of("DEBFULLNAME", MAINTAINER.0), of("DEBEMAIL", MAINTAINER.1))
+    let git = |key: &str| {
+        let mut git = Command::new(program("git").ok()?);
+        run(git.current_dir(workspace()).args(["config", key])).ok().map(|value| value.trim().to_owned())
+    };
+    let of = |variable, key, otherwise: &str| {
+        std::env::var(variable).ok().or_else(|| git(key)).unwrap_or_else(|| otherwise.to_owned())
+    };
+    let name = of("DEBFULLNAME", "user.name", "dhcpmgr maintainers");
+    format!("{name} <{}>", of("DEBEMAIL", "user.email", "root@localhost"))
 }
 
 /// What the programs are linked to, and what they start.
@@ -100,16 +105,10 @@ fn sums(root: &Path) -> Result<String> {
 pub(super) fn changelog(package: &Package<'_>) -> Result<String> {
     let text =
         fs::read_to_string(workspace().join("CHANGELOG.md")).context(|| "reading CHANGELOG.md".to_owned())?;
-    let newest = text.split("\n## ").nth(1).unwrap_or_default();
-    let mut changes = String::new();
-    for line in newest.lines().skip(1).filter(|line| !line.is_empty()) {
-        let line = match line.strip_prefix("- ") {
-            Some(first) => format!("  * {first}"),
-            None if line.starts_with(' ') => format!("    {}", line.trim()),
-            None => format!("  * {line}"),
-        };
-        let _ = writeln!(changes, "{line}");
-    }
+    let changes: String = paragraphs(text.split("\n## ").nth(1).unwrap_or_default())
+        .iter()
+        .map(|paragraph| wrapped(paragraph))
+        .collect();
     let date = run(Command::new(program("date")?)
         .args(["--utc", "--rfc-email", &format!("--date=@{}", package.date)])
         .env("LC_ALL", "C"))?;
@@ -121,9 +120,50 @@ pub(super) fn changelog(package: &Package<'_>) -> Result<String> {
     ))
 }
 
+/// The list's entries, and the text between them, each on one line; without the heading.
+fn paragraphs(section: &str) -> Vec<String> {
+    let mut paragraphs: Vec<String> = Vec::new();
+    let mut goes_on = false;
+    for line in section.lines().skip(1) {
+        match paragraphs.last_mut().filter(|_| goes_on && !line.starts_with("- ") && !line.is_empty()) {
+            Some(paragraph) => paragraph.extend([" ", line.trim()]),
+            None if line.is_empty() => {}
+            None => paragraphs.push(line.trim_start_matches("- ").to_owned()),
+        }
+        goes_on = !line.is_empty();
+    }
+    paragraphs
+}
+
+/// An entry of a Debian changelog: at most 79 columns, a star before the first line.
+fn wrapped(paragraph: &str) -> String {
+    let mut text = String::from("  *");
+    let mut column = text.len();
+    for word in paragraph.split_whitespace() {
+        let width = word.chars().count();
+        if column + 1 + width > 79 {
+            text.push_str("\n   ");
+            column = 3;
+        }
+        text.extend([" ", word]);
+        column += 1 + width;
+    }
+    text.push('\n');
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_changelog_is_wrapped_as_debian_wants_it() {
+        let section = "1.0\n\nThe first.\n\n- one\n  goes on\n- two\n";
+        assert_eq!(paragraphs(section), ["The first.", "one goes on", "two"]);
+        let long = wrapped(&"word ".repeat(40));
+        assert!(long.starts_with("  * word") && long.lines().all(|line| line.len() <= 79), "{long}");
+        assert!(long.lines().nth(1).unwrap().starts_with("    word"), "{long}");
+    }
 
     #[test]
     fn versions_of_glibc_are_compared_as_numbers() {

@@ -69,6 +69,8 @@ pub(super) fn document(package: &Package<'_>, root: &Path) -> Result {
     };
     copy("host/packaging/debian/copyright", "copyright")?;
     copy("host/packaging/dhcpmgr.toml", "examples/dhcpmgr.toml")?;
+    let overrides = fs::read_to_string(workspace().join("host/packaging/debian/lintian-overrides"))?;
+    write(root, "usr/share/lintian/overrides/dhcpmgr", &overrides)?;
     copy("host/README.md", "README.md")?;
     copy("THIRD-PARTY.md", "THIRD-PARTY.md")?;
     write(root, &format!("{doc}/changelog"), &super::control::changelog(package)?)?;
