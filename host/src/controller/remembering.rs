@@ -1,5 +1,7 @@
 //! What a client is remembered by across reboots: the client-id that it used first, and its last lease.
 
+use std::net::Ipv4Addr;
+
 use dhcpmgr_message::Bytes;
 
 use super::task::Task;
@@ -22,6 +24,12 @@ impl Task {
             stored.as_ref(),
             link.and_then(|link| link.hardware),
         )
+    }
+
+    /// The address to ask for when this daemon has not seen one: of the last lease before it, or imported. A server that
+    /// does not want to give it passes it over.
+    pub(super) fn stored_address(&self) -> Option<Ipv4Addr> {
+        self.shared.identities.client(&self.client.name).last_lease.map(|last| last.address)
     }
 
     /// Stores the client-id of the process that was started, unless there is one: the first is kept for ever.
@@ -60,6 +68,7 @@ impl Task {
         let (identities, name) = (self.shared.identities.clone(), self.client.name.clone());
         // Flash may take its time, and the other clients should not have to wait for it.
         let work = tokio::task::spawn_blocking(move || {
+            let _only_we = identities.lock();
             let mut record = identities.client(&name);
             let result = change(&mut record);
             // The store has said in the log what went wrong.

@@ -16,9 +16,9 @@ use crate::random;
 const NOT_STARTED_MS: u64 = 10_000;
 
 impl Task {
-    /// Starts the process and lets it ask for this address.
+    /// Starts the process and lets it ask for this address, or for the one before the reboot.
     pub(super) async fn start_process(&mut self, address: Option<Ipv4Addr>) -> Input {
-        match self.try_start(address).await {
+        match self.try_start(address.or_else(|| self.stored_address())).await {
             Ok(()) => Input::Started,
             Err(why) => Input::NotStarted { why, retry_in: NOT_STARTED_MS },
         }

@@ -56,11 +56,8 @@ enum Woken {
 
 impl Task {
     pub(super) fn new(client: Client, shared: Rc<Shared>) -> Self {
-        let mut machine = Machine::new(client.interface.as_str(), client.enabled);
+        let machine = Machine::new(client.interface.as_str(), client.enabled);
         let stored_lease = shared.identities.client(&client.name).last_lease;
-        if let Some(last) = &stored_lease {
-            machine.remember(last.address);
-        }
         Self {
             client,
             shared,
