@@ -78,6 +78,16 @@ impl Found {
         let Self { client_id, duid, ias, address, notes, .. } = self;
         client_id.is_none() && duid.is_none() && ias.is_empty() && address.is_none() && notes.is_empty()
     }
+
+    /// Whether every value can be one.
+    fn check(&self) -> Result<(), ParseError> {
+        self.client_id.as_ref().map(|id| client_id(id.0.clone())).transpose()?;
+        self.duid.as_ref().map(|id| duid(id.0.clone())).transpose()?;
+        if self.address.is_some_and(|address| !can_be_leased(address)) {
+            return Err(ParseError::Value("its last address cannot be leased".to_owned()));
+        }
+        Ok(())
+    }
 }
 
 /// The clients that something can be for.
@@ -178,10 +188,11 @@ fn duid(bytes: Vec<u8>) -> Result<Bytes, ParseError> {
 
 /// An address that a client can have been given.
 fn leased(text: &str) -> Option<Ipv4Addr> {
-    let address: Ipv4Addr = text.trim().parse().ok()?;
-    let unusable =
-        address.is_unspecified() || address.is_loopback() || address.is_broadcast() || address.is_multicast();
-    (!unusable).then_some(address)
+    text.trim().parse().ok().filter(|address| can_be_leased(*address))
+}
+
+fn can_be_leased(address: Ipv4Addr) -> bool {
+    !(address.is_unspecified() || address.is_loopback() || address.is_broadcast() || address.is_multicast())
 }
 
 #[cfg(test)]

@@ -141,6 +141,11 @@ struct Plan<'a> {
 
 impl Plan<'_> {
     fn take(&mut self, found: &Found, record: impl Fn(&ClientName) -> ClientRecord) {
+        // What comes over the control socket need not have come out of a parser.
+        if let Err(error) = found.check() {
+            self.say(found, "what it says".to_owned(), Fate::Known(Verdict::Refused(error.to_string())));
+            return;
+        }
         if let Some(duid) = &found.duid {
             let mut slot = self.device.duid.take();
             let fate =

@@ -288,6 +288,21 @@ fn it_is_never_guessed_whose_something_is() {
 }
 
 #[test]
+fn values_that_no_parser_would_give_are_refused() {
+    let (_root, identities) = identities();
+    let wrong = [
+        Found { client_id: Some(Bytes(vec![1; 256])), ..Found::default() },
+        Found { duid: Some(Bytes(vec![1; 2])), ..Found::default() },
+        Found { address: Some([127, 0, 0, 1].into()), ..Found::default() },
+    ];
+    let order = Order { found: wrong.to_vec(), client: Some("wan4".parse().unwrap()), ..Order::default() };
+    let outcome = carry_out(&order, &known(), &identities);
+    assert_eq!(outcome.lines.len(), 3);
+    assert!(outcome.lines.iter().all(|line| matches!(line.verdict, Verdict::Refused(_))), "{outcome:?}");
+    assert_eq!(identities.client(&"wan4".parse().unwrap()), Default::default());
+}
+
+#[test]
 fn what_cannot_be_written_is_not_called_stored() {
     let (root, identities) = identities();
     std::fs::write(root.path().join("var"), "in the way").unwrap();
