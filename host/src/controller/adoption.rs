@@ -10,6 +10,8 @@ use crate::clients::{self, Adopted, ExitReason, Foreign, Inherited, PATIENCE, Pr
 use crate::events::{Event, EventKind};
 use crate::lease_monitor::{Arrival, Origin};
 use crate::network::LinkState;
+use crate::random;
+use crate::recovery::Fault;
 use nix::sys::signal::Signal;
 
 impl Task {
@@ -69,9 +71,8 @@ impl Task {
             self.publish(Event { detail, ..self.event(EventKind::ClientAdopted) });
         } else if let Some(pid) = ended {
             let detail = format!("the client, pid {pid}, ended while no daemon ran");
-            tracing::info!("{name}: {detail}");
             clients::forget(&self.shared.records, &name);
-            self.publish(Event { detail: Some(detail), ..self.event(EventKind::ClientFailed) });
+            self.tell(Input::Exited { fault: Fault::Died(detail), jitter: random::jitter() }).await;
         }
         order
     }
@@ -98,6 +99,8 @@ impl Task {
         self.launched = Some(launch);
         self.running = Some((process, output));
         self.tell(Input::Adopted).await;
+        // The daemon before may have ended between the start of the client and this.
+        self.settle_client_id().await;
         // The link as the earlier daemon knew it: what is new since then is told from what is not.
         let index = self.record.as_ref().map(|record| record.interface().1).filter(|index| *index != 0);
         if let Some(index) = index {

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use dhcpmgr_message::Bytes;
 
 use super::task::Task;
+use crate::clients::{self, Launch};
 use crate::clock;
 use crate::control::views::IdentityView;
 use crate::handlers::Wants;
@@ -32,13 +33,13 @@ impl Task {
         self.shared.identities.client(&self.client.name).last_lease.map(|last| last.address)
     }
 
-    /// Stores the client-id of the process that was started, unless there is one: the first is kept for ever.
+    /// Stores the client-id of the process that runs, unless there is one: the first is kept for ever.
     pub(super) async fn settle_client_id(&self) {
         if self.shared.identities.client(&self.client.name).client_id.is_some() {
             return;
         }
-        let wants = self.shared.chain.wants(&self.client.name, self.client.protocol);
-        let Some(used) = self.client_id(&wants) else { return };
+        let sent = |launch: &Launch| clients::sent_client_id(self.client.program, launch);
+        let Some(used) = self.launched.as_ref().and_then(sent) else { return };
         let kept = self.keep(|record| record.client_id.get_or_insert(used).clone()).await;
         if let Some(id) = kept {
             tracing::info!("{}: client-id {} is stored and kept from now on", self.client.name, id.to_hex());
