@@ -67,7 +67,7 @@ impl Task {
             client.enabled,
             client.recovery.clone(),
         );
-        let stored_lease = shared.identities.client(&client.name).last_lease;
+        let stored_lease = shared.keeper.identities().client(&client.name).last_lease;
         Self {
             client,
             shared,
