@@ -250,7 +250,8 @@ impl Machine {
 
     fn renew(&mut self, effects: &mut Vec<Effect>, now: u64) -> Result<(), String> {
         if self.released || self.process == Process::None {
-            self.start_over();
+            self.released = false;
+            self.recovery.try_now();
             return Ok(());
         }
         if self.renewing_until.is_some() {

@@ -190,11 +190,15 @@ impl Task {
             Order::HandlersChanged => self.look_again().await,
             Order::Reconfigure(client) => {
                 let enabled = client.enabled;
+                let changed = self.client != *client;
                 self.client = *client;
                 self.machine.set_recovery(self.client.recovery.clone());
                 if enabled != self.machine.enabled() {
                     let command = if enabled { Command::Enable } else { Command::Disable };
                     let _ = self.command(command).await;
+                }
+                if changed && self.running.is_none() {
+                    self.tell(Input::LaunchChanged).await;
                 }
                 self.look_again().await;
             }
@@ -285,6 +289,11 @@ impl Task {
                 self.kill_at = Some(Instant::now() + PATIENCE);
                 self.signal(Signal::SIGTERM);
                 self.publish(self.event(EventKind::ClientStopped));
+            }
+            Effect::Kill => {
+                if let Some((process, _)) = &self.running {
+                    process.kill();
+                }
             }
             Effect::SignalRenew => self.signal(clients::renew_signal(self.client.program)),
             Effect::SignalRelease => self.signal(clients::release_signal(self.client.program)),

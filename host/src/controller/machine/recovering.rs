@@ -134,7 +134,7 @@ impl Machine {
             Expectation::Searching | Expectation::Nothing => format!("{silence}, and it has no lease"),
         };
         let restart = self.recovery.policy().on_stuck == OnStuck::Restart;
-        let then = if restart { "it is ended and started again" } else { "it is left alone (on_stuck)" };
+        let then = if restart { "it is killed and started again" } else { "it is left alone (on_stuck)" };
         effects.push(Effect::Report(Report {
             kind: ReportKind::Stuck,
             fault: "no-progress",
@@ -143,7 +143,10 @@ impl Machine {
         }));
         if restart {
             self.ending_for = Some(Fault::Stuck(what));
-            self.stop(effects);
+            self.process = Process::Stopping;
+            self.client_lost_it();
+            // What is frozen does not hear, and what waits for its hook does not end; the lease may not have long.
+            effects.push(Effect::Kill);
         }
     }
 
