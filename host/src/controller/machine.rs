@@ -19,7 +19,7 @@ use carrier::Carrier;
 pub use vocabulary::Command;
 pub(super) use vocabulary::{Effect, Held, Input};
 
-/// A renewal that was asked for by signal and is not answered by then is over.
+/// A renewal that was asked for by signal and is not answered by then is over, unless the client needs longer.
 const RENEWAL_MS: u64 = 30_000;
 /// How long a client may take to give its lease back.
 const RELEASE_MS: u64 = 3_000;
@@ -60,6 +60,8 @@ pub(super) struct Machine {
     last_address: Option<Ipv4Addr>,
     /// The client itself holds a lease, so renewing by signal makes sense.
     bound: bool,
+    /// How long a renewal by signal may take.
+    renewal_ms: u64,
     /// A renewal by signal is under way until then. A second signal would make udhcpc drop the lease.
     renewing_until: Option<u64>,
     /// When the client was last signalled to renew, until it says anything.
@@ -91,6 +93,7 @@ impl Machine {
             lease: None,
             last_address: None,
             bound: false,
+            renewal_ms: RENEWAL_MS,
             renewing_until: None,
             signalled_at: None,
             releasing: None,
@@ -374,7 +377,7 @@ impl Machine {
     }
 
     fn signal_renew(&mut self, effects: &mut Vec<Effect>, now: u64) {
-        self.renewing_until = Some(now + RENEWAL_MS);
+        self.renewing_until = Some(now + self.renewal_ms);
         self.signalled_at = Some(now);
         effects.push(Effect::SignalRenew);
     }
@@ -425,5 +428,7 @@ impl Machine {
     }
 }
 
+#[cfg(test)]
+mod invariants;
 #[cfg(test)]
 mod tests;

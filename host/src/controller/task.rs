@@ -67,6 +67,7 @@ impl Task {
             client.enabled,
             client.recovery.clone(),
         );
+        machine.set_patience(client.recovery.clone(), clients::renewal_takes(&client));
         let stored_lease = shared.identities.client(&client.name).last_lease;
         if let Some(last) = &stored_lease {
             machine.remember(last.address);
@@ -192,7 +193,8 @@ impl Task {
                 let enabled = client.enabled;
                 let changed = self.client != *client;
                 self.client = *client;
-                self.machine.set_recovery(self.client.recovery.clone());
+                let renewal = clients::renewal_takes(&self.client);
+                self.machine.set_patience(self.client.recovery.clone(), renewal);
                 if enabled != self.machine.enabled() {
                     let command = if enabled { Command::Enable } else { Command::Disable };
                     let _ = self.command(command).await;

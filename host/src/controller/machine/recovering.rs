@@ -1,6 +1,8 @@
 //! The part of the machine that turns what happens to a client into faults and signs of life, and says why it is not
 //! well.
 
+use std::time::Duration;
+
 use super::{Effect, Machine, Process};
 use crate::config::{OnStuck, Recovery};
 use crate::recovery::{Argument, Expectation, Fault, Path, Record, Report, ReportKind, View};
@@ -57,9 +59,10 @@ impl Machine {
         self.recovery.restore(record, now);
     }
 
-    /// Another policy is configured.
-    pub(in crate::controller) fn set_recovery(&mut self, policy: Recovery) {
+    /// How patient it is, from the configuration.
+    pub(in crate::controller) fn set_patience(&mut self, policy: Recovery, renewal: Duration) {
         self.recovery.set_policy(policy);
+        self.renewal_ms = renewal.as_millis() as u64;
     }
 
     /// When to look for signs of life.
