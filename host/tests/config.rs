@@ -187,7 +187,7 @@ fn mistakes() -> Vec<(String, String)> {
         ),
         client(
             "on_stop = \"relase\"",
-            "4:11: WAN4.on_stop: \"relase\" is not a way to stop (did you mean \"release\"?); accepted: \"keep\", \"release\"",
+            "4:11: WAN4.on_stop: \"relase\" is not a way to stop (did you mean \"release\"?); accepted: \"keep\", \"stop\", \"release\"",
         ),
         client(
             "hostname = \"a_b\"",

@@ -2,6 +2,8 @@
 //!
 //! One file a behaviour; each test makes its own world.
 
+mod acceptance;
+mod adoption;
 mod bad_leases;
 mod carrier;
 mod change;

@@ -3,7 +3,12 @@
 //! A client program is one file here; nothing outside this folder knows its flags.
 
 mod backoff;
+mod census;
+mod output;
 mod process;
+mod procfs;
+mod programs;
+mod record;
 mod udhcpc;
 
 use std::ffi::OsString;
@@ -14,7 +19,10 @@ use dhcpmgr_message::{Bytes, Lifetime, Token};
 use nix::sys::signal::Signal;
 
 pub use backoff::Backoff;
-pub use process::{ExitReason, Output, PATIENCE, Process, SpawnError, end_stray};
+pub use census::{Adopted, Census, Foreign, Inherited, fifo, forget};
+pub use output::Output;
+pub use process::{ExitReason, PATIENCE, Process, SpawnError, check_kernel};
+pub use record::ProcessRecord;
 
 use crate::config::{Client, Program};
 use crate::handlers::Wants;

@@ -110,6 +110,35 @@ fn arguments(client: &Client, context: &LaunchContext<'_>, shim: OsString) -> Ve
     args
 }
 
+/// The options that take a value, as busybox has them.
+const WITH_VALUE: &str = "VHhFiprsTtAOxPl";
+
+/// The interface in these arguments; udhcpc's own default when there is none.
+pub(super) fn interface<'a>(arguments: &[&'a str]) -> Option<&'a str> {
+    let mut words = arguments.iter().copied();
+    let mut found = "eth0";
+    while let Some(word) = words.next() {
+        if let Some(long) = word.strip_prefix("--") {
+            match long.split_once('=') {
+                Some(("interface", name)) => found = name,
+                None if long == "interface" => found = words.next()?,
+                _ => {}
+            }
+            continue;
+        }
+        let Some(short) = word.strip_prefix('-') else { continue };
+        // Letters may stand together; the first that takes a value takes the rest, or the next word.
+        if let Some(at) = short.find(|letter| WITH_VALUE.contains(letter)) {
+            let (letter, rest) = short[at..].split_at(1);
+            let value = if rest.is_empty() { words.next() } else { Some(rest) };
+            if letter == "i" {
+                found = value?;
+            }
+        }
+    }
+    Some(found)
+}
+
 fn environment(client: &Client, context: &LaunchContext<'_>) -> Vec<(OsString, OsString)> {
     [
         ("PATH", PATH.into()),

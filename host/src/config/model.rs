@@ -103,9 +103,11 @@ pub enum Program {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnStop {
-    /// It stays as long as the server said, in the kernel too.
+    /// The client runs on and the lease stays, for the daemon that is started next.
     #[default]
     Keep,
+    /// The client ends. The lease is not given back; its address stays as long as the server said.
+    Stop,
     /// It is given back to the server.
     Release,
 }

@@ -19,7 +19,8 @@ pub(super) const ROUTE_POLICIES: Words<RoutePolicy> = &[
     ("none", RoutePolicy::None),
 ];
 
-pub(super) const ON_STOP: Words<OnStop> = &[("keep", OnStop::Keep), ("release", OnStop::Release)];
+pub(super) const ON_STOP: Words<OnStop> =
+    &[("keep", OnStop::Keep), ("stop", OnStop::Stop), ("release", OnStop::Release)];
 
 pub(super) const ISOLATIONS: Words<Isolation> =
     &[("worker", Isolation::Worker), ("in-process", Isolation::InProcess)];

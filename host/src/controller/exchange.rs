@@ -29,7 +29,10 @@ impl Task {
         self.listen().await;
         self.recorder.exchange(entry);
         match message.event {
-            ClientEvent::Deconfig => self.tell(Input::Deconfig).await,
+            ClientEvent::Deconfig => {
+                self.tell(Input::Deconfig).await;
+                self.client_holds_lease(self.lease.is_none());
+            }
             ClientEvent::Nak => self.tell(Input::Nak).await,
             ClientEvent::Leasefail => self.tell(Input::Leasefail).await,
             other => self.recorder.decided(format!("ignored: a v4 client does not say {}", other.as_str())),
@@ -146,6 +149,7 @@ impl Task {
             tracing::info!("{}: lease of an earlier daemon taken over", self.client.name);
             return;
         }
+        self.client_holds_lease(true);
         self.publish(Event { changed, ..self.event(kind) });
         emitted.into_iter().for_each(|event| self.publish(event));
     }

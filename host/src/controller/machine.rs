@@ -105,6 +105,12 @@ impl Machine {
         self.process == Process::None && self.releasing.is_none()
     }
 
+    /// Whether a release or the end of the process is under way.
+    #[must_use]
+    pub(super) fn is_ending_something(&self) -> bool {
+        self.releasing.is_some() || self.process == Process::Stopping
+    }
+
     /// Whether the operator wants it to run.
     #[must_use]
     pub(super) fn enabled(&self) -> bool {
@@ -180,7 +186,7 @@ impl Machine {
                 self.unanswered = true;
             }
             Input::Progress(progress) => self.progress = Some(progress),
-            Input::Started => {
+            Input::Started | Input::Adopted => {
                 self.process = Process::Running;
                 (self.started_at, self.unanswered) = (now, false);
             }

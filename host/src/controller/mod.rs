@@ -3,6 +3,7 @@
 //! The `machine` decides, the `task` carries out: it starts and signals the process, asks the handlers, hands the
 //! network what they planned, and says what happened.
 
+mod adoption;
 mod exchange;
 mod lease;
 mod machine;
@@ -15,8 +16,10 @@ use std::rc::Rc;
 
 use tokio::sync::{mpsc, oneshot};
 
+pub use adoption::end as end_process;
 pub use machine::Command;
 
+use crate::clients::Inherited;
 use crate::config::Client;
 use crate::control::views::{ClientLease, ClientStatus, Why};
 use crate::events::EventLog;
@@ -26,6 +29,7 @@ use crate::lease_monitor::Sessions;
 use crate::network::{LinkState, Network};
 use crate::paths::Paths;
 use crate::service::Service;
+use crate::store::Store;
 use task::Task;
 
 /// Messages that may wait for a controller; more hold back their sender.
@@ -43,6 +47,8 @@ pub struct Shared {
     pub events: EventLog,
     /// Who may send leases.
     pub sessions: Rc<Sessions>,
+    /// What is written down of the running clients: [`ProcessRecord`](crate::clients::ProcessRecord)s.
+    pub records: Store,
     /// Who the clients are to their servers.
     pub identities: Identities,
     /// What started the daemon.
@@ -58,7 +64,18 @@ enum Order {
     Reconfigure(Box<Client>),
     Status(oneshot::Sender<ClientStatus>),
     Why(oneshot::Sender<Why>),
-    End { give_back: bool, done: oneshot::Sender<()> },
+    End(Ending, oneshot::Sender<()>),
+}
+
+/// What becomes of a client whose controller ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It runs on, and the next daemon takes it over. Its lease stays.
+    Keep,
+    /// Its process ends; its lease is left to its time.
+    Stop,
+    /// Its lease is given back, and its process ends.
+    GiveBack,
 }
 
 /// The way to a running controller.
@@ -66,13 +83,14 @@ enum Order {
 pub struct Controller(mpsc::Sender<Order>);
 
 impl Controller {
-    /// Starts the controller of a client; needs a `LocalSet`. What the journal remembers comes first.
+    /// Starts the controller of a client with what an earlier daemon left of it; needs a `LocalSet`. Messages that are
+    /// delivered before its first order are part of that: they come first.
     #[must_use]
-    pub fn start(client: Client, shared: Rc<Shared>) -> Self {
+    pub fn start(client: Client, shared: Rc<Shared>, inherited: Inherited) -> Self {
         let (sender, inbox) = mpsc::channel(INBOX);
         shared.sessions.open(client.name.clone(), client.interface.clone(), sender);
         let (orders, incoming) = mpsc::channel(INBOX);
-        tokio::task::spawn_local(Task::new(client, shared).run(inbox, incoming));
+        tokio::task::spawn_local(Task::new(client, shared).run(inherited, inbox, incoming));
         Self(orders)
     }
 
@@ -114,9 +132,9 @@ impl Controller {
         self.ask(Order::Why).await
     }
 
-    /// Ends the client, and the controller with it. The lease is given back, or left to its time.
-    pub async fn end(&self, give_back: bool) {
-        self.ask(|done| Order::End { give_back, done }).await;
+    /// Ends the controller, and the client as it says.
+    pub async fn end(&self, how: Ending) {
+        self.ask(|done| Order::End(how, done)).await;
     }
 
     async fn ask<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Option<T> {

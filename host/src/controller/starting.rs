@@ -2,13 +2,12 @@
 
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
 
 use dhcpmgr_message::Token;
 
 use super::machine::Input;
 use super::task::Task;
-use crate::clients::{self, Launch, LaunchContext, LaunchError, Process};
+use crate::clients::{self, Launch, LaunchContext, LaunchError, Process, ProcessRecord};
 use crate::events::EventKind;
 use crate::random;
 
@@ -28,10 +27,9 @@ impl Task {
         let secret = random::bytes().map_err(|error| format!("no random numbers for a token: {error}"))?;
         let token = Token::from_random(secret);
         let launch = self.launch(&token, address).map_err(|error| error.to_string())?;
-        let (process, output) = Process::spawn(&launch).map_err(|error| error.to_string())?;
-        if let Err(error) = process.record(&self.process_record(), &token) {
-            tracing::warn!("{}: cannot write {}: {error}", self.client.name, self.process_record().display());
-        }
+        let fifo = clients::fifo(&self.shared.records, &self.client.name);
+        let (process, output) = Process::spawn(&launch, &fifo).map_err(|error| error.to_string())?;
+        self.write_down(&process, &launch, &token);
         // Nothing else runs on this thread until here, so its first message finds the token.
         self.shared.sessions.set_token(&self.client.name, Some(token));
         if self.launched.is_some() {
@@ -58,12 +56,45 @@ impl Task {
         let (Some(launched), Some(_)) = (&self.launched, &self.running) else { return false };
         // Neither the token nor the address that it asks for makes a difference.
         let today = self.launch(&Token::from_random([0; 16]), None);
-        today.is_ok_and(|today| today.args != without_address(&launched.args))
+        today.is_ok_and(|today| {
+            (today.program, today.args) != (launched.program.clone(), without_address(&launched.args))
+        })
     }
 
-    /// The file that proves the process to a later daemon.
-    pub(super) fn process_record(&self) -> PathBuf {
-        self.shared.paths.clients().join(self.client.name.as_str())
+    /// Writes down what the next daemon needs to know of the process.
+    pub(super) fn write_down(&mut self, process: &Process, launch: &Launch, token: &Token) {
+        let index = self.shared.network.link(&self.client.interface).map_or(0, |link| link.index);
+        let interface = self.client.interface.clone();
+        match ProcessRecord::of(process, launch, token.clone(), interface, index) {
+            Ok(mut record) => {
+                record.without_lease = self.lease.is_some();
+                self.keep_record(record);
+            }
+            // Without a record it is found by its environment.
+            Err(error) => {
+                tracing::debug!("{}: pid {} has no record: {error}", self.client.name, process.pid())
+            }
+        }
+    }
+
+    /// A lease is in force; notes whether the client itself holds one too.
+    pub(super) fn client_holds_lease(&mut self, holds: bool) {
+        if let Some(mut record) = self.record.take_if(|record| record.without_lease == holds) {
+            record.without_lease = !holds;
+            self.keep_record(record);
+        }
+    }
+
+    fn keep_record(&mut self, record: ProcessRecord) {
+        // The store says in the log why not.
+        let _ = self.shared.records.write(self.client.name.as_str(), &record);
+        self.record = Some(record);
+    }
+
+    /// The process has ended.
+    pub(super) fn forget_process(&mut self) {
+        self.record = None;
+        clients::forget(&self.shared.records, &self.client.name);
     }
 }
 

@@ -12,8 +12,10 @@ use tokio::time::Instant;
 use super::lease::Lease;
 use super::machine::{Command, Effect, Input, Machine};
 use super::recorder::Recorder;
-use super::{Order, Shared};
-use crate::clients::{self, Backoff, ExitReason, Launch, Output, PATIENCE, Process};
+use super::{Ending, Order, Shared};
+use crate::clients::{
+    self, Backoff, ExitReason, Foreign, Inherited, Launch, Output, PATIENCE, Process, ProcessRecord,
+};
 use crate::clock;
 use crate::config::Client;
 use crate::control::views::{ClientStatus, Why};
@@ -39,10 +41,14 @@ pub(super) struct Task {
     pub(super) backoff: Backoff,
     pub(super) restarts: u64,
     pub(super) recorder: Recorder,
+    /// Somebody else's client on the same interface.
+    pub(super) foreign: Option<Foreign>,
+    /// What is written down of the process.
+    pub(super) record: Option<ProcessRecord>,
     /// What a reboot would find.
     pub(super) stored_lease: Option<LastLease>,
     pub(super) wear: Wear,
-    ending: Option<oneshot::Sender<()>>,
+    ending: Option<(Ending, oneshot::Sender<()>)>,
 }
 
 /// What the select below wakes up for.
@@ -73,19 +79,26 @@ impl Task {
             backoff: Backoff::default(),
             restarts: 0,
             recorder: Recorder::default(),
+            foreign: None,
+            record: None,
             stored_lease,
             wear: Wear::default(),
             ending: None,
         }
     }
 
-    pub(super) async fn run(mut self, mut inbox: mpsc::Receiver<Arrival>, mut orders: mpsc::Receiver<Order>) {
-        if let Some(note) = clients::end_stray(&self.process_record()) {
-            tracing::info!("{}: {note}", self.client.name);
-        }
-        loop {
+    pub(super) async fn run(
+        mut self,
+        inherited: Inherited,
+        mut inbox: mpsc::Receiver<Arrival>,
+        mut orders: mpsc::Receiver<Order>,
+    ) {
+        // Boxed, so that a task that waits is small: there is one for each client.
+        let Some(order) = Box::pin(self.take_over(inherited, &mut inbox, &mut orders)).await else { return };
+        Box::pin(self.on_order(order)).await;
+        Box::pin(self.catch_up()).await;
+        while !self.may_end() {
             match self.next(&mut inbox, &mut orders).await {
-                // Boxed, so that a task that waits is small: there is one for each client.
                 Woken::Order(Some(order)) => Box::pin(self.on_order(order)).await,
                 Woken::Order(None) => break,
                 Woken::Arrival(arrival) => Box::pin(self.on_arrival(arrival)).await,
@@ -98,13 +111,26 @@ impl Task {
                 }
                 Woken::Tick => Box::pin(self.tell(Input::Tick)).await,
             }
-            if self.machine.is_idle()
-                && let Some(done) = self.ending.take()
-            {
-                self.shared.sessions.close(&self.client.name);
-                let _ = done.send(());
-                break;
-            }
+        }
+        let Some((how, done)) = self.ending.take() else { return };
+        if how != Ending::Keep {
+            self.shared.sessions.close(&self.client.name);
+        }
+        // What was acknowledged is taken before the end. What comes later gets no answer, and waits in the spool.
+        inbox.close();
+        while let Some(arrival) = inbox.recv().await {
+            Box::pin(self.on_arrival(arrival)).await;
+        }
+        let _ = done.send(());
+    }
+
+    /// Whether it was told to end, and has done what belongs to it.
+    fn may_end(&self) -> bool {
+        match &self.ending {
+            None => false,
+            // What was begun is finished: the next daemon would not know of it.
+            Some((Ending::Keep, _)) => !self.machine.is_ending_something(),
+            Some((Ending::Stop | Ending::GiveBack, _)) => self.machine.is_idle(),
         }
     }
 
@@ -169,15 +195,21 @@ impl Task {
                 self.listen().await;
                 let _ = reply.send(self.why());
             }
-            Order::End { give_back, done } => {
-                let command = if give_back { Command::Disable } else { Command::Leave };
-                let _ = self.command(command).await;
-                self.ending = Some(done);
+            Order::End(how, done) => {
+                let command = match how {
+                    Ending::Keep => None,
+                    Ending::Stop => Some(Command::Leave),
+                    Ending::GiveBack => Some(Command::Disable),
+                };
+                if let Some(command) = command {
+                    let _ = self.command(command).await;
+                }
+                self.ending = Some((how, done));
             }
         }
     }
 
-    async fn command(&mut self, command: Command) -> Result<(), String> {
+    pub(super) async fn command(&mut self, command: Command) -> Result<(), String> {
         let effects = self.machine.command(command, clock::boottime_ms())?;
         self.carry_out(effects).await;
         Ok(())
@@ -197,7 +229,7 @@ impl Task {
 
     /// Keeps what the client process has written for `why`; gives what it tells of its state.
     pub(super) fn written(&mut self) -> Vec<clients::Progress> {
-        let lines = self.running.as_ref().map(|(_, output)| output.lines()).unwrap_or_default();
+        let lines = self.running.as_mut().map(|(_, output)| output.lines()).unwrap_or_default();
         let mut progress = Vec::new();
         for line in lines {
             tracing::debug!("{}: {line}", self.client.name);
@@ -212,7 +244,7 @@ impl Task {
         self.running = None;
         self.kill_at = None;
         self.shared.sessions.set_token(&self.client.name, None);
-        let _ = std::fs::remove_file(self.process_record());
+        self.forget_process();
         let retry_in = self.backoff.next(random::jitter()).as_millis() as u64;
         self.tell(Input::Exited { how: reason.to_string(), retry_in }).await;
     }
@@ -294,7 +326,7 @@ impl Task {
             status: self.machine.state(),
             pid: self.running.as_ref().map(|(process, _)| process.pid()),
             restarts: self.restarts,
-            reason: self.machine.reason(clock::boottime_ms()),
+            reason: self.machine.reason(clock::boottime_ms()).or_else(|| self.disturbed_by()),
             lease: self.lease_view(),
         }
     }

@@ -13,10 +13,11 @@ use dhcpmgr_message::ClientName;
 
 pub use start::{StartError, check, run};
 
+use crate::clients::Census;
 use crate::config::{self, Client, Config, OnStop};
 use crate::control::views::{ClientStatus, ConfigShown, Reload, Status};
 use crate::control::{Controls, Request, Response};
-use crate::controller::{Command, Controller, Shared};
+use crate::controller::{Command, Controller, Ending, Shared};
 use crate::events::{Event, EventKind, EventLog};
 use crate::handlers::{HandlerNotice, NoticeKind};
 use crate::network::NetworkEvent;
@@ -52,20 +53,35 @@ impl Daemon {
         })
     }
 
-    /// Starts the controller of a client, gives it what the journal remembers, and only then its link: a lease in
-    /// force is known before its client starts.
-    async fn start_client(&self, client: Client) {
-        let controller = Controller::start(client.clone(), Rc::clone(&self.shared));
-        let running = Running { client: client.clone(), controller: controller.clone() };
-        self.controllers.borrow_mut().insert(client.name.clone(), running);
-        self.shared.sessions.replay_journal(&client.name).await;
-        controller.link(self.shared.network.link(&client.interface)).await;
+    /// Starts the controller of a client with what an earlier daemon left of it. [`Daemon::go_on`] is next.
+    async fn start_client(&self, client: Client, census: &mut Census) {
+        let records = &self.shared.records;
+        let inherited = census.inherit(&client.name, &client.interface, records);
+        let controller = Controller::start(client.clone(), Rc::clone(&self.shared), inherited);
+        let name = client.name.clone();
+        self.controllers.borrow_mut().insert(name.clone(), Running { client, controller });
+        self.shared.sessions.replay_journal(&name).await;
+    }
+
+    /// Tells a client its link: what it inherited is complete, and it goes on from there.
+    async fn go_on(&self, running: Running) {
+        running.controller.link(self.shared.network.link(&running.client.interface)).await;
+    }
+
+    /// Starts a client while the daemon runs.
+    async fn add_client(&self, client: Client) {
+        let name = client.name.clone();
+        self.start_client(client, &mut Census::take(&self.shared.paths)).await;
+        let running = self.controllers.borrow().get(&name).cloned();
+        if let Some(running) = running {
+            self.go_on(running).await;
+        }
     }
 
     async fn end_client(&self, name: &ClientName) {
         let running = self.controllers.borrow_mut().remove(name);
         if let Some(running) = running {
-            running.controller.end(true).await;
+            running.controller.end(Ending::GiveBack).await;
         }
     }
 
@@ -75,8 +91,12 @@ impl Daemon {
             .running()
             .into_iter()
             .map(|running| {
-                let give_back = running.client.on_stop == OnStop::Release;
-                tokio::task::spawn_local(async move { running.controller.end(give_back).await })
+                let how = match running.client.on_stop {
+                    OnStop::Keep => Ending::Keep,
+                    OnStop::Stop => Ending::Stop,
+                    OnStop::Release => Ending::GiveBack,
+                };
+                tokio::task::spawn_local(async move { running.controller.end(how).await })
             })
             .collect();
         for task in ending {
@@ -161,7 +181,7 @@ impl Daemon {
             self.change_client(client, change.new_link).await;
         }
         for name in &diff.clients_added {
-            self.start_client(loaded.config.clients[name].clone()).await;
+            self.add_client(loaded.config.clients[name].clone()).await;
         }
         if diff.touches_handlers() {
             self.handlers_changed().await;
@@ -186,7 +206,7 @@ impl Daemon {
             }
             _ => {
                 self.end_client(&client.name).await;
-                self.start_client(client).await;
+                self.add_client(client).await;
             }
         }
     }

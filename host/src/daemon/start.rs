@@ -6,13 +6,14 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use dhcpmgr_message::{ClientName, IfName};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::{JoinSet, LocalSet, spawn_local};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::reload;
@@ -20,10 +21,11 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::Daemon;
 use super::attendance::Attendance;
+use crate::clients::{self, Census};
 use crate::clock::BootId;
-use crate::config::{self, Loaded};
+use crate::config::{self, Config, Loaded, Program};
 use crate::control;
-use crate::controller::Shared;
+use crate::controller::{Shared, end_process};
 use crate::events::EventLog;
 use crate::handlers::{Chain, HandlerState, HandlerStatus};
 use crate::identity::Identities;
@@ -31,6 +33,7 @@ use crate::lease_monitor::{Journal, ListenError, Listener, Sessions, Spool};
 use crate::network::{Network, NetworkError, NetworkOptions};
 use crate::paths::Paths;
 use crate::service::Service;
+use crate::store::Store;
 
 /// Why the daemon does not start.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +69,9 @@ pub enum StartError {
     /// The kernel.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// The kernel is too old, or its doors are shut.
+    #[error("{0}")]
+    Kernel(String),
     /// Something that every Linux has.
     #[error("cannot {what}: {source}")]
     System {
@@ -150,6 +156,7 @@ pub fn check(paths: &Paths) -> Result<ExitCode, StartError> {
 pub fn run(paths: Paths) -> Result<(), StartError> {
     let loaded = config::load(&paths)?;
     let logging = Logging::start(&loaded.config.daemon.log);
+    clients::check_kernel().map_err(StartError::Kernel)?;
     let service = Rc::new(Service::take_over());
     make_directories(&paths)?;
     let _lock = lock(&paths)?;
@@ -218,6 +225,9 @@ async fn serve(
     .await?;
     let chain = Chain::load(&config.handlers, &paths.handlers(), &own_executable()).await;
     let mut notices = chain.notices();
+    let records = Store::volatile(paths.clients(), BootId::current());
+    let mut census = Census::take(&paths);
+    end_left_over(&mut census, &config, &records).await;
     let sessions = Rc::new(Sessions::new(Journal::new(paths.leases(), BootId::current())));
     // What the leases of clients that are no longer configured left on their interfaces goes too.
     let mut swept = sessions.journal().retain(|client| config.clients.contains_key(client));
@@ -241,6 +251,7 @@ async fn serve(
         network,
         events: EventLog::default(),
         sessions: Rc::clone(&sessions),
+        records,
         service: Rc::clone(&service),
     });
     let daemon = Rc::new(Daemon {
@@ -252,7 +263,12 @@ async fn serve(
         logging,
     });
     for client in config.clients.values() {
-        daemon.start_client(client.clone()).await;
+        daemon.start_client(client.clone(), &mut census).await;
+    }
+    // What was said while nobody was there comes before anything is done, and after what was in force then.
+    spool.replay(&sessions).await;
+    for running in daemon.running() {
+        daemon.go_on(running).await;
     }
     // Every lease that is still in force is known now: what else carries our tag there was left by an earlier end.
     let _ = daemon.statuses().await;
@@ -295,6 +311,27 @@ async fn serve(
         daemon.shared.network.stop_dns().await;
     }
     Ok(())
+}
+
+/// How long the start waits for clients that are not configured any more to give their leases back.
+const GIVING_BACK: Duration = Duration::from_secs(1);
+
+/// Ends clients of an earlier daemon that are not configured any more; as when their section goes while the daemon
+/// runs, they give their leases back, and that needs the address that is swept later.
+async fn end_left_over(census: &mut Census, config: &Config, records: &Store) {
+    let configured = |name: &ClientName, interface: &IfName| {
+        config.clients.get(name).is_some_and(|client| client.interface == *interface)
+    };
+    let mut ending = JoinSet::new();
+    for (name, process) in census.left_over(configured, records) {
+        tracing::info!("{name}: pid {} is not configured any more and ends", process.pid());
+        process.signal(clients::release_signal(Program::Udhcpc));
+        ending.spawn_local(end_process(process));
+    }
+    let all = async { while ending.join_next().await.is_some() {} };
+    if tokio::time::timeout(GIVING_BACK, all).await.is_err() {
+        ending.detach_all();
+    }
 }
 
 struct Signals {

@@ -66,6 +66,8 @@ impl Event {
 pub enum EventKind {
     /// A client process was started.
     ClientStarted,
+    /// A client process that an earlier daemon had started was taken over as it runs.
+    ClientAdopted,
     /// A client process ended on purpose.
     ClientStopped,
     /// A client process died, or could not be started.
@@ -86,6 +88,8 @@ pub enum EventKind {
     HandlerQuarantined,
     /// A handler answers again.
     HandlerRecovered,
+    /// A DHCP client that is not ours runs on the interface of one that is.
+    ForeignClient,
     /// The carrier of a client's link came or went.
     LinkChanged,
     /// Somebody removed or changed what is ours, and it was put back.

@@ -51,7 +51,10 @@ fn word(value: &impl serde::Serialize) -> String {
 
 fn tone(kind: &EventKind) -> Tone {
     match kind {
-        EventKind::LeaseAcquired | EventKind::LeaseRenewed | EventKind::HandlerRecovered => Tone::Good,
+        EventKind::LeaseAcquired
+        | EventKind::LeaseRenewed
+        | EventKind::ClientAdopted
+        | EventKind::HandlerRecovered => Tone::Good,
         EventKind::LeaseChanged
         | EventKind::ClientStarted
         | EventKind::ClientStopped
@@ -62,6 +65,7 @@ fn tone(kind: &EventKind) -> Tone {
         | EventKind::LeaseRefused
         | EventKind::HandlerFailed
         | EventKind::HandlerQuarantined
+        | EventKind::ForeignClient
         | EventKind::KernelMismatch => Tone::Bad,
         EventKind::ConfigReloaded | EventKind::Vendor(_) => Tone::Heading,
     }

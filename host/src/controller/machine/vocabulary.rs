@@ -24,6 +24,8 @@ pub(in crate::controller) enum Input {
     Progress(Progress),
     /// The client process was started.
     Started,
+    /// The client process was found running, as an earlier daemon left it.
+    Adopted,
     /// The client process ended; wait this long before the next start.
     Exited {
         /// How it ended, for people.

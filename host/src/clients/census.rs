@@ -1,0 +1,225 @@
+//! The DHCP clients that run in our network namespace when the daemon starts: ours, which an earlier daemon started,
+//! and those of others, which are none of our business but take our answers.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use dhcpmgr_message::{ClientName, IfName, Token, context};
+use nix::unistd::{Pid, geteuid};
+
+use super::procfs::{self, Environment, Stat};
+use super::record::Proof;
+use super::{Launch, Output, Process, ProcessRecord, process, programs};
+use crate::paths::Paths;
+use crate::store::Store;
+
+/// All of them.
+#[derive(Debug, Default)]
+pub struct Census {
+    found: Vec<Found>,
+}
+
+#[derive(Debug)]
+struct Found {
+    pid: Pid,
+    stat: Stat,
+    interface: IfName,
+    ours: Option<(ClientName, Token)>,
+}
+
+/// What an earlier daemon left of one client.
+#[derive(Debug, Default)]
+pub struct Inherited {
+    /// The process that is the client from now on.
+    pub running: Option<Adopted>,
+    /// Further ones, which have to end: two clients on one interface take each other's answers.
+    pub strays: Vec<Process>,
+    /// The client ended while no daemon watched.
+    pub ended: Option<u32>,
+    /// Somebody else's client on the same interface.
+    pub foreign: Option<Foreign>,
+    /// The record, also of a client that has ended.
+    pub record: Option<ProcessRecord>,
+}
+
+/// A running client of an earlier daemon.
+#[derive(Debug)]
+pub struct Adopted {
+    /// The process.
+    pub process: Process,
+    /// What it writes.
+    pub output: Output,
+    /// The secret that it was started with.
+    pub token: Token,
+    /// How it was started; without the environment.
+    pub launch: Launch,
+}
+
+/// A DHCP client that we did not start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Foreign {
+    pid: Pid,
+    stat: Stat,
+}
+
+impl Foreign {
+    /// Whether it still runs.
+    #[must_use]
+    pub fn runs(&self) -> bool {
+        Stat::of(self.pid).is_ok_and(|stat| stat.start_time == self.stat.start_time)
+    }
+}
+
+impl fmt::Display for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "another DHCP client, pid {}", self.pid)
+    }
+}
+
+impl Census {
+    /// Looks at every process once. What cannot be looked at is not found.
+    #[must_use]
+    pub fn take(paths: &Paths) -> Self {
+        let Ok(namespace) = procfs::network_namespace(Pid::this()) else { return Self::default() };
+        let spool = paths.spool();
+        let mut found: Vec<Found> = (procfs::all().into_iter())
+            .filter_map(|pid| {
+                let interface = programs::interface(&procfs::command_line(pid).ok()?)?;
+                let here = procfs::network_namespace(pid).is_ok_and(|theirs| theirs == namespace);
+                let stat = Stat::of(pid).ok().filter(|_| here)?;
+                Some(Found { pid, stat, interface, ours: ours(pid, &spool) })
+            })
+            .collect();
+        // A client that is just about to start its hook is there twice.
+        let pids: Vec<Pid> = found.iter().map(|found| found.pid).collect();
+        found.retain(|found| !pids.contains(&found.stat.parent));
+        // The one that was started last comes first.
+        found.sort_by_key(|found| std::cmp::Reverse(found.stat.start_time));
+        Self { found }
+    }
+
+    /// What there is of this client on this interface. `records` is where [`ProcessRecord`]s are kept; one that proves
+    /// nothing any more is removed.
+    #[must_use]
+    pub fn inherit(&mut self, client: &ClientName, interface: &IfName, records: &Store) -> Inherited {
+        let mut inherited = Inherited::default();
+        let fifo = fifo(records, client);
+        inherited.record = records.read::<ProcessRecord>(client.as_str());
+        let record = inherited.record.as_ref().filter(|record| record.interface().0 == interface);
+        if let Some(record) = record {
+            match record.prove() {
+                Proof::Proven(process) => {
+                    self.found.retain(|found| found.pid.as_raw() != process.pid() as i32);
+                    let (token, launch) = (record.token().clone(), record.launch());
+                    inherited.running =
+                        Some(Adopted { process, output: Output::resume(&fifo), token, launch });
+                }
+                Proof::Ended => inherited.ended = Some(record.pid()),
+                Proof::Failed(why) => {
+                    tracing::warn!(
+                        "{client}: pid {} is not the client in its record: {why}; it is left alone",
+                        record.pid()
+                    );
+                }
+            }
+        }
+        for found in self.take_ours(|name, found| name == client && found.interface == *interface) {
+            let Some(stray) = found.adopt(&fifo) else { continue };
+            if inherited.running.is_none() {
+                tracing::info!(
+                    "{client}: pid {} has no record, and its environment proves it ours",
+                    found.pid
+                );
+                inherited.running = Some(stray);
+            } else {
+                inherited.strays.push(stray.process);
+            }
+        }
+        let foreign = self.found.iter().find(|found| found.ours.is_none() && found.interface == *interface);
+        inherited.foreign = foreign.map(|found| Foreign { pid: found.pid, stat: found.stat });
+        inherited
+    }
+
+    /// Clients of ours that are configured no more, or not for the interface that they run on.
+    #[must_use]
+    pub fn left_over(
+        &mut self,
+        configured: impl Fn(&ClientName, &IfName) -> bool,
+        records: &Store,
+    ) -> Vec<(ClientName, Process)> {
+        let mut left = Vec::new();
+        for name in records.names() {
+            let Some((name, record)) =
+                name.parse::<ClientName>().ok().zip(records.read::<ProcessRecord>(&name))
+            else {
+                continue;
+            };
+            if configured(&name, record.interface().0) {
+                continue;
+            }
+            if let Proof::Proven(process) = record.prove() {
+                self.found.retain(|found| found.pid.as_raw() != process.pid() as i32);
+                left.push((name.clone(), process));
+            }
+            forget(records, &name);
+        }
+        for found in self.take_ours(|name, found| !configured(name, &found.interface)) {
+            let Some((name, _)) = found.ours.clone() else { continue };
+            left.extend(found.adopt(&fifo(records, &name)).map(|adopted| (name, adopted.process)));
+        }
+        left
+    }
+
+    fn take_ours(&mut self, wanted: impl Fn(&ClientName, &Found) -> bool) -> Vec<Found> {
+        let mine = |found: &mut Found| found.ours.as_ref().is_some_and(|(name, _)| wanted(name, found));
+        self.found.extract_if(.., mine).collect()
+    }
+}
+
+impl Found {
+    /// `None` when it is no longer the process that was found.
+    fn adopt(&self, fifo: &Path) -> Option<Adopted> {
+        let (_, token) = self.ours.clone()?;
+        let pidfd = process::open(self.pid).ok()?;
+        let mut command = procfs::command_line(self.pid).ok()?.into_iter();
+        let launch = Launch { program: command.next()?.into(), args: command.collect(), env: Vec::new() };
+        if Stat::of(self.pid).ok()? != self.stat || !process::is_alive(&pidfd) {
+            return None;
+        }
+        let process = Process::adopt(self.pid, pidfd).ok()?;
+        Some(Adopted { process, output: Output::resume(fifo), token, launch })
+    }
+}
+
+/// The client and the token that a process was started with, if we started it: its environment says so, and its spool
+/// is our spool. A user who writes the same into an environment of his own is neither root nor us.
+fn ours(pid: Pid, spool: &Path) -> Option<(ClientName, Token)> {
+    let owner = procfs::owner(pid).ok()?;
+    let environment = Environment::of(pid).ok().filter(|_| owner == 0 || owner == geteuid().as_raw())?;
+    if !procfs::shares(pid, Path::new(environment.get(context::SPOOL)?), spool) {
+        return None;
+    }
+    Some((parsed(&environment, context::CLIENT)?, parsed(&environment, context::TOKEN)?))
+}
+
+fn parsed<T: FromStr>(environment: &Environment, name: &str) -> Option<T> {
+    environment.get(name)?.to_str()?.parse().ok()
+}
+
+/// The FIFO of a client, beside its record.
+#[must_use]
+pub fn fifo(records: &Store, client: &ClientName) -> std::path::PathBuf {
+    records.path().join(format!("{client}.out"))
+}
+
+/// Forgets what was written down of a client that runs no more.
+pub fn forget(records: &Store, client: &ClientName) {
+    if let Err(error) = records.remove(client.as_str()) {
+        tracing::warn!("{client}: {error}");
+    }
+    let _ = std::fs::remove_file(fifo(records, client));
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+//! What is written down of a running client, so that the next daemon knows it again, and the proof that it is the one.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::PathBuf;
+
+use dhcpmgr_message::{Bytes, IfName, Token, context};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+
+use super::procfs::{self, Environment, Executable};
+use super::{Launch, Process, process};
+use crate::store;
+
+/// A running client: `/run/dhcpmgr/clients/NAME.state`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessRecord {
+    pid: i32,
+    /// Clock ticks since the boot: no two processes have this and the pid in common.
+    start_time: u64,
+    executable: Executable,
+    token: Token,
+    program: PathBuf,
+    args: Vec<Bytes>,
+    interface: IfName,
+    /// Index of the interface then: a client keeps it, and is deaf on a new interface of the same name.
+    index: u32,
+    /// A lease is in force that the client itself does not hold, because it gave up early or was started again.
+    #[serde(default)]
+    pub without_lease: bool,
+}
+
+impl store::Record for ProcessRecord {
+    const KIND: [u8; 4] = *b"PROC";
+    const VERSION: u16 = 1;
+}
+
+/// What became of the process in a record.
+#[derive(Debug)]
+pub(super) enum Proof {
+    /// It is this one, and it runs.
+    Proven(Process),
+    /// It has ended.
+    Ended,
+    /// Another process has its pid, or it cannot be told: hands off.
+    Failed(String),
+}
+
+impl ProcessRecord {
+    /// The record of a process that was just started.
+    pub fn of(
+        process: &Process,
+        launch: &Launch,
+        token: Token,
+        interface: IfName,
+        index: u32,
+    ) -> io::Result<Self> {
+        let pid = Pid::from_raw(process.pid() as i32);
+        Ok(Self {
+            pid: pid.as_raw(),
+            start_time: procfs::Stat::of(pid)?.start_time,
+            executable: Executable::of_new(pid)?,
+            token,
+            program: launch.program.clone(),
+            args: launch.args.iter().map(|arg| Bytes(arg.as_bytes().to_vec())).collect(),
+            interface,
+            index,
+            without_lease: false,
+        })
+    }
+
+    /// Its process id, which proves nothing.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.pid as u32
+    }
+
+    /// The secret that it was started with.
+    #[must_use]
+    pub fn token(&self) -> &Token {
+        &self.token
+    }
+
+    /// Its interface then: name and index.
+    #[must_use]
+    pub fn interface(&self) -> (&IfName, u32) {
+        (&self.interface, self.index)
+    }
+
+    /// How it was started; without the environment.
+    #[must_use]
+    pub fn launch(&self) -> Launch {
+        let args = self.args.iter().map(|arg| OsString::from_vec(arg.0.clone())).collect();
+        Launch { program: self.program.clone(), args, env: Vec::new() }
+    }
+
+    /// Finds the process, and proves that it is the one: by pid, start time and executable, and by the token in its
+    /// environment where that can be read.
+    pub(super) fn prove(&self) -> Proof {
+        let pid = Pid::from_raw(self.pid);
+        // The pidfd first: when its process lives at the end, everything in between was read of it.
+        let Ok(pidfd) = process::open(pid) else { return Proof::Ended };
+        let compared = self.compare(pid);
+        if !process::is_alive(&pidfd) {
+            return Proof::Ended;
+        }
+        match compared.map(|()| Process::adopt(pid, pidfd)) {
+            Ok(Ok(process)) => Proof::Proven(process),
+            Ok(Err(error)) => Proof::Failed(format!("it cannot be watched: {error}")),
+            Err(reason) => Proof::Failed(reason),
+        }
+    }
+
+    fn compare(&self, pid: Pid) -> Result<(), String> {
+        let unread = |error: io::Error| format!("what runs there cannot be looked at: {error}");
+        if procfs::Stat::of(pid).map_err(unread)?.start_time != self.start_time {
+            return Err("the process with this pid was started at another time".to_owned());
+        }
+        let executable = Executable::of(pid).map_err(unread)?;
+        if !executable.is(&self.executable) {
+            return Err(format!("the process with this pid runs {}", executable.path().display()));
+        }
+        match Environment::of(pid) {
+            Ok(environment) if environment.get(context::TOKEN) != Some(self.token.as_str().as_ref()) => {
+                Err("the process with this pid was not started with the token in the record".to_owned())
+            }
+            // It may have put others off looking; the rest is proof enough.
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::signal::Signal;
+
+    use super::*;
+    use crate::clock::BootId;
+    use crate::store::Store;
+
+    fn start(directory: &std::path::Path) -> (Process, ProcessRecord) {
+        let token = Token::from_random([1; 16]);
+        let launch = Launch {
+            program: "/usr/bin/sleep".into(),
+            args: vec!["60".into()],
+            env: vec![(context::TOKEN.into(), token.as_str().into())],
+        };
+        let (process, _output) = Process::spawn(&launch, &directory.join("wan4.out")).unwrap();
+        let record = ProcessRecord::of(&process, &launch, token, "wan0".parse().unwrap(), 7).unwrap();
+        assert_eq!(record.launch(), Launch { env: Vec::new(), ..launch });
+        (process, record)
+    }
+
+    fn failed(record: &ProcessRecord) -> String {
+        match record.prove() {
+            Proof::Failed(reason) => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_running_client_is_known_again_from_what_was_written_down() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut process, record) = start(directory.path());
+        let store = Store::volatile(directory.path(), BootId::current());
+        store.write("wan4", &record).unwrap();
+        let read: ProcessRecord = store.read("wan4").unwrap();
+        assert_eq!(read, record);
+        let Proof::Proven(again) = read.prove() else { panic!("it runs") };
+        assert!(again.signal(Signal::SIGTERM));
+        process.wait().await;
+        assert!(matches!(record.prove(), Proof::Ended));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_nobody_waited_for_has_ended_all_the_same() {
+        let directory = tempfile::tempdir().unwrap();
+        let (process, record) = start(directory.path());
+        let pidfd = process::open(Pid::from_raw(record.pid)).unwrap();
+        process.kill();
+        while process::is_alive(&pidfd) {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+        assert!(matches!(record.prove(), Proof::Ended), "a zombie");
+    }
+
+    #[tokio::test]
+    async fn a_record_with_one_thing_wrong_proves_nothing_and_nothing_is_touched() {
+        let directory = tempfile::tempdir().unwrap();
+        let (process, record) = start(directory.path());
+        let later = ProcessRecord { start_time: record.start_time + 1, ..record.clone() };
+        assert!(failed(&later).contains("started at another time"));
+        let token = Token::from_random([2; 16]);
+        assert!(failed(&ProcessRecord { token, ..record.clone() }).contains("not started with the token"));
+        let executable = Executable::of(Pid::this()).unwrap();
+        let reason = failed(&ProcessRecord { executable, ..record.clone() });
+        assert!(reason.contains("sleep"), "{reason}");
+        let me = ProcessRecord { pid: Pid::this().as_raw(), ..record.clone() };
+        assert!(failed(&me).contains("started at another time"));
+        for pid in [0, -1, i32::MAX] {
+            assert!(matches!(ProcessRecord { pid, ..record.clone() }.prove(), Proof::Ended));
+        }
+        assert!(matches!(record.prove(), Proof::Proven(_)), "it lives");
+        process.kill();
+    }
+}

@@ -1,0 +1,125 @@
+//! The client of an earlier daemon: taken over as it runs, with what was known of it, so that nothing has to be done
+//! to it. What its lease is comes from the journal, what it said meanwhile from the spool.
+
+use tokio::sync::mpsc;
+
+use super::Order;
+use super::machine::{Command, Input};
+use super::task::Task;
+use crate::clients::{self, Adopted, ExitReason, Foreign, Inherited, PATIENCE, Process, ProcessRecord};
+use crate::events::{Event, EventKind};
+use crate::lease_monitor::{Arrival, Origin};
+use crate::network::LinkState;
+use nix::sys::signal::Signal;
+
+impl Task {
+    /// Takes over what there is, and takes in what was said until the first order comes: it finds the client as the
+    /// earlier daemon would have it now. Returns that order.
+    pub(super) async fn take_over(
+        &mut self,
+        inherited: Inherited,
+        inbox: &mut mpsc::Receiver<Arrival>,
+        orders: &mut mpsc::Receiver<Order>,
+    ) -> Option<Order> {
+        let Inherited { running, strays, ended, foreign, record } = inherited;
+        let name = self.client.name.clone();
+        for stray in strays {
+            tracing::warn!("{name}: pid {} runs besides as the same client; it is ended", stray.pid());
+            tokio::task::spawn_local(end(stray));
+        }
+        if let Some(foreign) = foreign {
+            self.foreign = Some(foreign);
+            let detail =
+                format!("{foreign}, runs on {}; it is not ours and is left alone", self.client.interface);
+            tracing::warn!("{name}: {detail}");
+            self.publish(Event { detail: Some(detail), ..self.event(EventKind::ForeignClient) });
+        }
+        let index = record.as_ref().map(|record| record.interface().1);
+        let gave_up = record.as_ref().is_some_and(|record| record.without_lease);
+        let adopted = running.as_ref().map(|running| running.process.pid());
+        if let Some(running) = running {
+            self.adopt(running, record).await;
+        }
+        match (index, self.shared.network.link(&self.client.interface)) {
+            (Some(index), Some(link)) if adopted.is_none() && link.index != index => {
+                tracing::info!(
+                    "{name}: {} is not the interface of that name any more: its lease is over",
+                    self.client.interface
+                );
+                self.shared.sessions.journal().forget(&name);
+            }
+            _ => {}
+        }
+        let order = loop {
+            tokio::select! {
+                biased;
+                Some(arrival) = inbox.recv() => {
+                    let journal = arrival.origin == Origin::Journal;
+                    Box::pin(self.on_arrival(arrival)).await;
+                    if journal && gave_up {
+                        self.tell(Input::Deconfig).await;
+                    }
+                }
+                order = orders.recv() => break order,
+            }
+        };
+        if let Some(pid) = adopted {
+            tracing::info!("{name}: pid {pid} of an earlier daemon is the client from now on");
+            let detail = Some(format!("pid {pid}, which an earlier daemon had started"));
+            self.publish(Event { detail, ..self.event(EventKind::ClientAdopted) });
+        } else if let Some(pid) = ended {
+            let detail = format!("the client, pid {pid}, ended while no daemon ran");
+            tracing::info!("{name}: {detail}");
+            clients::forget(&self.shared.records, &name);
+            self.publish(Event { detail: Some(detail), ..self.event(EventKind::ClientFailed) });
+        }
+        order
+    }
+
+    /// What has changed in the configuration since the client was started.
+    pub(super) async fn catch_up(&mut self) {
+        if self.running.is_none() {
+            return;
+        }
+        if !self.client.enabled {
+            let _ = self.command(Command::Disable).await;
+        } else if self.launch_has_changed() {
+            self.tell(Input::LaunchChanged).await;
+        }
+    }
+
+    async fn adopt(&mut self, adopted: Adopted, record: Option<ProcessRecord>) {
+        let Adopted { process, output, token, launch } = adopted;
+        match record.filter(|record| record.pid() == process.pid()) {
+            Some(record) => self.record = Some(record),
+            None => self.write_down(&process, &launch, &token),
+        }
+        self.shared.sessions.set_token(&self.client.name, Some(token));
+        self.launched = Some(launch);
+        self.running = Some((process, output));
+        self.tell(Input::Adopted).await;
+        // The link as the earlier daemon knew it: what is new since then is told from what is not.
+        let index = self.record.as_ref().map(|record| record.interface().1).filter(|index| *index != 0);
+        if let Some(index) = index {
+            let known =
+                LinkState { index, up: true, carrier: true, mtu: 0, min_mtu: 0, max_mtu: 0, hardware: None };
+            self.tell(Input::Link(Some(known))).await;
+        }
+    }
+
+    /// Somebody else's client on the same interface, in words.
+    pub(super) fn disturbed_by(&self) -> Option<String> {
+        let foreign = self.foreign.filter(Foreign::runs)?;
+        Some(format!("{foreign}, runs on {}; the two take each other's answers", self.client.interface))
+    }
+}
+
+/// Ends a client that nobody wants: as one of ours is stopped, with its time, and then by force.
+pub async fn end(mut process: Process) -> ExitReason {
+    process.signal(Signal::SIGTERM);
+    tokio::select! {
+        reason = process.wait() => return reason,
+        () = tokio::time::sleep(PATIENCE) => process.kill(),
+    }
+    process.wait().await
+}
