@@ -22,7 +22,7 @@ pub use backoff::Backoff;
 pub use census::{Adopted, Census, Foreign, Inherited, fifo, forget};
 pub use output::Output;
 pub use process::{ExitReason, PATIENCE, Process, SpawnError, check_kernel};
-pub use record::ProcessRecord;
+pub use record::{GivingBack, ProcessRecord};
 
 use crate::config::{Client, Program};
 use crate::handlers::Wants;
