@@ -82,6 +82,8 @@ impl Daemon {
         let running = self.controllers.borrow_mut().remove(name);
         if let Some(running) = running {
             running.controller.end(Ending::GiveBack).await;
+            // A client of that name in a later configuration is another one.
+            let _ = self.shared.recovery.remove(name.as_str());
         }
     }
 
