@@ -4,6 +4,7 @@
 
 mod census;
 mod output;
+mod privileges;
 mod process;
 mod procfs;
 mod programs;
@@ -20,6 +21,7 @@ use nix::sys::signal::Signal;
 
 pub use census::{Adopted, Census, Foreign, Inherited, fifo, forget};
 pub use output::Output;
+pub(crate) use privileges::cut_bounding;
 pub use process::{ExitReason, PATIENCE, Process, SpawnError, check_kernel};
 pub use record::ProcessRecord;
 

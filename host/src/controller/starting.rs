@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
+use std::os::fd::AsFd as _;
 
 use dhcpmgr_message::Token;
 
@@ -70,6 +71,7 @@ impl Task {
     pub(super) fn write_down(&mut self, process: &Process, launch: &Launch, token: &Token) {
         let index = self.shared.network.link(&self.client.interface).map_or(0, |link| link.index);
         let interface = self.client.interface.clone();
+        self.shared.service.store_pidfd(&self.client.name, process.as_fd());
         match ProcessRecord::of(process, launch, token.clone(), interface, index) {
             Ok(mut record) => {
                 record.without_lease = self.lease.is_some();
@@ -99,6 +101,7 @@ impl Task {
     /// The process has ended.
     pub(super) fn forget_process(&mut self) {
         self.record = None;
+        self.shared.service.forget_pidfd(&self.client.name);
         clients::forget(&self.shared.records, &self.client.name);
     }
 }
