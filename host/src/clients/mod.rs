@@ -23,7 +23,7 @@ pub use census::{Adopted, Census, Foreign, Inherited, fifo, forget};
 pub use output::Output;
 pub(crate) use privileges::cut_bounding;
 pub use process::{ExitReason, PATIENCE, Process, SpawnError, check_kernel};
-pub use record::ProcessRecord;
+pub use record::{GivingBack, ProcessRecord};
 
 use crate::config::{Client, Program};
 use crate::handlers::Wants;

@@ -10,7 +10,7 @@ mod vocabulary;
 
 use std::net::Ipv4Addr;
 
-use crate::clients::Progress;
+use crate::clients::{GivingBack, Progress};
 use crate::config::Recovery;
 use crate::control::views::ClientState;
 use crate::network::LinkState;
@@ -39,6 +39,7 @@ struct Releasing {
     /// It is over by then, confirmed or not.
     until: u64,
     why: &'static str,
+    then: GivingBack,
 }
 
 /// The machine.
@@ -224,7 +225,7 @@ impl Machine {
             }
             Command::Disable => {
                 self.enabled = false;
-                self.give_back("the client was disabled", &mut effects, now);
+                self.give_back("the client was disabled", GivingBack::MayAskAgain, &mut effects, now);
             }
             Command::Leave => {
                 self.enabled = false;
@@ -233,7 +234,9 @@ impl Machine {
             _ if !self.enabled => return Err("it is disabled; `dhcpmgr enable` runs it".to_owned()),
             Command::Renew => self.renew(&mut effects, now)?,
             Command::Release if self.lease.is_none() => return Err("it has no lease to release".to_owned()),
-            Command::Release => self.give_back("released by the operator", &mut effects, now),
+            Command::Release => {
+                self.give_back("released by the operator", GivingBack::StaysWithout, &mut effects, now);
+            }
             Command::Restart => {
                 self.start_over();
                 self.stop(&mut effects);
@@ -265,17 +268,17 @@ impl Machine {
         Ok(())
     }
 
-    fn give_back(&mut self, why: &'static str, effects: &mut Vec<Effect>, now: u64) {
+    fn give_back(&mut self, why: &'static str, then: GivingBack, effects: &mut Vec<Effect>, now: u64) {
         if self.bound && self.process == Process::Running {
-            self.releasing = Some(Releasing { until: now + RELEASE_MS, why });
-            effects.push(Effect::SignalRelease);
+            self.releasing = Some(Releasing { until: now + RELEASE_MS, why, then });
+            effects.push(Effect::SignalRelease(then));
         } else {
             if self.lease.is_some() {
                 effects.push(Effect::Note(
                     "the client no longer held the lease: the server was not told".to_owned(),
                 ));
             }
-            self.released_now(why, effects);
+            self.released_now(why, then, effects);
         }
     }
 
@@ -345,7 +348,7 @@ impl Machine {
         let gave_up = self.bound && self.lease.is_some();
         self.client_lost_it();
         if let Some(releasing) = self.releasing {
-            self.released_now(releasing.why, effects);
+            self.released_now(releasing.why, releasing.then, effects);
         } else if gave_up {
             effects.push(Effect::Note(
                 "the client gave its lease up; the address stays until the lease ends".to_owned(),
@@ -353,8 +356,8 @@ impl Machine {
         }
     }
 
-    fn released_now(&mut self, why: &str, effects: &mut Vec<Effect>) {
-        self.released = true;
+    fn released_now(&mut self, why: &str, then: GivingBack, effects: &mut Vec<Effect>) {
+        self.released = then == GivingBack::StaysWithout;
         self.releasing = None;
         self.stop(effects);
         self.lose(why, effects);
@@ -405,7 +408,7 @@ impl Machine {
         }
         if let Some(releasing) = self.releasing.filter(|releasing| releasing.until <= now) {
             effects.push(Effect::Note("the client did not confirm the release".to_owned()));
-            self.released_now(releasing.why, effects);
+            self.released_now(releasing.why, releasing.then, effects);
         }
         if self.carrier.settle(now) {
             self.on_settled(effects, now);

@@ -284,7 +284,10 @@ impl Task {
                 self.publish(self.event(EventKind::ClientStopped));
             }
             Effect::SignalRenew => self.signal(clients::renew_signal(self.client.program)),
-            Effect::SignalRelease => self.signal(clients::release_signal(self.client.program)),
+            Effect::SignalRelease(then) => {
+                self.note_release(Some(then));
+                self.signal(clients::release_signal(self.client.program));
+            }
             Effect::RaiseLink => {
                 if let Err(error) = self.shared.network.set_up(&self.client.interface) {
                     tracing::error!("{}: {error}", self.client.name);
