@@ -61,7 +61,7 @@ enum Woken {
 
 impl Task {
     pub(super) fn new(client: Client, shared: Rc<Shared>) -> Self {
-        let machine = Machine::new(
+        let mut machine = Machine::new(
             client.name.as_str(),
             client.interface.as_str(),
             client.enabled,
