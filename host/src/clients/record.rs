@@ -30,6 +30,18 @@ pub struct ProcessRecord {
     /// A lease is in force that the client itself does not hold, because it gave up early or was started again.
     #[serde(default)]
     pub without_lease: bool,
+    /// Its lease is being given back; a daemon that finds this has to go on with it.
+    #[serde(default)]
+    pub giving_back: Option<GivingBack>,
+}
+
+/// What comes after a lease was given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GivingBack {
+    /// The operator said so: the client stays without a lease until it is told otherwise.
+    StaysWithout,
+    /// The client was disabled or the daemon stopped: where it is to run, it asks again.
+    MayAskAgain,
 }
 
 impl store::Record for ProcessRecord {
@@ -68,6 +80,7 @@ impl ProcessRecord {
             interface,
             index,
             without_lease: false,
+            giving_back: None,
         })
     }
 

@@ -6,7 +6,9 @@ use tokio::sync::mpsc;
 use super::Order;
 use super::machine::{Command, Input};
 use super::task::Task;
-use crate::clients::{self, Adopted, ExitReason, Foreign, Inherited, PATIENCE, Process, ProcessRecord};
+use crate::clients::{
+    self, Adopted, ExitReason, Foreign, GivingBack, Inherited, PATIENCE, Process, ProcessRecord,
+};
 use crate::events::{Event, EventKind};
 use crate::lease_monitor::{Arrival, Origin};
 use crate::network::LinkState;
@@ -38,24 +40,31 @@ impl Task {
         }
         let index = record.as_ref().map(|record| record.interface().1);
         let gave_up = record.as_ref().is_some_and(|record| record.without_lease);
+        let giving_back = record.as_ref().and_then(|record| record.giving_back);
         let adopted = running.as_ref().map(|running| running.process.pid());
         if let Some(running) = running {
             self.adopt(running, record).await;
         }
-        match (index, self.shared.network.link(&self.client.interface)) {
-            (Some(index), Some(link)) if adopted.is_none() && link.index != index => {
-                tracing::info!(
-                    "{name}: {} is not the interface of that name any more: its lease is over",
-                    self.client.interface
-                );
-                self.shared.sessions.journal().forget(&name);
-            }
-            _ => {}
+        let link = self.shared.network.link(&self.client.interface);
+        let another = matches!((index, link), (Some(index), Some(link)) if link.index != index);
+        let over = match adopted {
+            None if another => Some("it is not the interface of that name any more"),
+            None if giving_back.is_some() => Some("the client ended while it gave the lease back"),
+            _ => None,
+        };
+        if let Some(why) = over {
+            tracing::info!("{name}: the lease on {} is over: {why}", self.client.interface);
+            self.shared.sessions.journal().forget(&name);
         }
         let order = loop {
             tokio::select! {
                 biased;
                 Some(arrival) = inbox.recv() => {
+                    if over.is_some() && arrival.message.event.carries_lease() {
+                        // Said by the client that has ended, and kept again when it came in.
+                        self.shared.sessions.journal().forget(&name);
+                        continue;
+                    }
                     let journal = arrival.origin == Origin::Journal;
                     Box::pin(self.on_arrival(arrival)).await;
                     if journal && gave_up {
@@ -82,8 +91,18 @@ impl Task {
         if self.running.is_none() {
             return;
         }
+        let giving_back = self.record.as_ref().and_then(|record| record.giving_back);
         if !self.client.enabled {
             let _ = self.command(Command::Disable).await;
+        } else if let Some(then) = giving_back {
+            tracing::info!("{}: goes on giving its lease back, as an earlier daemon began", self.client.name);
+            let (begin, again) = match then {
+                GivingBack::StaysWithout => (Command::Release, None),
+                GivingBack::MayAskAgain => (Command::Disable, Some(Command::Enable)),
+            };
+            for command in [Some(begin), again].into_iter().flatten() {
+                let _ = self.command(command).await;
+            }
         } else if self.launch_has_changed() {
             self.tell(Input::LaunchChanged).await;
         }

@@ -150,6 +150,7 @@ impl Task {
             return;
         }
         self.client_holds_lease(true);
+        self.note_release(None);
         self.publish(Event { changed, ..self.event(kind) });
         emitted.into_iter().for_each(|event| self.publish(event));
     }

@@ -8,7 +8,7 @@ use dhcpmgr_message::Token;
 
 use super::machine::Input;
 use super::task::Task;
-use crate::clients::{self, Launch, LaunchContext, LaunchError, Process, ProcessRecord};
+use crate::clients::{self, GivingBack, Launch, LaunchContext, LaunchError, Process, ProcessRecord};
 use crate::events::EventKind;
 use crate::random;
 use crate::recovery::Fault;
@@ -88,6 +88,14 @@ impl Task {
     pub(super) fn client_holds_lease(&mut self, holds: bool) {
         if let Some(mut record) = self.record.take_if(|record| record.without_lease == holds) {
             record.without_lease = !holds;
+            self.keep_record(record);
+        }
+    }
+
+    /// Notes whether the lease is being given back.
+    pub(super) fn note_release(&mut self, giving_back: Option<GivingBack>) {
+        if let Some(mut record) = self.record.take_if(|record| record.giving_back != giving_back) {
+            record.giving_back = giving_back;
             self.keep_record(record);
         }
     }
