@@ -19,10 +19,10 @@ use dhcpmgr_message::{Bytes, Lifetime, Token};
 use nix::sys::signal::Signal;
 
 pub use backoff::Backoff;
-pub use census::{Adopted, Census, Foreign, Inherited, fifo, forget};
+pub use census::{Adopted, Census, Foreign, Inherited, fifo};
 pub use output::Output;
 pub use process::{ExitReason, PATIENCE, Process, SpawnError, check_kernel};
-pub use record::ProcessRecord;
+pub use record::{ProcessRecord, RunRecord, forget};
 
 use crate::config::{Client, Program};
 use crate::handlers::Wants;

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use super::Order;
 use super::machine::{Command, Input};
 use super::task::Task;
-use crate::clients::{self, Adopted, ExitReason, Foreign, Inherited, PATIENCE, Process, ProcessRecord};
+use crate::clients::{Adopted, ExitReason, Foreign, Inherited, PATIENCE, Process, RunRecord};
 use crate::events::{Event, EventKind};
 use crate::lease_monitor::{Arrival, Origin};
 use crate::network::LinkState;
@@ -34,35 +34,24 @@ impl Task {
             tracing::warn!("{name}: {detail}");
             self.publish(Event { detail: Some(detail), ..self.event(EventKind::ForeignClient) });
         }
-        let index = record.as_ref().map(|record| record.interface().1);
-        let gave_up = record.as_ref().is_some_and(|record| record.without_lease);
+        let index = record.process.as_ref().map(|process| process.interface().1);
+        let mut trust = Trust::of(&record, running.as_ref());
+        self.record = record;
         let adopted = running.as_ref().map(|running| running.process.pid());
         if let Some(running) = running {
-            self.adopt(running, record).await;
+            self.adopt(running).await;
+        } else {
+            self.forget_process();
+            let now = self.shared.network.link(&self.client.interface).map(|link| link.index);
+            trust.same_link = index.is_none() || now.is_none() || now == index;
         }
-        match (index, self.shared.network.link(&self.client.interface)) {
-            (Some(index), Some(link)) if adopted.is_none() && link.index != index => {
-                tracing::info!(
-                    "{name}: {} is not the interface of that name any more: its lease is over",
-                    self.client.interface
-                );
-                self.shared.sessions.journal().forget(&name);
-            }
-            _ => {}
+        let order = self.take_in(trust, inbox, orders).await;
+        if self.record.released {
+            self.tell(Input::ReleasedBefore).await;
+        } else if self.record.giving_back {
+            self.tell(Input::ReleaseUnfinished).await;
+            self.record(|record, _| record.giving_back = false);
         }
-        let order = loop {
-            tokio::select! {
-                biased;
-                Some(arrival) = inbox.recv() => {
-                    let journal = arrival.origin == Origin::Journal;
-                    Box::pin(self.on_arrival(arrival)).await;
-                    if journal && gave_up {
-                        self.tell(Input::Deconfig).await;
-                    }
-                }
-                order = orders.recv() => break order,
-            }
-        };
         if let Some(pid) = adopted {
             tracing::info!("{name}: pid {pid} of an earlier daemon is the client from now on");
             let detail = Some(format!("pid {pid}, which an earlier daemon had started"));
@@ -70,10 +59,44 @@ impl Task {
         } else if let Some(pid) = ended {
             let detail = format!("the client, pid {pid}, ended while no daemon ran");
             tracing::info!("{name}: {detail}");
-            clients::forget(&self.shared.records, &name);
             self.publish(Event { detail: Some(detail), ..self.event(EventKind::ClientFailed) });
         }
         order
+    }
+
+    /// Takes in what was said until the first order comes, and returns that.
+    async fn take_in(
+        &mut self,
+        trust: Trust,
+        inbox: &mut mpsc::Receiver<Arrival>,
+        orders: &mut mpsc::Receiver<Order>,
+    ) -> Option<Order> {
+        loop {
+            tokio::select! {
+                biased;
+                Some(arrival) = inbox.recv() => Box::pin(self.take_in_one(&trust, arrival)).await,
+                order = orders.recv() => return order,
+            }
+        }
+    }
+
+    async fn take_in_one(&mut self, trust: &Trust, arrival: Arrival) {
+        if arrival.origin != Origin::Journal {
+            return self.on_arrival(arrival).await;
+        }
+        let (client, interface) = (&self.client.name, &self.client.interface);
+        if !trust.same_link {
+            tracing::info!(
+                "{client}: {interface} is another interface by now, and may be another network: its lease is over"
+            );
+            self.shared.sessions.journal().forget(client);
+            return;
+        }
+        let got_by_client = arrival.message.at_ms >= trust.leases_since;
+        self.on_arrival(arrival).await;
+        if !got_by_client {
+            self.tell(Input::Deconfig).await;
+        }
     }
 
     /// What has changed in the configuration since the client was started.
@@ -88,18 +111,18 @@ impl Task {
         }
     }
 
-    async fn adopt(&mut self, adopted: Adopted, record: Option<ProcessRecord>) {
-        let Adopted { process, output, token, launch } = adopted;
-        match record.filter(|record| record.pid() == process.pid()) {
-            Some(record) => self.record = Some(record),
-            None => self.write_down(&process, &launch, &token),
+    async fn adopt(&mut self, adopted: Adopted) {
+        let Adopted { process, output, token, launch, started_ms: _ } = adopted;
+        if self.record.process.as_ref().is_none_or(|record| record.pid() != process.pid()) {
+            self.write_down(&process, &launch, &token);
         }
         self.shared.sessions.set_token(&self.client.name, Some(token));
         self.launched = Some(launch);
         self.running = Some((process, output));
         self.tell(Input::Adopted).await;
         // The link as the earlier daemon knew it: what is new since then is told from what is not.
-        let index = self.record.as_ref().map(|record| record.interface().1).filter(|index| *index != 0);
+        let index =
+            self.record.process.as_ref().map(|process| process.interface().1).filter(|index| *index != 0);
         if let Some(index) = index {
             let known =
                 LinkState { index, up: true, carrier: true, mtu: 0, min_mtu: 0, max_mtu: 0, hardware: None };
@@ -111,6 +134,26 @@ impl Task {
     pub(super) fn disturbed_by(&self) -> Option<String> {
         let foreign = self.foreign.filter(Foreign::runs)?;
         Some(format!("{foreign}, runs on {}; the two take each other's answers", self.client.interface))
+    }
+}
+
+/// What the lease in the journal means today.
+struct Trust {
+    /// The interface is the one that it came through.
+    same_link: bool,
+    /// The client itself holds a lease from then on only: `CLOCK_BOOTTIME`, milliseconds.
+    leases_since: u64,
+}
+
+impl Trust {
+    fn of(record: &RunRecord, running: Option<&Adopted>) -> Self {
+        let leases_since = match running {
+            _ if record.without_lease => u64::MAX,
+            // The kernel counts in hundredths of a second.
+            Some(running) => running.started_ms.saturating_sub(10),
+            None => 0,
+        };
+        Self { same_link: true, leases_since }
     }
 }
 

@@ -31,7 +31,7 @@ impl Task {
         match message.event {
             ClientEvent::Deconfig => {
                 self.tell(Input::Deconfig).await;
-                self.client_holds_lease(self.lease.is_none());
+                self.record(|record, in_force| record.without_lease = in_force);
             }
             ClientEvent::Nak => self.tell(Input::Nak).await,
             ClientEvent::Leasefail => self.tell(Input::Leasefail).await,
@@ -149,7 +149,7 @@ impl Task {
             tracing::info!("{}: lease of an earlier daemon taken over", self.client.name);
             return;
         }
-        self.client_holds_lease(true);
+        self.record(|record, _| (record.without_lease, record.giving_back) = (false, false));
         self.publish(Event { changed, ..self.event(kind) });
         emitted.into_iter().for_each(|event| self.publish(event));
     }

@@ -190,6 +190,13 @@ impl Machine {
                 self.process = Process::Running;
                 (self.started_at, self.unanswered) = (now, false);
             }
+            Input::ReleasedBefore => self.give_back("released by the operator", &mut effects, now),
+            Input::ReleaseUnfinished => {
+                // The client may have given it back, and then sits idle for ever.
+                self.stop(&mut effects);
+                self.last_address = None;
+                self.lose("it was being given back when the daemon ended", &mut effects);
+            }
             Input::Exited { how, retry_in } => self.on_exited(&how, retry_in, &mut effects, now),
             Input::NotStarted { why, retry_in } => {
                 self.process = Process::None;
@@ -229,7 +236,9 @@ impl Machine {
             }
             _ if !self.enabled => return Err("it is disabled; `dhcpmgr enable` runs it".to_owned()),
             Command::Renew => self.renew(&mut effects, now)?,
-            Command::Release if self.lease.is_none() => return Err("it has no lease to release".to_owned()),
+            Command::Release if self.lease.is_none() && !self.released => {
+                return Err("it has no lease to release".to_owned());
+            }
             Command::Release => self.give_back("released by the operator", &mut effects, now),
             Command::Restart => {
                 self.start_over();

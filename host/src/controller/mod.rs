@@ -47,7 +47,7 @@ pub struct Shared {
     pub events: EventLog,
     /// Who may send leases.
     pub sessions: Rc<Sessions>,
-    /// What is written down of the running clients: [`ProcessRecord`](crate::clients::ProcessRecord)s.
+    /// What is written down of the running clients: [`RunRecord`](crate::clients::RunRecord)s.
     pub records: Store,
     /// Who the clients are to their servers.
     pub identities: Identities,

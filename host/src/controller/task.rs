@@ -14,7 +14,7 @@ use super::machine::{Command, Effect, Input, Machine};
 use super::recorder::Recorder;
 use super::{Ending, Order, Shared};
 use crate::clients::{
-    self, Backoff, ExitReason, Foreign, Inherited, Launch, Output, PATIENCE, Process, ProcessRecord,
+    self, Backoff, ExitReason, Foreign, Inherited, Launch, Output, PATIENCE, Process, RunRecord,
 };
 use crate::clock;
 use crate::config::Client;
@@ -43,8 +43,8 @@ pub(super) struct Task {
     pub(super) recorder: Recorder,
     /// Somebody else's client on the same interface.
     pub(super) foreign: Option<Foreign>,
-    /// What is written down of the process.
-    pub(super) record: Option<ProcessRecord>,
+    /// What is written down for the next daemon.
+    pub(super) record: RunRecord,
     /// What a reboot would find.
     pub(super) stored_lease: Option<LastLease>,
     pub(super) wear: Wear,
@@ -80,7 +80,7 @@ impl Task {
             restarts: 0,
             recorder: Recorder::default(),
             foreign: None,
-            record: None,
+            record: RunRecord::default(),
             stored_lease,
             wear: Wear::default(),
             ending: None,
@@ -211,6 +211,14 @@ impl Task {
 
     pub(super) async fn command(&mut self, command: Command) -> Result<(), String> {
         let effects = self.machine.command(command, clock::boottime_ms())?;
+        // Before anything is done or answered: the next daemon has to see it through.
+        match command {
+            Command::Release => self.record(|record, _| record.released = true),
+            Command::Renew | Command::Restart | Command::Enable => {
+                self.record(|record, _| record.released = false);
+            }
+            Command::Disable | Command::Leave => {}
+        }
         self.carry_out(effects).await;
         Ok(())
     }
@@ -268,7 +276,10 @@ impl Task {
                 self.publish(self.event(EventKind::ClientStopped));
             }
             Effect::SignalRenew => self.signal(clients::renew_signal(self.client.program)),
-            Effect::SignalRelease => self.signal(clients::release_signal(self.client.program)),
+            Effect::SignalRelease => {
+                self.record(|record, _| record.giving_back = true);
+                self.signal(clients::release_signal(self.client.program));
+            }
             Effect::RaiseLink => {
                 if let Err(error) = self.shared.network.set_up(&self.client.interface) {
                     tracing::error!("{}: {error}", self.client.name);
@@ -301,6 +312,7 @@ impl Task {
         }
         let changed = self.lease.take().map(|lease| lease.changes_from(None)).unwrap_or_default();
         self.source = None;
+        self.record(|record, _| (record.without_lease, record.giving_back) = (false, false));
         tracing::info!("{}: lease lost: {reason}", self.client.name);
         self.publish(Event { changed, detail: Some(reason), ..self.event(EventKind::LeaseLost) });
     }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use dhcpmgr_message::{ClientName, IfName};
+use dhcpmgr_message::ClientName;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -319,9 +319,7 @@ const GIVING_BACK: Duration = Duration::from_secs(1);
 /// Ends clients of an earlier daemon that are not configured any more; as when their section goes while the daemon
 /// runs, they give their leases back, and that needs the address that is swept later.
 async fn end_left_over(census: &mut Census, config: &Config, records: &Store) {
-    let configured = |name: &ClientName, interface: &IfName| {
-        config.clients.get(name).is_some_and(|client| client.interface == *interface)
-    };
+    let configured = |name: &ClientName| config.clients.get(name).map(|client| client.interface.clone());
     let mut ending = JoinSet::new();
     for (name, process) in census.left_over(configured, records) {
         tracing::info!("{name}: pid {} is not configured any more and ends", process.pid());

@@ -205,6 +205,10 @@ impl<'a, 'lab> Gateway<'a, 'lab> {
         .map_err(|error| {
             Error::new(format!("{error}; there is {:?}\n{}", self.kernel(), self.daemon.log()))
         })?;
+        if self.daemon.cli().client("wan4")?["reason"].to_string().contains("released by the operator") {
+            // The release stands, also for the next daemon, until the operator asks for a lease again.
+            self.daemon.cli().text(&["renew", "wan4"])?;
+        }
         let client = eventually("exactly one client runs", || match self.udhcpc().as_slice() {
             [one] => Ok(Some(*one)),
             _ => Ok(None),

@@ -258,3 +258,55 @@ fn silence_is_said_with_its_length_until_somebody_answers() {
     machine.handle(Input::Lease(held(200_000)), 82_000);
     assert_eq!(machine.reason(83_000), None);
 }
+
+/// A client that an earlier daemon left bound until 121,000.
+fn adopted() -> Machine {
+    let mut machine = Machine::new("wan0", true);
+    assert_eq!(machine.handle(Input::Adopted, 0), []);
+    assert_eq!(machine.handle(link(true, true), 0), [], "the link as it was then");
+    assert_eq!(machine.handle(Input::Lease(held(121_000)), 0), []);
+    machine
+}
+
+#[test]
+fn a_client_that_is_taken_over_as_it_runs_is_bound_and_nothing_is_done_to_it() {
+    let mut machine = adopted();
+    assert_eq!(machine.handle(link(true, true), 1), []);
+    assert_eq!(machine.state(), ClientState::Bound);
+    assert_eq!(machine.reason(2), None);
+    assert_eq!(died(&mut machine, 3, 0).last(), Some(&Effect::Start(Some(held(0).address))));
+}
+
+#[test]
+fn a_client_that_is_taken_over_on_another_interface_of_that_name_starts_from_scratch() {
+    let mut machine = adopted();
+    let effects = machine.handle(Input::Link(Some(LinkState { index: 9, ..CARRIER })), 1);
+    assert!(has_lose(&effects) && effects.contains(&Effect::Stop), "{effects:?}");
+}
+
+#[test]
+fn a_release_by_the_operator_is_seen_through_by_the_next_daemon_and_stays() {
+    let mut machine = adopted();
+    assert_eq!(machine.handle(Input::ReleasedBefore, 1), [Effect::SignalRelease]);
+    let effects = machine.handle(Input::Deconfig, 2);
+    assert!(has_lose(&effects) && effects.contains(&Effect::Stop), "{effects:?}");
+    assert_eq!(died(&mut machine, 3, 0), []);
+    assert!(machine.reason(4).unwrap().contains("released by the operator"));
+
+    let mut without_process = Machine::new("wan0", true);
+    without_process.handle(Input::Lease(held(121_000)), 0);
+    assert!(has_lose(&without_process.handle(Input::ReleasedBefore, 1)));
+    assert_eq!(without_process.handle(link(true, true), 2), [], "it is not started");
+    assert_eq!(without_process.command(Command::Release, 3), Ok(vec![]), "released is released");
+    assert!(
+        without_process.command(Command::Renew, 4).unwrap().contains(&Effect::Start(Some(held(0).address)))
+    );
+}
+
+#[test]
+fn a_release_that_nobody_wants_any_more_ends_in_a_new_start() {
+    let mut machine = adopted();
+    let effects = machine.handle(Input::ReleaseUnfinished, 1);
+    assert!(has_lose(&effects) && effects.contains(&Effect::Stop), "{effects:?}");
+    assert_eq!(died(&mut machine, 2, 0).last(), Some(&Effect::Start(None)));
+}

@@ -26,6 +26,10 @@ pub(in crate::controller) enum Input {
     Started,
     /// The client process was found running, as an earlier daemon left it.
     Adopted,
+    /// The operator had given the lease back before the daemon was started.
+    ReleasedBefore,
+    /// An earlier daemon had begun to give the lease back, on nobody's order that still stands.
+    ReleaseUnfinished,
     /// The client process ended; wait this long before the next start.
     Exited {
         /// How it ended, for people.
