@@ -75,6 +75,12 @@ impl Paths {
         self.runtime().join("clients")
     }
 
+    /// `/run/dhcpmgr/network`: what links were before we changed them.
+    #[must_use]
+    pub fn network(&self) -> PathBuf {
+        self.runtime().join("network")
+    }
+
     /// `/var/lib/dhcpmgr`
     #[must_use]
     pub fn state(&self) -> PathBuf {

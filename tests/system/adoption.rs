@@ -464,3 +464,31 @@ fn what_is_dead_already_can_be_restarted_disabled_and_released() -> Result {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("it is disabled"), "{refused:?}");
     Ok(())
 }
+
+/// The link's MTU from before the lease is remembered by the daemon that did not see it.
+#[test]
+fn a_link_gets_its_own_mtu_back_from_a_later_daemon() -> Result {
+    lab_or_skip!();
+    let lab = Lab::new()?;
+    let _server = lab.dnsmasq(lab.wan()).range(100, 100).option("26,1432").start()?;
+    let mut daemon = lab.daemon(&one_client(""))?;
+    let mtu = |expected: u32| {
+        eventually(&format!("the MTU is {expected}"), || Ok((lab.mtu("wan0")? == expected).then_some(())))
+    };
+    daemon.cli().wait_for("wan4", "Bound")?;
+    mtu(1432)?;
+    for hard in [true, false] {
+        let monitor = lab.monitor()?;
+        if hard {
+            daemon.kill()?
+        } else {
+            daemon.stop()?
+        }
+        daemon.start()?;
+        daemon.cli().wait_for("wan4", "Bound")?;
+        assert_eq!(lab.mtu("wan0")?, 1432);
+        assert!(removals(&monitor.take()).is_empty());
+    }
+    daemon.cli().text(&["release", "wan4"])?;
+    mtu(1500)
+}

@@ -117,6 +117,10 @@ impl Task {
         mut entry: Entry,
     ) {
         let started = Instant::now();
+        if origin == Origin::Journal {
+            let addresses: Vec<_> = lease.desired.addresses.iter().map(|a| a.address).collect();
+            self.shared.network.adopt(&self.client.interface, &addresses);
+        }
         match self.shared.network.apply(&self.client.name, Some(lease.desired.clone())).await {
             Ok(applied) => entry.applied = applied.actions,
             Err(error) => {

@@ -146,6 +146,9 @@ impl Machine {
         if let Some(trouble) = &self.trouble {
             return Some(trouble.clone());
         }
+        if self.releasing.is_some() {
+            return Some("the lease is being given back".to_owned());
+        }
         if self.released {
             return Some("released by the operator; `dhcpmgr renew` asks for a lease again".to_owned());
         }

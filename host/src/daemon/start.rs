@@ -217,18 +217,20 @@ async fn serve(
 ) -> Result<(), StartError> {
     let Loaded { config, files } = loaded;
     let mut signals = Signals::listen().map_err(system("listen to signals"))?;
+    let boot = BootId::current();
     let (network, mut network_events) = Network::start(NetworkOptions {
         resolv_conf: paths.resolv_conf(),
         root: paths.root().to_owned(),
         backend: config.dns.backend,
+        state: Store::volatile(paths.network(), boot),
     })
     .await?;
     let chain = Chain::load(&config.handlers, &paths.handlers(), &own_executable()).await;
     let mut notices = chain.notices();
-    let records = Store::volatile(paths.clients(), BootId::current());
+    let records = Store::volatile(paths.clients(), boot);
     let mut census = Census::take(&paths);
     end_left_over(&mut census, &config, &records).await;
-    let sessions = Rc::new(Sessions::new(Journal::new(paths.leases(), BootId::current())));
+    let sessions = Rc::new(Sessions::new(Journal::new(paths.leases(), boot)));
     // What the leases of clients that are no longer configured left on their interfaces goes too.
     let mut swept = sessions.journal().retain(|client| config.clients.contains_key(client));
     swept.extend(config.clients.values().map(|client| client.interface.clone()));

@@ -288,6 +288,7 @@ fn a_client_that_is_taken_over_on_another_interface_of_that_name_starts_from_scr
 fn a_release_by_the_operator_is_seen_through_by_the_next_daemon_and_stays() {
     let mut machine = adopted();
     assert_eq!(machine.handle(Input::ReleasedBefore, 1), [Effect::SignalRelease]);
+    assert_eq!(machine.reason(1).unwrap(), "the lease is being given back");
     let effects = machine.handle(Input::Deconfig, 2);
     assert!(has_lose(&effects) && effects.contains(&Effect::Stop), "{effects:?}");
     assert_eq!(died(&mut machine, 3, 0), []);
