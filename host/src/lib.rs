@@ -17,5 +17,6 @@ pub mod lease_monitor;
 pub mod network;
 pub mod paths;
 pub mod random;
+pub mod recovery;
 pub mod service;
 pub mod store;

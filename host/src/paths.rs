@@ -81,6 +81,12 @@ impl Paths {
         self.runtime().join("network")
     }
 
+    /// `/run/dhcpmgr/recovery`: the faults of each client.
+    #[must_use]
+    pub fn recovery(&self) -> PathBuf {
+        self.runtime().join("recovery")
+    }
+
     /// `/var/lib/dhcpmgr`
     #[must_use]
     pub fn state(&self) -> PathBuf {

@@ -5,7 +5,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dhcpmgr::config::{Config, DnsBackend, Grant, Isolation, OnStop, Program, diff, load, parse, to_toml};
+use dhcpmgr::config::{
+    Config, DnsBackend, Grant, Isolation, OnStop, Program, Recovery, diff, load, parse, to_toml,
+};
 use dhcpmgr::paths::Paths;
 use dhcpmgr_message::wire;
 use dhcpmgr_plugin_api::{MtuPolicy, Protocol, RoutePolicy};
@@ -82,6 +84,7 @@ fn what_is_left_out_takes_its_default() {
     assert_eq!(client.discover_attempts, 3);
     assert_eq!(client.discover_interval, Duration::from_secs(3));
     assert_eq!(client.discover_pause, Duration::from_secs(20));
+    assert_eq!(client.recovery, Recovery::default());
     let [ours, theirs] = config.handlers.as_slice() else { panic!("two handlers") };
     assert_eq!((ours.isolation, ours.grants.len()), (Isolation::InProcess, Grant::ALL.len()));
     // Our file name somewhere else is not our module.
@@ -97,7 +100,7 @@ fn an_empty_file_configures_nothing() {
 
 const TOP: &str = "accepted: daemon, dns, clients, handlers";
 const CLIENT_KEYS: &str = "accepted: enabled, protocol, interface, program, request, send, hostname, metric, mtu, \
-                           routes, discover_attempts, discover_interval, discover_pause, on_stop";
+                           routes, discover_attempts, discover_interval, discover_pause, on_stop, recovery";
 const FORMS: &str = "{ text = \"…\" }, { hex = \"0102…\" } or { ip = \"192.0.2.1\" }";
 const MODULE: &str =
     "accepted: a file name in the handlers directory, such as \"libdhcpmgr_v4.so\", or an absolute path";
@@ -188,6 +191,39 @@ fn mistakes() -> Vec<(String, String)> {
         client(
             "on_stop = \"relase\"",
             "4:11: WAN4.on_stop: \"relase\" is not a way to stop (did you mean \"release\"?); accepted: \"keep\", \"stop\", \"release\"",
+        ),
+        // Recovery.
+        client(
+            "recovery = 3",
+            "4:12: WAN4.recovery: found a whole number; accepted: a table, [clients.NAME.recovery]",
+        ),
+        client(
+            "recovery.restart = 3",
+            "4:10: WAN4.recovery.restart: is not a known key (did you mean \"restarts\"?); accepted: restarts, window_s, slow_s, steady_s, stuck_s, on_stuck",
+        ),
+        client(
+            "recovery.restarts = 0",
+            "4:21: WAN4.recovery.restarts: 0 is out of range; accepted: a whole number from 1 to 1000",
+        ),
+        client(
+            "recovery.window_s = 604801",
+            "4:21: WAN4.recovery.window_s: 604801 is out of range; accepted: a whole number from 1 to 604800 seconds",
+        ),
+        client(
+            "recovery.slow_s = 359",
+            "4:19: WAN4.recovery.slow_s: slow_s = 359 is faster than the 10 restarts within 3600 s that it comes after; accepted: slow_s of at least 360 seconds",
+        ),
+        client(
+            "recovery.window_s = 604800",
+            "4:21: WAN4.recovery.window_s: slow_s = 900 is faster than the 10 restarts within 604800 s that it comes after; accepted: slow_s of at least 60480 seconds",
+        ),
+        client(
+            "recovery.stuck_s = 29",
+            "4:20: WAN4.recovery.stuck_s: 29 s is not longer than one search for a server, discover_attempts times discover_interval and discover_pause: 29 s; accepted: more than that",
+        ),
+        client(
+            "recovery.on_stuck = \"ignore\"",
+            "4:21: WAN4.recovery.on_stuck: \"ignore\" is not a way to treat it; accepted: \"restart\", \"report\"",
         ),
         client(
             "hostname = \"a_b\"",
@@ -563,6 +599,7 @@ interface = "x"
 hostname = "gw"
 enabled = false
 on_stop = "release"
+recovery = { restarts = 3, window_s = 60, slow_s = 30, steady_s = 5, stuck_s = 40, on_stuck = "report" }
 send.77 = { text = "a \"b\" é" }
 send.78 = { hex = "00ff" }
 "#;
@@ -634,4 +671,13 @@ fn the_examples_of_the_guide_are_accepted_and_it_names_every_default() {
         let row = guide.lines().find(|line| line.starts_with(&format!("| `{key}` |"))).unwrap();
         assert!(row.contains(&format!("| `{value}` |")), "{row} does not have the default {value}");
     }
+}
+
+#[test]
+fn recovery_merges_by_its_keys_and_a_slow_search_is_given_its_time() {
+    let slow = "discover_attempts = 10\ndiscover_interval = 60\n";
+    let config = read(&format!("{CLIENT}{slow}[clients.wan4.recovery]\nrestarts = 5\n")).unwrap();
+    let recovery = &config.clients["wan4"].recovery;
+    assert_eq!((recovery.restarts, recovery.window), (5, Duration::from_secs(3600)));
+    assert_eq!(recovery.stuck, Duration::from_secs(3 * 620), "three searches");
 }

@@ -50,15 +50,17 @@ fn a_flapping_link_costs_neither_the_lease_nor_a_storm_of_renewals() -> Result {
         lab.carrier(lab.wan(), true)?;
         std::thread::sleep(Duration::from_millis(100));
     }
+    // However busy the machine is and however long its flaps last, the last one is confirmed.
+    cli.wait_for_event("wan4", "lease-renewed", 1)?;
     eventually("it is bound", || Ok((cli.client("wan4")?["status"] == "Bound").then_some(())))?;
     std::thread::sleep(Duration::from_secs(3));
     assert!(removals(&monitor.take()).is_empty());
     assert!(packets.of(MessageType::Discover).is_empty());
-    assert!(
-        packets.of(MessageType::Request).len() <= 10,
-        "{} requests",
-        packets.of(MessageType::Request).len()
-    );
+    // One renewal when the link has calmed down, and what udhcpc repeats when an answer is lost. On a machine so busy
+    // that a flap lasts longer than the link needs to settle there is one for each of those.
+    let settled = cli.events()?.into_iter().filter(|event| event.event == "lease-renewed").count();
+    let requests = packets.of(MessageType::Request).len();
+    assert!(settled <= 3 && requests <= 2 * settled + 2, "{requests} requests for {settled} renewals");
     assert_eq!(cli.client("wan4")?["restarts"], 0);
     Ok(())
 }

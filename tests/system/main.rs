@@ -22,6 +22,7 @@ mod lease;
 mod multi;
 mod nak;
 mod reboot;
+mod recovery;
 mod release;
 mod reload;
 mod renewal;

@@ -2,7 +2,6 @@
 //!
 //! A client program is one file here; nothing outside this folder knows its flags.
 
-mod backoff;
 mod census;
 mod output;
 mod process;
@@ -10,6 +9,7 @@ mod procfs;
 mod programs;
 mod record;
 mod udhcpc;
+mod udhcpc_ending;
 
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
@@ -18,7 +18,6 @@ use std::path::PathBuf;
 use dhcpmgr_message::{Bytes, Lifetime, Token};
 use nix::sys::signal::Signal;
 
-pub use backoff::Backoff;
 pub use census::{Adopted, Census, Foreign, Inherited, fifo};
 pub use output::Output;
 pub use process::{ExitReason, PATIENCE, Process, SpawnError, check_kernel};
@@ -27,6 +26,7 @@ pub use record::{ProcessRecord, RunRecord, forget};
 use crate::config::{Client, Program};
 use crate::handlers::Wants;
 use crate::paths::Paths;
+use crate::recovery::{Argument, Fault};
 
 /// One start of a client: everything a process needs, decided before there is one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +59,8 @@ pub struct LaunchContext<'a> {
     pub token: &'a Token,
     /// The address to ask for again.
     pub last_address: Option<Ipv4Addr>,
+    /// What the program refused before.
+    pub left_out: &'a [Argument],
     /// The client-id to send; the program makes its own when there is none.
     pub client_id: Option<&'a Bytes>,
 }
@@ -74,6 +76,14 @@ pub enum Progress {
     Renewing,
     /// It asks any server for more time.
     Rebinding,
+}
+
+impl LaunchError {
+    /// What that is for recovery.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        Fault::Missing(self.to_string())
+    }
 }
 
 /// Why a client cannot be started, before any process exists.
@@ -125,6 +135,22 @@ pub fn release_signal(program: Program) -> Signal {
 pub fn held_for(program: Program, lease_time: Lifetime) -> Lifetime {
     match program {
         Program::Udhcpc => udhcpc::held_for(lease_time),
+    }
+}
+
+/// When the client itself asks for more time: the lease began and ends at these instants.
+#[must_use]
+pub fn renews_at(program: Program, began: u64, ends: u64) -> u64 {
+    match program {
+        Program::Udhcpc => udhcpc::renews_at(began, ends),
+    }
+}
+
+/// What it means that a process which should run has ended. `words` are its last lines, oldest first.
+#[must_use]
+pub fn ending(program: Program, how: ExitReason, words: &[String], launch: Option<&Launch>) -> Fault {
+    match program {
+        Program::Udhcpc => udhcpc_ending::ending(how, words, launch),
     }
 }
 

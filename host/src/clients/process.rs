@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -16,6 +17,7 @@ use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
 use tokio::net::unix::pipe;
 
 use super::{Launch, Output};
+use crate::recovery::Fault;
 
 /// How long a client may take to end after SIGTERM before it is killed. udhcpc sleeps up to 3 s after a NAK and
 /// does not hear signals meanwhile.
@@ -27,6 +29,21 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 pub struct SpawnError {
     program: PathBuf,
     source: io::Error,
+}
+
+impl SpawnError {
+    /// What that is for recovery.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match (self.source.kind(), self.source.raw_os_error().map(Errno::from_raw)) {
+            (io::ErrorKind::NotFound, _) => Fault::Missing(self.to_string()),
+            (io::ErrorKind::PermissionDenied, _) | (_, Some(Errno::ENOEXEC)) => {
+                Fault::Forbidden(self.to_string())
+            }
+            // Out of processes or memory for now.
+            _ => Fault::Died(self.to_string()),
+        }
+    }
 }
 
 /// How a client process ended.

@@ -12,6 +12,7 @@ use nix::unistd::{AccessFlags, access};
 
 use super::{Launch, LaunchContext, LaunchError, Progress};
 use crate::config::Client;
+use crate::recovery::Argument;
 
 /// Extends the lease at once. A second one before the answer makes udhcpc drop the lease and start over.
 pub(super) const RENEW: Signal = Signal::SIGUSR1;
@@ -31,6 +32,11 @@ const CLIENT_ID: u16 = 61;
 
 pub(super) fn held_for(lease_time: Lifetime) -> Lifetime {
     lease_time.max(Lifetime(SHORTEST_LEASE))
+}
+
+/// At half of the lease, whatever T1 the server sent.
+pub(super) fn renews_at(began: u64, ends: u64) -> u64 {
+    began + ends.saturating_sub(began) / 2
 }
 
 pub(super) fn progress(line: &str) -> Option<Progress> {
@@ -107,7 +113,22 @@ fn arguments(client: &Client, context: &LaunchContext<'_>, shim: OsString) -> Ve
         flag("-x", format!("0x{code:02x}:{}", value.to_hex()).into());
     }
     args.push("-f".into());
-    args
+    without(args, context.left_out)
+}
+
+/// The arguments without those pairs of flag and value.
+fn without(args: Vec<OsString>, left_out: &[Argument]) -> Vec<OsString> {
+    let mut kept = Vec::with_capacity(args.len());
+    let mut args = args.into_iter().peekable();
+    while let Some(arg) = args.next() {
+        let refused = |a: &Argument| arg == *a.flag && args.peek().is_some_and(|value| *value == *a.value);
+        if left_out.iter().any(refused) {
+            args.next();
+        } else {
+            kept.push(arg);
+        }
+    }
+    kept
 }
 
 /// The options that take a value, as busybox has them.
@@ -181,13 +202,20 @@ mod tests {
             discover_interval: Duration::from_secs(3),
             discover_pause: Duration::from_secs(20),
             on_stop: OnStop::Keep,
+            recovery: crate::config::Recovery::default(),
         }
     }
 
     fn words(client: &Client, wants: &Wants) -> String {
         let (paths, token) = (Paths::new("/r"), Token::from_random([7; 16]));
-        let context =
-            LaunchContext { paths: &paths, wants, token: &token, last_address: None, client_id: None };
+        let context = LaunchContext {
+            paths: &paths,
+            wants,
+            token: &token,
+            last_address: None,
+            client_id: None,
+            left_out: &[],
+        };
         let args = arguments(client, &context, "/shim".into());
         args.iter()
             .map(|a| format!("{a:?}").replace('"', "|"))
@@ -226,8 +254,14 @@ mod tests {
         let (paths, token, wants) = (Paths::new("/r"), Token::from_random([7; 16]), Wants::default());
         let id = Bytes(vec![1, 2, 0, 0, 0, 0, 9]);
         let last_address = Some([192, 0, 2, 7].into());
-        let context =
-            LaunchContext { paths: &paths, wants: &wants, token: &token, last_address, client_id: Some(&id) };
+        let context = LaunchContext {
+            paths: &paths,
+            wants: &wants,
+            token: &token,
+            last_address,
+            client_id: Some(&id),
+            left_out: &[],
+        };
         let args = arguments(&client(), &context, "/shim".into());
         let pair = |flag: &str, value: &str| args.windows(2).any(|pair| pair[0] == flag && pair[1] == value);
         assert!(pair("-x", "0x3d:01020000000009") && pair("-r", "192.0.2.7"), "{args:?}");
@@ -250,6 +284,7 @@ mod tests {
             token: &token,
             last_address: None,
             client_id: None,
+            left_out: &[],
         };
         let names: Vec<_> = environment(&client(), &context).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["PATH", context::CLIENT, context::TOKEN, context::SOCKET, context::SPOOL]);

@@ -88,6 +88,49 @@ pub struct Client {
     pub discover_pause: Duration,
     /// What happens to the lease when the daemon ends.
     pub on_stop: OnStop,
+    /// `[clients.NAME.recovery]`
+    pub recovery: Recovery,
+}
+
+/// `[clients.NAME.recovery]`: how patient the supervisor is. All times are whole seconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovery {
+    /// How often a client that died is started again within the window.
+    pub restarts: u32,
+    /// The window.
+    pub window: Duration,
+    /// How long it waits between starts when those are used up.
+    pub slow: Duration,
+    /// How long a client must have held a lease until its restarts are forgotten.
+    pub steady: Duration,
+    /// How long a client may give no sign of life when one is expected.
+    pub stuck: Duration,
+    /// What is done then.
+    pub on_stuck: OnStuck,
+}
+
+impl Default for Recovery {
+    fn default() -> Self {
+        Self {
+            restarts: 10,
+            window: Duration::from_secs(3600),
+            slow: Duration::from_secs(900),
+            steady: Duration::from_secs(600),
+            stuck: Duration::from_secs(120),
+            on_stuck: OnStuck::default(),
+        }
+    }
+}
+
+/// What is done about a client that lives and gets nowhere.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnStuck {
+    /// It is started again, within the budget.
+    #[default]
+    Restart,
+    /// It is reported.
+    Report,
 }
 
 /// The client programs.

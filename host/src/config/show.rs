@@ -10,7 +10,7 @@ use toml::Value;
 use super::model::{Client, Config, Handler};
 use super::reader::key_text;
 use super::words::{
-    DNS_BACKENDS, GRANTS, ISOLATIONS, MTU_POLICIES, ON_STOP, PROGRAMS, ROUTE_POLICIES, word_of,
+    DNS_BACKENDS, GRANTS, ISOLATIONS, MTU_POLICIES, ON_STOP, ON_STUCK, PROGRAMS, ROUTE_POLICIES, word_of,
 };
 
 /// Writes the configuration.
@@ -58,6 +58,14 @@ fn write_client(out: &mut Writer, client: &Client) {
             out.line(&code.to_string(), &option_value(value));
         }
     }
+    let recovery = &client.recovery;
+    out.section(&format!("{section}.recovery"));
+    out.put("restarts", i64::from(recovery.restarts).into());
+    out.put("window_s", whole(recovery.window.as_secs().into()));
+    out.put("slow_s", whole(recovery.slow.as_secs().into()));
+    out.put("steady_s", whole(recovery.steady.as_secs().into()));
+    out.put("stuck_s", whole(recovery.stuck.as_secs().into()));
+    out.text("on_stuck", word_of(ON_STUCK, &recovery.on_stuck));
 }
 
 fn write_handler(out: &mut Writer, handler: &Handler) {

@@ -2,7 +2,7 @@
 
 use dhcpmgr_plugin_api::{MtuPolicy, RoutePolicy};
 
-use super::model::{DnsBackend, Grant, Isolation, OnStop, Program};
+use super::model::{DnsBackend, Grant, Isolation, OnStop, OnStuck, Program};
 
 /// Word and value.
 pub(super) type Words<T> = &'static [(&'static str, T)];
@@ -21,6 +21,8 @@ pub(super) const ROUTE_POLICIES: Words<RoutePolicy> = &[
 
 pub(super) const ON_STOP: Words<OnStop> =
     &[("keep", OnStop::Keep), ("stop", OnStop::Stop), ("release", OnStop::Release)];
+
+pub(super) const ON_STUCK: Words<OnStuck> = &[("restart", OnStuck::Restart), ("report", OnStuck::Report)];
 
 pub(super) const ISOLATIONS: Words<Isolation> =
     &[("worker", Isolation::Worker), ("in-process", Isolation::InProcess)];
@@ -115,6 +117,7 @@ mod tests {
         same(MTU_POLICIES);
         same(ROUTE_POLICIES);
         same(ON_STOP);
+        same(ON_STUCK);
         same(ISOLATIONS);
         same(DNS_BACKENDS);
         same(GRANTS);

@@ -10,6 +10,7 @@ use crate::events::Change;
 pub use crate::events::{Lease, LeaseV4, RouteView};
 use crate::handlers::HandlerStatus;
 pub use crate::identity::{Ia, IaKind, LastLease};
+pub use crate::recovery::{Standing, View as RecoveryView};
 
 /// `dhcpmgr status --json`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -108,6 +109,9 @@ pub struct Why {
     pub client: ClientStatus,
     /// What it asks the server for, and on whose behalf: option code → who.
     pub requested: BTreeMap<u16, Vec<String>>,
+    /// How recovery stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<RecoveryView>,
     /// The command line of the client process.
     pub command: Vec<String>,
     /// Who it is to its servers.

@@ -10,6 +10,8 @@ use crate::clients::{Adopted, ExitReason, Foreign, Inherited, PATIENCE, Process,
 use crate::events::{Event, EventKind};
 use crate::lease_monitor::{Arrival, Origin};
 use crate::network::LinkState;
+use crate::random;
+use crate::recovery::Fault;
 use nix::sys::signal::Signal;
 
 impl Task {
@@ -58,8 +60,7 @@ impl Task {
             self.publish(Event { detail, ..self.event(EventKind::ClientAdopted) });
         } else if let Some(pid) = ended {
             let detail = format!("the client, pid {pid}, ended while no daemon ran");
-            tracing::info!("{name}: {detail}");
-            self.publish(Event { detail: Some(detail), ..self.event(EventKind::ClientFailed) });
+            self.tell(Input::Exited { fault: Fault::Died(detail), jitter: random::jitter() }).await;
         }
         order
     }

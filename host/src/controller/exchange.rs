@@ -15,6 +15,7 @@ use crate::events::{Change, Event, EventKind};
 use crate::handlers::Decision;
 use crate::lease_monitor::{Arrival, Origin};
 use crate::network::NetworkError;
+use crate::random;
 
 impl Task {
     pub(super) async fn on_arrival(&mut self, arrival: Arrival) {
@@ -95,7 +96,7 @@ impl Task {
         self.publish(Event { detail: Some(reason.clone()), ..self.event(EventKind::LeaseRefused) });
         // The lease before stays until it ends; what an earlier daemon left was not taken by a running client.
         if origin != Origin::Journal {
-            self.tell(Input::Refused(reason)).await;
+            self.tell(Input::Refused { why: reason, jitter: random::jitter() }).await;
         }
     }
 
@@ -145,7 +146,6 @@ impl Task {
         let held = lease.held.clone();
         self.lease = Some(lease);
         self.source = Some(message);
-        self.backoff.reset();
         self.tell(Input::Lease(held)).await;
         self.remember_lease().await;
         if origin == Origin::Journal {

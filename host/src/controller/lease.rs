@@ -50,7 +50,8 @@ impl Lease {
             .iter()
             .find_map(|a| if let IpAddr::V4(v4) = a.address.address() { Some((a, v4)) } else { None })
             .ok_or("no handler made an address of it; is [handlers.v4] configured and healthy?")?;
-        let held = Held { address, valid_until: first.valid_until };
+        let renews_at = first.valid_until.map(|ends| clients::renews_at(client.program, message.at_ms, ends));
+        let held = Held { address, valid_until: first.valid_until, renews_at };
         let view = view(report, first, &plan);
         let desired = Desired {
             interface: client.interface.clone(),

@@ -4,13 +4,18 @@
 //! it when it is killed, so a lease ends here when its time is over, when the server took it back (DHCPNAK), when the
 //! operator gave it back, or when its interface is gone. Until then its address stays.
 
+mod carrier;
+mod recovering;
 mod vocabulary;
 
 use std::net::Ipv4Addr;
 
 use crate::clients::Progress;
+use crate::config::Recovery;
 use crate::control::views::ClientState;
 use crate::network::LinkState;
+use crate::recovery::{Fault, Health, Supervisor};
+use carrier::Carrier;
 pub use vocabulary::Command;
 pub(super) use vocabulary::{Effect, Held, Input};
 
@@ -18,9 +23,6 @@ pub(super) use vocabulary::{Effect, Held, Input};
 const RENEWAL_MS: u64 = 30_000;
 /// How long a client may take to give its lease back.
 const RELEASE_MS: u64 = 3_000;
-/// The first wait after a lease that had to be refused; doubles up to [`REFUSED_LONGEST_MS`].
-const REFUSED_MS: u64 = 5_000;
-const REFUSED_LONGEST_MS: u64 = 300_000;
 
 /// The client process, as far as the machine cares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,10 +44,15 @@ struct Releasing {
 /// The machine.
 #[derive(Debug, Clone)]
 pub(super) struct Machine {
+    name: String,
     interface: String,
     enabled: bool,
-    link: Option<LinkState>,
+    carrier: Carrier,
     process: Process,
+    /// Why the process is being ended, when that is a fault of its own.
+    ending_for: Option<Fault>,
+    recovery: Supervisor,
+    health: Health,
     /// What the client last said of itself.
     progress: Option<Progress>,
     lease: Option<Held>,
@@ -55,42 +62,41 @@ pub(super) struct Machine {
     bound: bool,
     /// A renewal by signal is under way until then. A second signal would make udhcpc drop the lease.
     renewing_until: Option<u64>,
+    /// When the client was last signalled to renew, until it says anything.
+    signalled_at: Option<u64>,
     /// The lease is being given back.
     releasing: Option<Releasing>,
     /// The operator gave the lease back and has not asked for one since.
     released: bool,
-    /// No start before then.
-    retry_at: Option<u64>,
-    refusals: u32,
     /// When the process was started.
     started_at: u64,
     /// A whole cycle of DISCOVERs found nobody, and none has since.
     unanswered: bool,
-    /// Why it is not well.
-    trouble: Option<String>,
 }
 
 impl Machine {
     /// A client that has not been started.
     #[must_use]
-    pub(super) fn new(interface: &str, enabled: bool) -> Self {
+    pub(super) fn new(name: &str, interface: &str, enabled: bool, policy: Recovery) -> Self {
         Self {
+            name: name.to_owned(),
             interface: interface.to_owned(),
             enabled,
-            link: None,
+            carrier: Carrier::default(),
             process: Process::None,
+            ending_for: None,
+            recovery: Supervisor::new(policy),
+            health: Health::default(),
             progress: None,
             lease: None,
             last_address: None,
             bound: false,
             renewing_until: None,
+            signalled_at: None,
             releasing: None,
             released: false,
-            retry_at: None,
-            refusals: 0,
             started_at: 0,
             unanswered: false,
-            trouble: None,
         }
     }
 
@@ -123,6 +129,9 @@ impl Machine {
         if !self.enabled {
             return ClientState::Disabled;
         }
+        if self.recovery.is_error() && self.process != Process::Running {
+            return ClientState::Error;
+        }
         match (&self.lease, self.progress) {
             // The lease counts on although the client has lost it: it looks for anybody who extends it.
             (Some(_), Some(Progress::Rebinding)) => ClientState::Rebinding,
@@ -130,45 +139,32 @@ impl Machine {
             (Some(_), _) if self.renewing_until.is_some() => ClientState::Renewing,
             (Some(_), Some(Progress::Renewing)) => ClientState::Renewing,
             (Some(_), _) => ClientState::Bound,
-            (None, _) if self.trouble.is_some() => ClientState::Error,
+            (None, _) if self.recovery.is_in_trouble() => ClientState::Error,
             (None, _) if self.process != Process::Running || self.released => ClientState::Init,
             (None, Some(Progress::Requesting)) => ClientState::Requesting,
             (None, _) => ClientState::Selecting,
         }
     }
 
-    /// Why it is not well: a sentence.
-    #[must_use]
-    pub(super) fn reason(&self, now: u64) -> Option<String> {
-        if !self.enabled {
-            return None;
-        }
-        if let Some(trouble) = &self.trouble {
-            return Some(trouble.clone());
-        }
-        if self.releasing.is_some() {
-            return Some("the lease is being given back".to_owned());
-        }
-        if self.released {
-            return Some("released by the operator; `dhcpmgr renew` asks for a lease again".to_owned());
-        }
-        match &self.link {
-            None => Some(format!("interface {} does not exist", self.interface)),
-            Some(link) if !link.up => Some(format!("interface {} is down", self.interface)),
-            Some(link) if !link.carrier => Some(format!("interface {} has no carrier", self.interface)),
-            Some(_) if self.unanswered => {
-                Some(format!("no server has answered for {} s", now.saturating_sub(self.started_at) / 1000))
-            }
-            Some(_) => None,
-        }
-    }
-
     /// When [`Input::Tick`] is due, milliseconds of `CLOCK_BOOTTIME`.
     #[must_use]
-    pub(super) fn deadline(&self) -> Option<u64> {
+    pub(super) fn deadline(&self, now: u64) -> Option<u64> {
         let lease_end = self.lease.as_ref().and_then(|lease| lease.valid_until);
-        let retry = self.retry_at.filter(|_| self.should_run() && self.process == Process::None);
-        [lease_end, self.renewing_until, self.releasing.map(|r| r.until), retry].into_iter().flatten().min()
+        let retry = self.recovery.retry_at().filter(|_| self.may_start_on_this_link());
+        let release = self.releasing.map(|releasing| releasing.until);
+        let health = self.looks_at(now);
+        [
+            lease_end,
+            self.renewing_until,
+            release,
+            retry,
+            self.carrier.settles_at(),
+            self.recovery.steady_at(),
+            health,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Takes what happened at `now` (milliseconds of `CLOCK_BOOTTIME`) and says what is to be done.
@@ -176,21 +172,31 @@ impl Machine {
         let mut effects = Vec::new();
         match input {
             Input::Link(link) => self.on_link(link, &mut effects, now),
-            Input::Lease(held) => self.on_lease(held),
-            Input::Refused(reason) => self.on_refused(reason, &mut effects, now),
-            Input::Deconfig => self.on_deconfig(&mut effects),
+            Input::Lease(held) => self.on_lease(held, now),
+            Input::Refused { why, jitter } => self.on_refused(&why, jitter, &mut effects, now),
+            Input::Deconfig => {
+                self.sign_of_life(now);
+                self.on_deconfig(&mut effects);
+            }
             Input::Nak => {
+                self.sign_of_life(now);
                 self.client_lost_it();
                 self.last_address = None;
                 self.lose("the server took it back (DHCPNAK)", &mut effects);
             }
             Input::Leasefail => {
+                self.sign_of_life(now);
                 self.progress = Some(Progress::Selecting);
-                self.unanswered = true;
+                self.on_silence(&mut effects);
             }
-            Input::Progress(progress) => self.progress = Some(progress),
+            Input::Progress(progress) => {
+                self.sign_of_life(now);
+                self.progress = Some(progress);
+            }
             Input::Started | Input::Adopted => {
                 self.process = Process::Running;
+                self.recovery.started();
+                self.health.sign(now);
                 (self.started_at, self.unanswered) = (now, false);
             }
             Input::ReleasedBefore => self.give_back("released by the operator", &mut effects, now),
@@ -200,14 +206,13 @@ impl Machine {
                 self.last_address = None;
                 self.lose("it was being given back when the daemon ended", &mut effects);
             }
-            Input::Exited { how, retry_in } => self.on_exited(&how, retry_in, &mut effects, now),
-            Input::NotStarted { why, retry_in } => {
+            Input::Exited { fault, jitter } => self.on_exited(fault, jitter, &mut effects, now),
+            Input::NotStarted { fault, jitter } => {
                 self.process = Process::None;
-                self.trouble = Some(why.clone());
-                self.retry_at = Some(now + retry_in);
-                effects.push(Effect::Failed(why));
+                self.on_fault(&fault, jitter, &mut effects, now);
             }
             Input::LaunchChanged => {
+                self.recovery.configuration_changed();
                 if self.process == Process::Running {
                     effects.push(Effect::Note(
                         "started again: what it requests or sends has changed".to_owned(),
@@ -262,7 +267,7 @@ impl Machine {
                 "a renewal is under way already; a second one would make udhcpc drop the lease".to_owned()
             );
         }
-        if !self.has_carrier() {
+        if !self.carrier.is_there() {
             return Err(format!("{} has no carrier; udhcpc would drop the lease", self.interface));
         }
         if self.bound {
@@ -288,55 +293,55 @@ impl Machine {
         }
     }
 
-    /// The process shows no trouble any more that is worth waiting for.
+    /// The operator wants it now, whatever has happened.
     fn start_over(&mut self) {
         self.released = false;
-        self.retry_at = None;
-        self.trouble = None;
-        self.refusals = 0;
+        self.ending_for = None;
+        self.recovery.start_over();
     }
 
     fn on_link(&mut self, link: Option<LinkState>, effects: &mut Vec<Effect>, now: u64) {
-        let before = std::mem::replace(&mut self.link, link);
-        let carrier = |link: &Option<LinkState>| link.as_ref().is_some_and(|l| l.up && l.carrier);
-        let moved = match (&before, &self.link) {
-            (Some(old), Some(new)) => old.index != new.index,
-            (Some(_), None) => true,
-            (None, _) => false,
-        };
-        if moved {
+        let change = self.carrier.update(link, now);
+        if change.moved {
             // udhcpc keeps the old interface index, and a new interface may be another network.
             self.stop(effects);
             self.lose(&format!("interface {} is gone", self.interface), effects);
         }
-        match (carrier(&before), carrier(&self.link)) {
-            (true, false) => {
-                effects.push(Effect::LinkChanged(format!("{} lost its carrier", self.interface)));
-                // Without a lease there is nothing to keep: it starts at once when the carrier is back, instead of
-                // sitting in its pause between two cycles.
-                if self.lease.is_none() {
-                    self.stop(effects);
-                }
+        if change.lost {
+            effects.push(Effect::LinkChanged(format!("{} lost its carrier", self.interface)));
+            // Without a lease there is nothing to keep: it starts at once when the carrier is back, instead of
+            // sitting in its pause between two cycles.
+            if self.lease.is_none() {
+                self.stop(effects);
             }
-            (false, true) => {
-                if before.is_some() {
-                    effects.push(Effect::LinkChanged(format!("{} has carrier", self.interface)));
-                }
-                self.retry_at = None;
-                if self.bound && self.renewing_until.is_none() && self.process == Process::Running {
-                    self.signal_renew(effects, now);
-                } else if self.lease.is_some() && self.process == Process::Running && !self.bound {
-                    self.stop(effects);
-                }
-            }
-            _ => {}
         }
-        if self.should_run() && self.link.as_ref().is_some_and(|link| !link.up) && !moved {
+        if change.came {
+            if change.returned {
+                effects.push(Effect::LinkChanged(format!("{} has carrier", self.interface)));
+            }
+            self.recovery.network_returned();
+            self.health.sign(now);
+        }
+        if self.should_run() && self.carrier.link().is_some_and(|link| !link.up) && !change.moved {
             effects.push(Effect::RaiseLink);
         }
     }
 
-    fn on_lease(&mut self, held: Held) {
+    /// The carrier has stayed for a moment: is the lease good on it?
+    fn on_settled(&mut self, effects: &mut Vec<Effect>, now: u64) {
+        if self.lease.is_none() || self.process != Process::Running || self.started_at >= self.carrier.since()
+        {
+            return;
+        }
+        if !self.bound {
+            // It looks for a server, perhaps in the pause between two cycles: a new start looks at once.
+            self.stop(effects);
+        } else if self.renewing_until.is_none() {
+            self.signal_renew(effects, now);
+        }
+    }
+
+    fn on_lease(&mut self, held: Held, now: u64) {
         self.last_address = Some(held.address);
         self.lease = Some(held);
         self.bound = self.process == Process::Running;
@@ -344,18 +349,10 @@ impl Machine {
         self.unanswered = false;
         self.renewing_until = None;
         self.releasing = None;
-        self.trouble = None;
-        self.refusals = 0;
-    }
-
-    fn on_refused(&mut self, reason: String, effects: &mut Vec<Effect>, now: u64) {
-        let wait = (REFUSED_MS << self.refusals.min(8)).min(REFUSED_LONGEST_MS);
-        self.refusals += 1;
-        self.trouble = Some(format!("lease refused: {reason}"));
-        // The client believes in the lease: only a new start makes it ask again.
-        self.stop(effects);
-        self.retry_at = Some(now + wait);
-        effects.push(Effect::Note(format!("asks again in {} s", wait / 1000)));
+        if self.bound {
+            self.sign_of_life(now);
+            self.recovery.leased(now);
+        }
     }
 
     fn on_deconfig(&mut self, effects: &mut Vec<Effect>) {
@@ -377,27 +374,16 @@ impl Machine {
         self.lose(why, effects);
     }
 
-    fn on_exited(&mut self, how: &str, retry_in: u64, effects: &mut Vec<Effect>, now: u64) {
-        let wanted = self.process == Process::Stopping;
-        self.process = Process::None;
-        self.client_lost_it();
-        if let Some(releasing) = self.releasing {
-            self.released_now(releasing.why, effects);
-        } else if !wanted {
-            // An interface that is gone makes udhcpc end with status 0: that is not a clean end either.
-            effects.push(Effect::Failed(format!("the client {how}")));
-            self.retry_at = Some(now + retry_in);
-        }
-    }
-
     fn client_lost_it(&mut self) {
         self.bound = false;
         self.progress = None;
         self.renewing_until = None;
+        self.recovery.lost();
     }
 
     fn signal_renew(&mut self, effects: &mut Vec<Effect>, now: u64) {
         self.renewing_until = Some(now + RENEWAL_MS);
+        self.signalled_at = Some(now);
         effects.push(Effect::SignalRenew);
     }
 
@@ -415,12 +401,12 @@ impl Machine {
         }
     }
 
-    fn has_carrier(&self) -> bool {
-        self.link.as_ref().is_some_and(|link| link.up && link.carrier)
-    }
-
     fn should_run(&self) -> bool {
         self.enabled && !self.released
+    }
+
+    fn may_start_on_this_link(&self) -> bool {
+        self.should_run() && self.process == Process::None && self.carrier.can_start()
     }
 
     /// What follows from the clock and from the state, whatever happened.
@@ -435,9 +421,12 @@ impl Machine {
             effects.push(Effect::Note("the client did not confirm the release".to_owned()));
             self.released_now(releasing.why, effects);
         }
-        let waiting = self.retry_at.is_some_and(|at| at > now);
-        if self.should_run() && self.process == Process::None && self.has_carrier() && !waiting {
-            self.retry_at = None;
+        if self.carrier.settle(now) {
+            self.on_settled(effects, now);
+        }
+        self.check_health(effects, now);
+        effects.extend(self.recovery.tick(now).map(Effect::Report));
+        if self.may_start_on_this_link() && self.recovery.retry_at().is_none_or(|at| at <= now) {
             self.process = Process::Starting;
             effects.push(Effect::Start(self.last_address));
         }

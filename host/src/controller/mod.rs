@@ -9,6 +9,7 @@ mod lease;
 mod machine;
 mod recorder;
 mod remembering;
+mod reporting;
 mod starting;
 mod task;
 
@@ -47,6 +48,8 @@ pub struct Shared {
     pub events: EventLog,
     /// Who may send leases.
     pub sessions: Rc<Sessions>,
+    /// The faults of each client, for a daemon that is started again.
+    pub recovery: Store,
     /// What is written down of the running clients: [`RunRecord`](crate::clients::RunRecord)s.
     pub records: Store,
     /// Who the clients are to their servers.

@@ -83,6 +83,8 @@ impl Entry {
 pub(super) struct Recorder {
     exchanges: VecDeque<Entry>,
     log: VecDeque<String>,
+    /// Lines of the process that runs or ran last: so many from the end.
+    last_words: usize,
 }
 
 impl Recorder {
@@ -107,6 +109,17 @@ impl Recorder {
             self.log.pop_front();
         }
         self.log.push_back(line);
+        self.last_words = (self.last_words + 1).min(LINES);
+    }
+
+    /// A process was started: what comes now are its words.
+    pub(super) fn started(&mut self) {
+        self.last_words = 0;
+    }
+
+    /// The lines of the process that runs or ran last, oldest first.
+    pub(super) fn last_words(&self) -> Vec<String> {
+        self.log.iter().skip(self.log.len().saturating_sub(self.last_words)).cloned().collect()
     }
 
     /// The exchanges, newest first.

@@ -11,25 +11,24 @@ use super::task::Task;
 use crate::clients::{self, Launch, LaunchContext, LaunchError, Process, ProcessRecord, RunRecord};
 use crate::events::EventKind;
 use crate::random;
-
-/// How long to wait before a client that cannot be started is tried again: its program may be being installed.
-const NOT_STARTED_MS: u64 = 10_000;
+use crate::recovery::Fault;
 
 impl Task {
     /// Starts the process and lets it ask for this address.
     pub(super) async fn start_process(&mut self, address: Option<Ipv4Addr>) -> Input {
         match self.try_start(address).await {
             Ok(()) => Input::Started,
-            Err(why) => Input::NotStarted { why, retry_in: NOT_STARTED_MS },
+            Err(fault) => Input::NotStarted { fault, jitter: random::jitter() },
         }
     }
 
-    async fn try_start(&mut self, address: Option<Ipv4Addr>) -> Result<(), String> {
-        let secret = random::bytes().map_err(|error| format!("no random numbers for a token: {error}"))?;
+    async fn try_start(&mut self, address: Option<Ipv4Addr>) -> Result<(), Fault> {
+        let secret = random::bytes()
+            .map_err(|error| Fault::Forbidden(format!("no random numbers for a token: {error}")))?;
         let token = Token::from_random(secret);
-        let launch = self.launch(&token, address).map_err(|error| error.to_string())?;
+        let launch = self.launch(&token, address).map_err(|error| error.fault())?;
         let fifo = clients::fifo(&self.shared.records, &self.client.name);
-        let (process, output) = Process::spawn(&launch, &fifo).map_err(|error| error.to_string())?;
+        let (process, output) = Process::spawn(&launch, &fifo).map_err(|error| error.fault())?;
         self.write_down(&process, &launch, &token);
         // Nothing else runs on this thread until here, so its first message finds the token.
         self.shared.sessions.set_token(&self.client.name, Some(token));
@@ -37,6 +36,7 @@ impl Task {
             self.restarts += 1;
         }
         self.launched = Some(launch);
+        self.recorder.started();
         self.running = Some((process, output));
         self.publish(self.event(EventKind::ClientStarted));
         self.settle_client_id().await;
@@ -46,15 +46,20 @@ impl Task {
     fn launch(&self, token: &Token, last_address: Option<Ipv4Addr>) -> Result<Launch, LaunchError> {
         let wants = self.shared.chain.wants(&self.client.name, self.client.protocol);
         let client_id = self.client_id(&wants);
-        let paths = &self.shared.paths;
-        let context =
-            LaunchContext { paths, wants: &wants, token, last_address, client_id: client_id.as_ref() };
+        let context = LaunchContext {
+            paths: &self.shared.paths,
+            wants: &wants,
+            token,
+            last_address,
+            client_id: client_id.as_ref(),
+            left_out: self.machine.left_out(),
+        };
         clients::launch(&self.client, &context)
     }
 
-    /// Whether the running process would be started otherwise today.
+    /// Whether the process that runs, or ran last, would be started otherwise today.
     pub(super) fn launch_has_changed(&self) -> bool {
-        let (Some(launched), Some(_)) = (&self.launched, &self.running) else { return false };
+        let Some(launched) = &self.launched else { return false };
         // Neither the token nor the address that it asks for makes a difference.
         let today = self.launch(&Token::from_random([0; 16]), None);
         today.is_ok_and(|today| {

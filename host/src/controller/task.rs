@@ -13,9 +13,7 @@ use super::lease::Lease;
 use super::machine::{Command, Effect, Input, Machine};
 use super::recorder::Recorder;
 use super::{Ending, Order, Shared};
-use crate::clients::{
-    self, Backoff, ExitReason, Foreign, Inherited, Launch, Output, PATIENCE, Process, RunRecord,
-};
+use crate::clients::{self, ExitReason, Foreign, Inherited, Launch, Output, PATIENCE, Process, RunRecord};
 use crate::clock;
 use crate::config::Client;
 use crate::control::views::{ClientStatus, Why};
@@ -38,7 +36,6 @@ pub(super) struct Task {
     pub(super) running: Option<(Process, Output)>,
     pub(super) launched: Option<Launch>,
     kill_at: Option<Instant>,
-    pub(super) backoff: Backoff,
     pub(super) restarts: u64,
     pub(super) recorder: Recorder,
     /// Somebody else's client on the same interface.
@@ -62,7 +59,12 @@ enum Woken {
 
 impl Task {
     pub(super) fn new(client: Client, shared: Rc<Shared>) -> Self {
-        let mut machine = Machine::new(client.interface.as_str(), client.enabled);
+        let mut machine = Machine::new(
+            client.name.as_str(),
+            client.interface.as_str(),
+            client.enabled,
+            client.recovery.clone(),
+        );
         let stored_lease = shared.identities.client(&client.name).last_lease;
         if let Some(last) = &stored_lease {
             machine.remember(last.address);
@@ -76,7 +78,6 @@ impl Task {
             running: None,
             launched: None,
             kill_at: None,
-            backoff: Backoff::default(),
             restarts: 0,
             recorder: Recorder::default(),
             foreign: None,
@@ -93,6 +94,7 @@ impl Task {
         mut inbox: mpsc::Receiver<Arrival>,
         mut orders: mpsc::Receiver<Order>,
     ) {
+        self.recall_faults();
         // Boxed, so that a task that waits is small: there is one for each client.
         let Some(order) = Box::pin(self.take_over(inherited, &mut inbox, &mut orders)).await else { return };
         Box::pin(self.on_order(order)).await;
@@ -109,7 +111,11 @@ impl Task {
                         process.kill();
                     }
                 }
-                Woken::Tick => Box::pin(self.tell(Input::Tick)).await,
+                Woken::Tick => {
+                    // What it wrote may be the sign of life that is due.
+                    Box::pin(self.listen()).await;
+                    Box::pin(self.tell(Input::Tick)).await;
+                }
             }
         }
         let Some((how, done)) = self.ending.take() else { return };
@@ -139,12 +145,14 @@ impl Task {
         inbox: &mut mpsc::Receiver<Arrival>,
         orders: &mut mpsc::Receiver<Order>,
     ) -> Woken {
-        let sleep = self.machine.deadline().map_or(LONGEST_SLEEP, |deadline| {
-            Duration::from_millis(deadline.saturating_sub(clock::boottime_ms())).min(LONGEST_SLEEP)
-        });
+        let now = clock::boottime_ms();
+        let deadline = self.machine.deadline(now);
         let tick = async {
-            match self.machine.deadline() {
-                Some(_) => tokio::time::sleep(sleep).await,
+            match deadline {
+                Some(at) => {
+                    let sleep = Duration::from_millis(at.saturating_sub(now)).min(LONGEST_SLEEP);
+                    tokio::time::sleep(sleep).await;
+                }
                 None => std::future::pending().await,
             }
         };
@@ -181,6 +189,7 @@ impl Task {
             Order::Reconfigure(client) => {
                 let enabled = client.enabled;
                 self.client = *client;
+                self.machine.set_recovery(self.client.recovery.clone());
                 if enabled != self.machine.enabled() {
                     let command = if enabled { Command::Enable } else { Command::Disable };
                     let _ = self.command(command).await;
@@ -219,13 +228,20 @@ impl Task {
             }
             Command::Disable | Command::Leave => {}
         }
+        self.keep_faults();
         self.carry_out(effects).await;
         Ok(())
     }
 
     pub(super) async fn tell(&mut self, input: Input) {
-        let effects = self.machine.handle(input, clock::boottime_ms());
+        let effects = self.decide(input);
         self.carry_out(effects).await;
+    }
+
+    fn decide(&mut self, input: Input) -> Vec<Effect> {
+        let effects = self.machine.handle(input, clock::boottime_ms());
+        self.keep_faults();
+        effects
     }
 
     /// Takes what the client process has written.
@@ -253,8 +269,9 @@ impl Task {
         self.kill_at = None;
         self.shared.sessions.set_token(&self.client.name, None);
         self.forget_process();
-        let retry_in = self.backoff.next(random::jitter()).as_millis() as u64;
-        self.tell(Input::Exited { how: reason.to_string(), retry_in }).await;
+        let words = self.recorder.last_words();
+        let fault = clients::ending(self.client.program, reason, &words, self.launched.as_ref());
+        self.tell(Input::Exited { fault, jitter: random::jitter() }).await;
     }
 
     async fn carry_out(&mut self, effects: Vec<Effect>) {
@@ -262,7 +279,7 @@ impl Task {
         let mut waiting: VecDeque<Effect> = effects.into();
         while let Some(effect) = waiting.pop_front() {
             if let Some(input) = self.carry_out_one(effect).await {
-                waiting.extend(self.machine.handle(input, clock::boottime_ms()));
+                waiting.extend(self.decide(input));
             }
         }
     }
@@ -286,10 +303,7 @@ impl Task {
                 }
             }
             Effect::Lose(reason) => self.lose(reason).await,
-            Effect::Failed(reason) => {
-                tracing::warn!("{}: {reason}", self.client.name);
-                self.publish(Event { detail: Some(reason), ..self.event(EventKind::ClientFailed) });
-            }
+            Effect::Report(report) => self.report(report),
             Effect::LinkChanged(what) => {
                 self.publish(Event { detail: Some(what), ..self.event(EventKind::LinkChanged) });
             }
@@ -351,6 +365,7 @@ impl Task {
         Why {
             client: self.status(),
             requested,
+            recovery: Some(self.machine.recovery_view(clock::boottime_ms())),
             command: self.launched.as_ref().map(Launch::command_line).unwrap_or_default(),
             identity: self.identity_view(),
             exchanges: self.recorder.exchanges(),

@@ -83,6 +83,8 @@ impl Daemon {
         if let Some(running) = running {
             running.controller.end(Ending::GiveBack).await;
             clients::forget(&self.shared.records, name);
+            // A client of that name in a later configuration is another one.
+            let _ = self.shared.recovery.remove(name.as_str());
         }
     }
 

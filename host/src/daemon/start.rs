@@ -247,6 +247,7 @@ async fn serve(
     let control = control.map_err(|source| StartError::Control { path: control_socket, source })?;
     service.close_the_rest();
     let shared = Rc::new(Shared {
+        recovery: Store::volatile(paths.recovery(), BootId::current()),
         identities: Identities::new(&paths),
         paths,
         chain,
@@ -317,6 +318,8 @@ async fn serve(
 
 /// How long the start waits for clients that are not configured any more to give their leases back.
 const GIVING_BACK: Duration = Duration::from_secs(1);
+/// How long a client has to take the signal to give its lease back before it is told to end.
+const BETWEEN_SIGNALS: Duration = Duration::from_millis(200);
 
 /// Ends clients of an earlier daemon that are not configured any more; as when their section goes while the daemon
 /// runs, they give their leases back, and that needs the address that is swept later.
@@ -326,7 +329,11 @@ async fn end_left_over(census: &mut Census, config: &Config, records: &Store) {
     for (name, process) in census.left_over(configured, records) {
         tracing::info!("{name}: pid {} is not configured any more and ends", process.pid());
         process.signal(clients::release_signal(Program::Udhcpc));
-        ending.spawn_local(end_process(process));
+        ending.spawn_local(async move {
+            // Of two signals that wait, the kernel runs the handler of the later one first: it would just end.
+            tokio::time::sleep(BETWEEN_SIGNALS).await;
+            end_process(process).await
+        });
     }
     let all = async { while ending.join_next().await.is_some() {} };
     if tokio::time::timeout(GIVING_BACK, all).await.is_err() {

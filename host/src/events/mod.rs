@@ -34,7 +34,7 @@ pub struct Event {
     /// The handler it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handler: Option<String>,
-    /// Details of an event that a handler emitted.
+    /// Details by name: what a handler emitted, or the fault and the path of recovery.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, String>,
     /// The lease after the event, as `dhcpmgr lease --json` shows it.
@@ -72,6 +72,18 @@ pub enum EventKind {
     ClientStopped,
     /// A client process died, or could not be started.
     ClientFailed,
+    /// A client process lives and gets nowhere.
+    ClientStuck,
+    /// A client that had used up its restarts is trusted again.
+    ClientRecovered,
+    /// A whole cycle of requests found no server.
+    ServerSilent,
+    /// A client is started otherwise than configured, because its program refuses that.
+    RecoveryReconfigured,
+    /// A client is left alone until what keeps it from running is mended.
+    RecoveryDisabled,
+    /// A client has used up its restarts and is tried at a slow rate.
+    RecoveryEscalated,
     /// A lease where there was none.
     LeaseAcquired,
     /// The lease is another one, or says something else.

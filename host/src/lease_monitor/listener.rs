@@ -5,15 +5,18 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fs::{self, Permissions};
+use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use dhcpmgr_message::{Answer, wire};
+use nix::sched::sched_yield;
 use nix::sys::socket::{
     self, AddressFamily, Backlog, MsgFlags, SockFlag, SockType, UnixAddr, UnixCredentials, sockopt,
 };
@@ -170,6 +173,14 @@ impl Connection {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             done => return done,
         }
+        if self.never_waited() {
+            // Woken by the connection, this thread may have taken the processor from the shim before it could speak.
+            let _ = sched_yield();
+            match now() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return done,
+            }
+        }
         if let Some(socket) = self.new.take() {
             socket.set_nonblocking(true)?;
             self.waiting = Some(tokio::net::UnixStream::from_std(socket)?);
@@ -182,6 +193,10 @@ impl Connection {
                 done => return done,
             }
         }
+    }
+
+    fn never_waited(&self) -> bool {
+        self.new.is_some()
     }
 
     fn peer(&self) -> io::Result<UnixCredentials> {
@@ -235,11 +250,28 @@ async fn converse(connection: &mut Connection, sessions: &Sessions, spoke: impl 
         }
         let answer = result.err().map_or_else(Answer::accepted, |e| Answer::refused(e.to_string()));
         connection.answer(answer).await?;
+        if connection.never_waited() {
+            // A shim's, as a rule: its lease goes before the end of its connection.
+            after_the_others().await;
+        }
         if strikes == PATIENCE {
             break;
         }
     }
     Ok(())
+}
+
+/// Lets every task run that is ready. Tokio's `yield_now` would let the accepting task go on for as long as it likes.
+async fn after_the_others() {
+    let mut waited = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 #[cfg(test)]

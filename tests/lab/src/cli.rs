@@ -33,6 +33,9 @@ pub struct Event {
     pub detail: Option<String>,
     /// The handler it is about.
     pub handler: Option<String>,
+    /// Details by name.
+    #[serde(default)]
+    pub fields: std::collections::BTreeMap<String, String>,
     /// The lease after it.
     #[serde(default)]
     pub lease: Value,

@@ -54,13 +54,19 @@ fn tone(kind: &EventKind) -> Tone {
         EventKind::LeaseAcquired
         | EventKind::LeaseRenewed
         | EventKind::ClientAdopted
+        | EventKind::ClientRecovered
         | EventKind::HandlerRecovered => Tone::Good,
         EventKind::LeaseChanged
         | EventKind::ClientStarted
         | EventKind::ClientStopped
         | EventKind::LinkChanged
+        | EventKind::ServerSilent
+        | EventKind::RecoveryReconfigured
         | EventKind::KernelRepaired => Tone::Waiting,
         EventKind::ClientFailed
+        | EventKind::ClientStuck
+        | EventKind::RecoveryDisabled
+        | EventKind::RecoveryEscalated
         | EventKind::LeaseLost
         | EventKind::LeaseRefused
         | EventKind::HandlerFailed

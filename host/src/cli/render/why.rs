@@ -8,7 +8,7 @@ use super::options::option_title;
 use super::status::{protocol, tone, word};
 use super::style::{Style, Tone};
 use super::text::{duration, micros, plain, times};
-use crate::control::views::{Exchange, HandlerDid, IdentityView, Lease, Why};
+use crate::control::views::{Exchange, HandlerDid, IdentityView, Lease, RecoveryView, Standing, Why};
 
 /// State and reason, what is requested and for whom, the last exchanges, the last words of the client.
 #[must_use]
@@ -25,6 +25,9 @@ pub fn why(why: &Why, style: Style) -> String {
             .map(|(code, whom)| (option_title(*code), vec![format!("for {}", plain(&whom.join(", ")))]))
             .collect();
         section("Requested from the server", block(&rows, 2));
+    }
+    if let Some(view) = &why.recovery {
+        section("Recovery", recovery(view));
     }
     if !why.command.is_empty() {
         let words: Vec<_> = why.command.iter().map(|word| argument(word)).collect();
@@ -75,6 +78,28 @@ fn state(why: &Why, style: Style) -> String {
     rows.push(("lease".to_owned(), vec![lease]));
     rows.extend(identity(&why.identity));
     text + &block(&rows, 2)
+}
+
+fn recovery(view: &RecoveryView) -> String {
+    let standing = match view.standing {
+        Standing::Trusted => "trusted",
+        Standing::Misconfigured => "refuses its configuration",
+        Standing::Disabled => "disabled until it can run",
+        Standing::Escalated => "not trusted: it used up its restarts",
+    };
+    let left = format!("{} of {} within {}", view.restarts_left, view.restarts, duration(view.window_s));
+    let mut rows =
+        vec![("standing".to_owned(), vec![standing.to_owned()]), ("restarts left".to_owned(), vec![left])];
+    if let Some(trouble) = &view.trouble {
+        let what = format!("{} ({}, path: {})", trouble.what, trouble.fault, trouble.path.name());
+        rows.push(("last fault".to_owned(), vec![plain(&what)]));
+    }
+    if let Some(seconds) = view.next_try_in {
+        rows.push(("next try".to_owned(), vec![format!("in {}", duration(seconds))]));
+    }
+    let left_out = view.left_out.iter().map(|argument| plain(argument)).collect();
+    rows.push(("started without".to_owned(), left_out));
+    block(&rows, 2)
 }
 
 /// Rows of what is known, and none of what is not.

@@ -7,6 +7,7 @@ use dhcpmgr_message::{ClientName, HostName, IfName};
 use dhcpmgr_plugin_api::Protocol;
 
 use super::V6_COMES_LATER;
+use super::recovery::recovery;
 use super::send::send;
 use crate::config::model::{Client, Program};
 use crate::config::reader::{Item, Section};
@@ -14,7 +15,7 @@ use crate::config::source::Place;
 use crate::config::tree::Value;
 use crate::config::words::{MTU_POLICIES, ON_STOP, PROGRAMS, ROUTE_POLICIES};
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "enabled",
     "protocol",
     "interface",
@@ -29,6 +30,7 @@ const KEYS: [&str; 14] = [
     "discover_interval",
     "discover_pause",
     "on_stop",
+    "recovery",
 ];
 
 const LATER: [(&str, &str); 3] =
@@ -64,6 +66,9 @@ pub(super) fn client(name: ClientName, at: Place, table: &Section<'_>) -> Option
     let request = table.get("request").map(|item| request(&item)).unwrap_or_default();
     let send = table.get("send").map(|item| send(&item, hostname.is_some())).unwrap_or_default();
     let seconds = |key, default| Duration::from_secs(whole(key, default, 1..=LONGEST, "seconds").into());
+    let (attempts, interval) = (whole("discover_attempts", 3, 1..=1000, ""), seconds("discover_interval", 3));
+    let pause = seconds("discover_pause", 20);
+    let recovery = recovery(table, interval * attempts + pause);
     let client = Client {
         name,
         enabled: table.get("enabled").and_then(|item| item.flag()).unwrap_or(true),
@@ -77,15 +82,16 @@ pub(super) fn client(name: ClientName, at: Place, table: &Section<'_>) -> Option
         metric: whole("metric", DEFAULT_METRIC, 0..=u32::MAX, ""),
         mtu: choice(table, "mtu", "a policy for the MTU", MTU_POLICIES).unwrap_or_default(),
         routes: choice(table, "routes", "a policy for routes", ROUTE_POLICIES).unwrap_or_default(),
-        discover_attempts: whole("discover_attempts", 3, 1..=1000, ""),
-        discover_interval: seconds("discover_interval", 3),
-        discover_pause: seconds("discover_pause", 20),
+        discover_attempts: attempts,
+        discover_interval: interval,
+        discover_pause: pause,
         on_stop: choice(table, "on_stop", "a way to stop", ON_STOP).unwrap_or_default(),
+        recovery,
     };
     (protocol.is_some() && interface.is_some()).then_some(client)
 }
 
-fn choice<T: Copy>(
+pub(super) fn choice<T: Copy>(
     table: &Section<'_>,
     key: &str,
     what: &str,

@@ -2,6 +2,7 @@
 
 mod client;
 mod handler;
+mod recovery;
 mod send;
 mod settings;
 

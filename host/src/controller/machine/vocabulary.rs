@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use crate::clients::Progress;
 use crate::network::LinkState;
+use crate::recovery::{Fault, Report};
 
 /// What happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +14,12 @@ pub(in crate::controller) enum Input {
     /// A lease that can be used was applied.
     Lease(Held),
     /// A lease that cannot be used.
-    Refused(String),
+    Refused {
+        /// Why.
+        why: String,
+        /// Spreads waits.
+        jitter: u8,
+    },
     /// The client says that it has no lease.
     Deconfig,
     /// The server took the lease back.
@@ -30,19 +36,19 @@ pub(in crate::controller) enum Input {
     ReleasedBefore,
     /// An earlier daemon had begun to give the lease back, on nobody's order that still stands.
     ReleaseUnfinished,
-    /// The client process ended; wait this long before the next start.
+    /// The client process ended.
     Exited {
-        /// How it ended, for people.
-        how: String,
-        /// When it may be started again, milliseconds from now.
-        retry_in: u64,
+        /// What that is if nobody wanted it to end.
+        fault: Fault,
+        /// Spreads waits.
+        jitter: u8,
     },
     /// The client could not be started.
     NotStarted {
         /// Why.
-        why: String,
-        /// When to try again, milliseconds from now.
-        retry_in: u64,
+        fault: Fault,
+        /// Spreads waits.
+        jitter: u8,
     },
     /// What the client is started with has changed.
     LaunchChanged,
@@ -97,8 +103,8 @@ pub(in crate::controller) enum Effect {
     RaiseLink,
     /// The lease is over, for this reason: take it out of the kernel and say so.
     Lose(String),
-    /// Say that the client failed.
-    Failed(String),
+    /// Say what recovery found or did.
+    Report(Report),
     /// Say that the link changed.
     LinkChanged(String),
     /// Tell `why`.
@@ -112,4 +118,6 @@ pub(in crate::controller) struct Held {
     pub address: Ipv4Addr,
     /// When it ends, milliseconds of `CLOCK_BOOTTIME`; `None` for never.
     pub valid_until: Option<u64>,
+    /// When the client asks for more time by itself, milliseconds of `CLOCK_BOOTTIME`.
+    pub renews_at: Option<u64>,
 }

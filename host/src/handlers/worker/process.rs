@@ -6,11 +6,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dhcpmgr_message::{Bytes, wire};
 use dhcpmgr_plugin_api::DATA_LIMITS;
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sched::sched_yield;
 use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 use tokio::io::Interest;
@@ -27,6 +29,9 @@ use crate::handlers::manifest;
 
 /// How long a module may take to load and to make its handler.
 const LOAD_DEADLINE: Duration = Duration::from_secs(5);
+/// A good worker answers sooner than this thread could be put to sleep and woken again: so long its answer is looked
+/// for without sleeping. The processor is offered to the worker meanwhile, in case there is only one.
+const ON_THE_SPOT: Duration = Duration::from_micros(60);
 /// How long the kernel may take to end a killed process.
 const DEATH: Duration = Duration::from_secs(1);
 
@@ -152,7 +157,10 @@ impl Process {
         }
         let exchange = timeout(deadline, async {
             self.send(&request).await?;
-            self.receive().await
+            match self.receive_on_the_spot() {
+                Some(length) => Ok(length),
+                None => self.receive().await,
+            }
         });
         let length = match exchange.await {
             Ok(Ok(0)) => return Err(self.obituary("during a call").await),
@@ -208,6 +216,23 @@ impl Process {
             Err(e) if e.kind() == io::ErrorKind::ConnectionReset => Ok(0),
             other => other,
         }
+    }
+
+    /// As [`Self::receive`], if there is an answer at once. Whatever else it is than an answer, `receive` says.
+    fn receive_on_the_spot(&mut self) -> Option<usize> {
+        let start = Instant::now();
+        let flags = MsgFlags::MSG_TRUNC | MsgFlags::MSG_DONTWAIT;
+        while start.elapsed() < ON_THE_SPOT {
+            match recv(self.socket.as_raw_fd(), &mut self.buffer, flags) {
+                Ok(0) => return None,
+                Ok(length) => return Some(length),
+                Err(Errno::EAGAIN) => {
+                    let _ = sched_yield();
+                }
+                Err(_) => return None,
+            }
+        }
+        None
     }
 
     fn frame(&self, length: usize) -> Result<&[u8], String> {
