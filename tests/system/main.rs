@@ -21,6 +21,7 @@ mod kill9;
 mod lease;
 mod multi;
 mod nak;
+mod privileges;
 mod reboot;
 mod recovery;
 mod release;

@@ -1,7 +1,9 @@
 //! The DHCP clients that run in our network namespace when the daemon starts: ours, which an earlier daemon started,
 //! and those of others, which are none of our business but take our answers.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -18,6 +20,7 @@ use crate::store::Store;
 #[derive(Debug, Default)]
 pub struct Census {
     found: Vec<Found>,
+    kept: BTreeMap<ClientName, OwnedFd>,
 }
 
 #[derive(Debug)]
@@ -98,7 +101,13 @@ impl Census {
         found.retain(|found| !pids.contains(&found.stat.parent));
         // The one that was started last comes first.
         found.sort_by_key(|found| std::cmp::Reverse(found.stat.start_time));
-        Self { found }
+        Self { found, kept: BTreeMap::new() }
+    }
+
+    /// The same with the pidfds that the service manager has kept.
+    #[must_use]
+    pub fn with(self, kept: BTreeMap<ClientName, OwnedFd>) -> Self {
+        Self { kept, ..self }
     }
 
     /// What there is of this client on this interface. `records` is where [`RunRecord`]s are kept.
@@ -110,7 +119,7 @@ impl Census {
         let process = inherited.record.process.as_ref();
         let record = process.filter(|process| process.interface().0 == interface);
         if let Some(record) = record {
-            match record.prove() {
+            match record.prove(self.kept.remove(client)) {
                 Proof::Proven(process) => {
                     self.found.retain(|found| found.pid.as_raw() != process.pid() as i32);
                     let (token, launch, started_ms) =
@@ -158,7 +167,7 @@ impl Census {
             let configured = interface(&name);
             match record.process {
                 Some(process) if configured.as_ref() != Some(process.interface().0) => {
-                    if let Proof::Proven(process) = process.prove() {
+                    if let Proof::Proven(process) = process.prove(None) {
                         self.found.retain(|found| found.pid.as_raw() != process.pid() as i32);
                         left.push((name.clone(), process));
                     }

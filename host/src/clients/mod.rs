@@ -4,6 +4,7 @@
 
 mod census;
 mod output;
+mod privileges;
 mod process;
 mod procfs;
 mod programs;
@@ -20,8 +21,9 @@ use nix::sys::signal::Signal;
 
 pub use census::{Adopted, Census, Foreign, Inherited, fifo};
 pub use output::Output;
+pub(crate) use privileges::cut_bounding;
 pub use process::{ExitReason, PATIENCE, Process, SpawnError, check_kernel};
-pub use record::{ProcessRecord, RunRecord, forget};
+pub use record::{GivingBack, ProcessRecord, RunRecord, forget};
 
 use crate::config::{Client, Program};
 use crate::handlers::Wants;

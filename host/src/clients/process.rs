@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -16,7 +16,7 @@ use nix::unistd::Pid;
 use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
 use tokio::net::unix::pipe;
 
-use super::{Launch, Output};
+use super::{Launch, Output, privileges};
 use crate::recovery::Fault;
 
 /// How long a client may take to end after SIGTERM before it is killed. udhcpc sleeps up to 3 s after a NAK and
@@ -95,7 +95,8 @@ impl Process {
         let error = |source: io::Error| SpawnError { program: launch.program.clone(), source };
         let (output, writer) = Output::create(fifo).map_err(error)?;
         let copy = writer.try_clone().map_err(error)?;
-        let mut child = Command::new(&launch.program)
+        let mut command = Command::new(&launch.program);
+        command
             .args(&launch.args)
             .env_clear()
             .envs(launch.env.iter().map(|(name, value)| (name, value)))
@@ -103,9 +104,8 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(Stdio::from(writer))
             .stderr(Stdio::from(copy))
-            .process_group(0)
-            .spawn()
-            .map_err(error)?;
+            .process_group(0);
+        let mut child = privileges::spawn(&mut command, privileges::UDHCPC).map_err(error)?;
         let pid = Pid::from_raw(child.id() as i32);
         // A child that was not waited for yet keeps its pid, so this is its pidfd.
         match open(pid).and_then(watched) {
@@ -175,6 +175,13 @@ pub(super) fn open(pid: Pid) -> io::Result<OwnedFd> {
     let positive = Some(pid.as_raw()).filter(|pid| *pid > 0);
     let pid = positive.and_then(rustix::process::Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
     Ok(pidfd_open(pid, PidfdFlags::empty())?)
+}
+
+/// The pid of the process that a pidfd stands for; `None` when that is gone, or this is no pidfd.
+pub(super) fn stands_for(pidfd: &OwnedFd) -> Option<Pid> {
+    let about = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd())).ok()?;
+    let pid = about.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok()?;
+    Some(Pid::from_raw(pid)).filter(|pid| pid.as_raw() > 0)
 }
 
 /// Whether the process has not ended.

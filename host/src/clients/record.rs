@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
 
@@ -21,10 +22,19 @@ pub struct RunRecord {
     pub process: Option<ProcessRecord>,
     /// A lease is in force that the client itself does not hold, because it gave up early or was started again.
     pub without_lease: bool,
-    /// The client was told to give its lease back, or is about to be.
-    pub giving_back: bool,
+    /// The client was told to give its lease back, or is about to be; a daemon that finds this goes on with it.
+    pub giving_back: Option<GivingBack>,
     /// The operator gave the lease back, and wants none until he says so.
     pub released: bool,
+}
+
+/// What comes after a lease was given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GivingBack {
+    /// The operator said so: the client stays without a lease until it is told otherwise.
+    StaysWithout,
+    /// The client was disabled or the daemon stopped: where it is to run, it asks again.
+    MayAskAgain,
 }
 
 impl store::Record for RunRecord {
@@ -130,10 +140,13 @@ impl ProcessRecord {
 
     /// Finds the process, and proves that it is the one: by pid, start time and executable, and by the token in its
     /// environment where that can be read.
-    pub(super) fn prove(&self) -> Proof {
+    ///
+    /// A pidfd that the service manager has kept since then cannot stand for another process.
+    pub(super) fn prove(&self, kept: Option<OwnedFd>) -> Proof {
         let pid = Pid::from_raw(self.pid);
+        let kept = kept.filter(|pidfd| process::stands_for(pidfd) == Some(pid));
         // The pidfd first: when its process lives at the end, everything in between was read of it.
-        let Ok(pidfd) = process::open(pid) else { return Proof::Ended };
+        let Ok(pidfd) = kept.map_or_else(|| process::open(pid), Ok) else { return Proof::Ended };
         let compared = self.compare(pid);
         if !process::is_alive(&pidfd) {
             return Proof::Ended;
@@ -166,6 +179,8 @@ impl ProcessRecord {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsFd as _;
+
     use nix::sys::signal::Signal;
 
     use super::*;
@@ -185,7 +200,7 @@ mod tests {
     }
 
     fn failed(record: &ProcessRecord) -> String {
-        match record.prove() {
+        match record.prove(None) {
             Proof::Failed(reason) => reason,
             other => panic!("{other:?}"),
         }
@@ -200,12 +215,31 @@ mod tests {
         RunRecord { process: Some(record.clone()), ..RunRecord::default() }.save(&store, &name);
         let read = store.read::<RunRecord>("wan4").unwrap().process.unwrap();
         assert_eq!(read, record);
-        let Proof::Proven(again) = read.prove() else { panic!("it runs") };
+        let Proof::Proven(again) = read.prove(None) else { panic!("it runs") };
         assert!(again.signal(Signal::SIGTERM));
         process.wait().await;
-        assert!(matches!(record.prove(), Proof::Ended));
+        assert!(matches!(record.prove(None), Proof::Ended));
         RunRecord::default().save(&store, &name);
         assert!(store.names().is_empty(), "nothing to know is no file");
+    }
+
+    #[tokio::test]
+    async fn a_pidfd_that_was_kept_stands_for_its_process_and_for_no_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut process, record) = start(directory.path());
+        let kept = process.as_fd().try_clone_to_owned().unwrap();
+        assert_eq!(process::stands_for(&kept), Some(Pid::from_raw(record.pid)));
+        assert!(matches!(record.prove(Some(kept)), Proof::Proven(_)));
+        let of_another = process::open(Pid::this()).unwrap();
+        let Proof::Proven(found) = record.prove(Some(of_another)) else { panic!("it runs") };
+        assert_eq!(found.pid(), record.pid());
+        let no_pidfd = tempfile::tempfile().unwrap().into();
+        assert_eq!(process::stands_for(&no_pidfd), None);
+        let kept = process.as_fd().try_clone_to_owned().unwrap();
+        process.kill();
+        process.wait().await;
+        assert_eq!(process::stands_for(&kept), None);
+        assert!(matches!(record.prove(Some(kept)), Proof::Ended));
     }
 
     #[tokio::test]
@@ -217,7 +251,7 @@ mod tests {
         while process::is_alive(&pidfd) {
             tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         }
-        assert!(matches!(record.prove(), Proof::Ended), "a zombie");
+        assert!(matches!(record.prove(None), Proof::Ended), "a zombie");
     }
 
     #[tokio::test]
@@ -234,9 +268,9 @@ mod tests {
         let me = ProcessRecord { pid: Pid::this().as_raw(), ..record.clone() };
         assert!(failed(&me).contains("started at another time"));
         for pid in [0, -1, i32::MAX] {
-            assert!(matches!(ProcessRecord { pid, ..record.clone() }.prove(), Proof::Ended));
+            assert!(matches!(ProcessRecord { pid, ..record.clone() }.prove(None), Proof::Ended));
         }
-        assert!(matches!(record.prove(), Proof::Proven(_)), "it lives");
+        assert!(matches!(record.prove(None), Proof::Proven(_)), "it lives");
         process.kill();
     }
 }

@@ -37,28 +37,32 @@ impl Task {
             self.publish(Event { detail: Some(detail), ..self.event(EventKind::ForeignClient) });
         }
         let index = record.process.as_ref().map(|process| process.interface().1);
+        let now = self.shared.network.link(&self.client.interface).map(|link| link.index);
         let mut trust = Trust::of(&record, running.as_ref());
+        if running.is_none() && index.is_some() && now.is_some() && now != index {
+            trust.over = Some("it is not the interface of that name any more");
+        } else if running.is_none() && record.giving_back.is_some() {
+            trust.over = Some("the client ended while it gave the lease back");
+        }
+        if let Some(why) = trust.over {
+            tracing::info!("{name}: the lease on {} is over: {why}", self.client.interface);
+            self.shared.sessions.journal().forget(&name);
+        }
         self.record = record;
         let adopted = running.as_ref().map(|running| running.process.pid());
-        if let Some(running) = running {
-            self.adopt(running).await;
-        } else {
-            self.forget_process();
-            let now = self.shared.network.link(&self.client.interface).map(|link| link.index);
-            trust.same_link = index.is_none() || now.is_none() || now == index;
+        match running {
+            Some(running) => self.adopt(running).await,
+            None => self.forget_process(),
         }
-        let order = self.take_in(trust, inbox, orders).await;
+        let order = self.take_in(&trust, inbox, orders).await;
         if self.record.released {
             self.tell(Input::ReleasedBefore).await;
-        } else if self.record.giving_back {
-            self.tell(Input::ReleaseUnfinished).await;
-            self.record(|record, _| record.giving_back = false);
         }
         if let Some(pid) = adopted {
             tracing::info!("{name}: pid {pid} of an earlier daemon is the client from now on");
             let detail = Some(format!("pid {pid}, which an earlier daemon had started"));
             self.publish(Event { detail, ..self.event(EventKind::ClientAdopted) });
-        } else if let Some(pid) = ended {
+        } else if let Some(pid) = ended.filter(|_| trust.over.is_none() && !self.record.released) {
             let detail = format!("the client, pid {pid}, ended while no daemon ran");
             self.tell(Input::Exited { fault: Fault::Died(detail), jitter: random::jitter() }).await;
         }
@@ -68,45 +72,43 @@ impl Task {
     /// Takes in what was said until the first order comes, and returns that.
     async fn take_in(
         &mut self,
-        trust: Trust,
+        trust: &Trust,
         inbox: &mut mpsc::Receiver<Arrival>,
         orders: &mut mpsc::Receiver<Order>,
     ) -> Option<Order> {
         loop {
             tokio::select! {
                 biased;
-                Some(arrival) = inbox.recv() => Box::pin(self.take_in_one(&trust, arrival)).await,
+                Some(arrival) = inbox.recv() => Box::pin(self.take_in_one(trust, arrival)).await,
                 order = orders.recv() => return order,
             }
         }
     }
 
     async fn take_in_one(&mut self, trust: &Trust, arrival: Arrival) {
-        if arrival.origin != Origin::Journal {
-            return self.on_arrival(arrival).await;
+        if trust.over.is_some() && arrival.message.event.carries_lease() {
+            // Said by the client that has ended, and kept again when it came in.
+            return self.shared.sessions.journal().forget(&self.client.name);
         }
-        let (client, interface) = (&self.client.name, &self.client.interface);
-        if !trust.same_link {
-            tracing::info!(
-                "{client}: {interface} is another interface by now, and may be another network: its lease is over"
-            );
-            self.shared.sessions.journal().forget(client);
-            return;
-        }
-        let got_by_client = arrival.message.at_ms >= trust.leases_since;
+        let not_its_own = arrival.origin == Origin::Journal && arrival.message.at_ms < trust.leases_since;
         self.on_arrival(arrival).await;
-        if !got_by_client {
+        if not_its_own {
             self.tell(Input::Deconfig).await;
         }
     }
 
-    /// What has changed in the configuration since the client was started.
+    /// What has changed in the configuration since the client was started, and what an earlier daemon began.
     pub(super) async fn catch_up(&mut self) {
-        if self.running.is_none() {
+        if self.running.is_none() || self.record.released {
             return;
         }
         if !self.client.enabled {
             let _ = self.command(Command::Disable).await;
+        } else if self.record.giving_back.is_some() {
+            tracing::info!("{}: goes on giving its lease back, as an earlier daemon began", self.client.name);
+            for command in [Command::Disable, Command::Enable] {
+                let _ = self.command(command).await;
+            }
         } else if self.launch_has_changed() {
             self.tell(Input::LaunchChanged).await;
         }
@@ -140,8 +142,8 @@ impl Task {
 
 /// What the lease in the journal means today.
 struct Trust {
-    /// The interface is the one that it came through.
-    same_link: bool,
+    /// Why it is not in force any more.
+    over: Option<&'static str>,
     /// The client itself holds a lease from then on only: `CLOCK_BOOTTIME`, milliseconds.
     leases_since: u64,
 }
@@ -154,7 +156,7 @@ impl Trust {
             Some(running) => running.started_ms.saturating_sub(10),
             None => 0,
         };
-        Self { same_link: true, leases_since }
+        Self { over: None, leases_since }
     }
 }
 

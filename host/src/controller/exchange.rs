@@ -153,7 +153,7 @@ impl Task {
             tracing::info!("{}: lease of an earlier daemon taken over", self.client.name);
             return;
         }
-        self.record(|record, _| (record.without_lease, record.giving_back) = (false, false));
+        self.record(|record, _| (record.without_lease, record.giving_back) = (false, None));
         self.publish(Event { changed, ..self.event(kind) });
         emitted.into_iter().for_each(|event| self.publish(event));
     }

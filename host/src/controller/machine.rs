@@ -10,7 +10,7 @@ mod vocabulary;
 
 use std::net::Ipv4Addr;
 
-use crate::clients::Progress;
+use crate::clients::{GivingBack, Progress};
 use crate::config::Recovery;
 use crate::control::views::ClientState;
 use crate::network::LinkState;
@@ -39,6 +39,7 @@ struct Releasing {
     /// It is over by then, confirmed or not.
     until: u64,
     why: &'static str,
+    then: GivingBack,
 }
 
 /// The machine.
@@ -199,12 +200,8 @@ impl Machine {
                 self.health.sign(now);
                 (self.started_at, self.unanswered) = (now, false);
             }
-            Input::ReleasedBefore => self.give_back("released by the operator", &mut effects, now),
-            Input::ReleaseUnfinished => {
-                // The client may have given it back, and then sits idle for ever.
-                self.stop(&mut effects);
-                self.last_address = None;
-                self.lose("it was being given back when the daemon ended", &mut effects);
+            Input::ReleasedBefore => {
+                self.give_back("released by the operator", GivingBack::StaysWithout, &mut effects, now);
             }
             Input::Exited { fault, jitter } => self.on_exited(fault, jitter, &mut effects, now),
             Input::NotStarted { fault, jitter } => {
@@ -236,7 +233,7 @@ impl Machine {
             }
             Command::Disable => {
                 self.enabled = false;
-                self.give_back("the client was disabled", &mut effects, now);
+                self.give_back("the client was disabled", GivingBack::MayAskAgain, &mut effects, now);
             }
             Command::Leave => {
                 self.enabled = false;
@@ -247,7 +244,9 @@ impl Machine {
             Command::Release if self.lease.is_none() && !self.released => {
                 return Err("it has no lease to release".to_owned());
             }
-            Command::Release => self.give_back("released by the operator", &mut effects, now),
+            Command::Release => {
+                self.give_back("released by the operator", GivingBack::StaysWithout, &mut effects, now);
+            }
             Command::Restart => {
                 self.start_over();
                 self.stop(&mut effects);
@@ -279,17 +278,17 @@ impl Machine {
         Ok(())
     }
 
-    fn give_back(&mut self, why: &'static str, effects: &mut Vec<Effect>, now: u64) {
+    fn give_back(&mut self, why: &'static str, then: GivingBack, effects: &mut Vec<Effect>, now: u64) {
         if self.bound && self.process == Process::Running {
-            self.releasing = Some(Releasing { until: now + RELEASE_MS, why });
-            effects.push(Effect::SignalRelease);
+            self.releasing = Some(Releasing { until: now + RELEASE_MS, why, then });
+            effects.push(Effect::SignalRelease(then));
         } else {
             if self.lease.is_some() {
                 effects.push(Effect::Note(
                     "the client no longer held the lease: the server was not told".to_owned(),
                 ));
             }
-            self.released_now(why, effects);
+            self.released_now(why, then, effects);
         }
     }
 
@@ -359,7 +358,7 @@ impl Machine {
         let gave_up = self.bound && self.lease.is_some();
         self.client_lost_it();
         if let Some(releasing) = self.releasing {
-            self.released_now(releasing.why, effects);
+            self.released_now(releasing.why, releasing.then, effects);
         } else if gave_up {
             effects.push(Effect::Note(
                 "the client gave its lease up; the address stays until the lease ends".to_owned(),
@@ -367,8 +366,8 @@ impl Machine {
         }
     }
 
-    fn released_now(&mut self, why: &str, effects: &mut Vec<Effect>) {
-        self.released = true;
+    fn released_now(&mut self, why: &str, then: GivingBack, effects: &mut Vec<Effect>) {
+        self.released = then == GivingBack::StaysWithout;
         self.releasing = None;
         self.stop(effects);
         self.lose(why, effects);
@@ -419,7 +418,7 @@ impl Machine {
         }
         if let Some(releasing) = self.releasing.filter(|releasing| releasing.until <= now) {
             effects.push(Effect::Note("the client did not confirm the release".to_owned()));
-            self.released_now(releasing.why, effects);
+            self.released_now(releasing.why, releasing.then, effects);
         }
         if self.carrier.settle(now) {
             self.on_settled(effects, now);

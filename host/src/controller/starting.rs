@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::net::Ipv4Addr;
+use std::os::fd::AsFd as _;
 
 use dhcpmgr_message::Token;
 
@@ -71,6 +72,7 @@ impl Task {
     pub(super) fn write_down(&mut self, process: &Process, launch: &Launch, token: &Token) {
         let index = self.shared.network.link(&self.client.interface).map_or(0, |link| link.index);
         let interface = self.client.interface.clone();
+        self.shared.service.store_pidfd(&self.client.name, process.as_fd());
         let written = ProcessRecord::of(process, launch, token.clone(), interface, index);
         if let Err(error) = &written {
             // Without a record it is found by its environment.
@@ -79,18 +81,17 @@ impl Task {
         self.record(|record, in_force| {
             record.process = written.ok();
             record.without_lease = in_force;
-            record.giving_back = false;
+            record.giving_back = None;
         });
     }
 
     /// The process has ended.
     pub(super) fn forget_process(&mut self) {
-        self.record(|record, _| {
-            *record = RunRecord {
-                released: record.released,
-                giving_back: record.giving_back,
-                ..RunRecord::default()
-            };
+        self.shared.service.forget_pidfd(&self.client.name);
+        self.record(|record, in_force| {
+            // What was begun is over when neither process nor lease is left.
+            let giving_back = record.giving_back.filter(|_| in_force);
+            *record = RunRecord { released: record.released, giving_back, ..RunRecord::default() };
         });
         let _ = fs::remove_file(clients::fifo(&self.shared.records, &self.client.name));
     }

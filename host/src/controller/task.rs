@@ -293,8 +293,8 @@ impl Task {
                 self.publish(self.event(EventKind::ClientStopped));
             }
             Effect::SignalRenew => self.signal(clients::renew_signal(self.client.program)),
-            Effect::SignalRelease => {
-                self.record(|record, _| record.giving_back = true);
+            Effect::SignalRelease(then) => {
+                self.record(|record, _| record.giving_back = Some(then));
                 self.signal(clients::release_signal(self.client.program));
             }
             Effect::RaiseLink => {
@@ -326,7 +326,10 @@ impl Task {
         }
         let changed = self.lease.take().map(|lease| lease.changes_from(None)).unwrap_or_default();
         self.source = None;
-        self.record(|record, _| (record.without_lease, record.giving_back) = (false, false));
+        self.record(|record, _| {
+            record.without_lease = false;
+            record.giving_back = record.giving_back.filter(|_| record.process.is_some());
+        });
         tracing::info!("{}: lease lost: {reason}", self.client.name);
         self.publish(Event { changed, detail: Some(reason), ..self.event(EventKind::LeaseLost) });
     }

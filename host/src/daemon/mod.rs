@@ -1,6 +1,7 @@
 //! The daemon: puts the parts together, and takes orders from signals and from the control socket.
 
 mod attendance;
+mod privileges;
 mod start;
 
 use std::cell::RefCell;
@@ -173,6 +174,7 @@ impl Daemon {
             self.logging.set(&loaded.config.daemon.log);
         }
         if diff.dns {
+            privileges::check(loaded.config.dns.backend);
             self.shared.network.set_dns_backend(loaded.config.dns.backend);
         }
         for name in &diff.clients_removed {

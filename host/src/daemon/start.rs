@@ -21,6 +21,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::Daemon;
 use super::attendance::Attendance;
+use super::privileges;
 use crate::clients::{self, Census};
 use crate::clock::BootId;
 use crate::config::{self, Config, Loaded, Program};
@@ -158,6 +159,7 @@ pub fn run(paths: Paths) -> Result<(), StartError> {
     let logging = Logging::start(&loaded.config.daemon.log);
     clients::check_kernel().map_err(StartError::Kernel)?;
     let service = Rc::new(Service::take_over());
+    privileges::settle(loaded.config.dns.backend);
     make_directories(&paths)?;
     let _lock = lock(&paths)?;
     raise_file_limit();
@@ -228,7 +230,7 @@ async fn serve(
     let chain = Chain::load(&config.handlers, &paths.handlers(), &own_executable()).await;
     let mut notices = chain.notices();
     let records = Store::volatile(paths.clients(), boot);
-    let mut census = Census::take(&paths);
+    let mut census = Census::take(&paths).with(service.stored_pidfds());
     end_left_over(&mut census, &config, &records).await;
     let sessions = Rc::new(Sessions::new(Journal::new(paths.leases(), boot)));
     // What the leases of clients that are no longer configured left on their interfaces goes too.

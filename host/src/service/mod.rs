@@ -74,10 +74,10 @@ impl Service {
         }
     }
 
-    /// The pidfd of this client that an earlier daemon stored: proof against any reuse of its pid. Given once.
+    /// The pidfds of clients that an earlier daemon stored: proof against any reuse of their pids. Given once.
     #[must_use]
-    pub fn stored_pidfd(&self, client: &ClientName) -> Option<OwnedFd> {
-        self.pidfds.borrow_mut().remove(client)
+    pub fn stored_pidfds(&self) -> BTreeMap<ClientName, OwnedFd> {
+        self.pidfds.take()
     }
 
     /// Lets the manager keep the pidfd of a client's process for the next daemon, in place of one before.

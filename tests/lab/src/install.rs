@@ -63,12 +63,22 @@ impl Binaries {
         Ok(Self::directory()?.join(format!("lib{name}.so")))
     }
 
+    /// A program of the same build that is not part of an installation: `dhcpmgr-manual`.
+    pub fn program(name: &str) -> Result<PathBuf> {
+        Ok(Self::directory()?.join(name))
+    }
+
     /// Where cargo put them, built now if need be: cargo builds only libraries for the tests of another package.
     fn directory() -> Result<PathBuf> {
         static OUTCOME: OnceLock<std::result::Result<PathBuf, String>> = OnceLock::new();
         let directory = OUTCOME.get_or_init(|| build().map_err(|error| error.to_string()));
         directory.clone().map_err(Error::new)
     }
+}
+
+/// The sources of this build.
+pub(crate) fn workspace() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
 fn build() -> Result<PathBuf> {
@@ -83,8 +93,7 @@ fn build() -> Result<PathBuf> {
     if directory.ends_with("release") {
         cargo.arg("--release");
     }
-    let workspace = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-    let status = cargo.current_dir(workspace).status().context(|| "cargo build".to_owned())?;
+    let status = cargo.current_dir(workspace()).status().context(|| "cargo build".to_owned())?;
     if status.success() { Ok(directory) } else { Err(Error::new(format!("cargo build: {status}"))) }
 }
 
@@ -110,7 +119,7 @@ pub fn install(binaries: &Binaries, root: &Path) -> Result {
 }
 
 /// Makes the directories of `path` below `root`, each with mode 0755.
-fn directories(root: &Path, path: &str) -> Result {
+pub(crate) fn directories(root: &Path, path: &str) -> Result {
     let mut directory = root.to_owned();
     fs::create_dir_all(&directory)?;
     for part in Path::new(path) {

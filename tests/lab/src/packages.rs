@@ -36,6 +36,15 @@ pub const BENCH: &[Need] = &[
     ("nsenter", "util-linux"),
 ];
 
+/// What the test of the package under a real systemd needs besides; only root can run it.
+pub const SYSTEMD: &[Need] = &[
+    ("debootstrap", "debootstrap"),
+    ("systemd-nspawn", "systemd-container"),
+    ("objdump", "binutils"),
+    ("dpkg-deb", "dpkg"),
+    ("gzip", "gzip"),
+];
+
 /// The packages of those programs that are not there.
 #[must_use]
 pub fn missing(needs: &[Need]) -> Vec<&'static str> {

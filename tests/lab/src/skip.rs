@@ -36,15 +36,33 @@ pub fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
+/// Whether this is root, and not only in a user namespace: there it is somebody else outside, and may make neither
+/// devices nor mounts of whole systems.
+#[must_use]
+pub fn is_real_root() -> bool {
+    let users = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    nix::unistd::geteuid().is_root() && users.split_whitespace().nth(2) == Some("4294967295")
+}
+
 /// Says that a test was skipped; what it returns is the outcome of the test.
 pub fn skipped(test: &str, reason: &str) -> Result {
+    tell(test, reason)?;
+    if std::env::var_os(REQUIRE).is_some_and(|value| value == "1") {
+        return Err(Error::new(format!("skipped although {REQUIRE}=1: {reason}")));
+    }
+    Ok(())
+}
+
+/// Says that a test was skipped that only root of the machine itself can run: no failure for anybody else.
+pub fn skipped_without_root(test: &str) -> Result {
+    tell(test, "only root of the machine itself can run it")
+}
+
+fn tell(test: &str, reason: &str) -> Result {
     say(&format!("SKIPPED {test}: {reason}"));
     if let Some(path) = std::env::var_os(TALLY) {
         let mut file = std::fs::File::options().create(true).append(true).open(path)?;
         writeln!(file, "{test}: {reason}")?;
-    }
-    if std::env::var_os(REQUIRE).is_some_and(|value| value == "1") {
-        return Err(Error::new(format!("skipped although {REQUIRE}=1: {reason}")));
     }
     Ok(())
 }

@@ -1,13 +1,13 @@
 //! `cargo xtask install DIR`: the release, laid out as a package would.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use dhcpmgr_lab::{Binaries, Error, Result, install};
+use dhcpmgr_lab::{Binaries, Error, Result, SystemdVersion, lay_out};
 
 use crate::cargo::{cargo, done, target};
 
 /// The sample configuration: does nothing until somebody has read it.
-const SAMPLE: &str = include_str!("dhcpmgr.toml");
+const SAMPLE: &str = include_str!("../../../host/packaging/dhcpmgr.toml");
 
 /// How the daemon, the command line and the modules are linked: functions of the same code are one, and relocations are
 /// packed. A tenth less flash, and less memory that the daemon's pages take.
@@ -29,16 +29,19 @@ const SHIM_FLAGS: [&str; 5] = [
 /// Builds and installs.
 pub(crate) fn run(dir: &Path) -> Result {
     let binaries = build()?;
-    install(&binaries, dir)?;
-    let mut manual = cargo(&["run", "--quiet", "-p", "dhcpmgr-manual", "--"]);
-    manual.arg(std::path::absolute(dir)?);
-    done(manual, "writing the manual pages")?;
+    lay_out(&binaries, &manual()?, &std::path::absolute(dir)?, SystemdVersion::of_this_machine())?;
     let config = dir.join("etc/dhcpmgr/dhcpmgr.toml");
     if !config.exists() {
         std::fs::write(&config, SAMPLE)?;
     }
     println!("installed below {}", dir.display());
     Ok(())
+}
+
+/// The program that writes manual pages and completions; it says the same in every profile.
+pub(crate) fn manual() -> Result<PathBuf> {
+    done(cargo(&["build", "--quiet", "-p", "dhcpmgr-manual"]), "building the manual")?;
+    Ok(target().join("debug/dhcpmgr-manual"))
 }
 
 /// Builds the release: the shim statically, because it is executed for every message and the dynamic loader would

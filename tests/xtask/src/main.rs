@@ -9,6 +9,7 @@ mod enter;
 mod fuzz;
 mod install;
 mod notices;
+mod package;
 mod test;
 
 use std::path::PathBuf;
@@ -69,6 +70,8 @@ enum Task {
         /// Where; `dhcpmgrd --root DIR` then uses nothing of ours outside
         dir: PathBuf,
     },
+    /// Build the release and make a Debian package of it: target/package/dhcpmgr_VERSION_ARCHITECTURE.deb
+    Package,
     /// What `.ci/run` does
     Ci,
     /// Fuzz the decoder of the lease message; needs a nightly toolchain and cargo-fuzz
@@ -94,6 +97,7 @@ fn main() -> ExitCode {
         Task::BenchInside { parts } => bench::inside(&parts),
         Task::Chaos { minutes, seed, every_call } => chaos::run(minutes, seed, every_call),
         Task::Install { dir } => install::run(&dir),
+        Task::Package => package::run(),
         Task::Ci => ci(),
         Task::Fuzz { seconds } => fuzz::run(seconds),
         Task::Notices { check } => notices::run(check),

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
-use dhcpmgr_lab::{Error, Result, packages};
+use dhcpmgr_lab::{Error, Result, is_real_root, packages};
 
 use crate::cargo::{cargo, done, target};
 use crate::enter;
@@ -14,6 +14,9 @@ const THREADS: &str = "6";
 /// Builds, enters its own world, runs all tests.
 pub(crate) fn run(filter: Option<&str>) -> Result {
     packages::ensure(packages::LAB)?;
+    if is_real_root() {
+        packages::ensure(packages::SYSTEMD)?;
+    }
     // Outside: cargo may need the network and writes below the user's home.
     done(cargo(&["build", "--workspace"]), "cargo build")?;
     done(cargo(&["test", "--workspace", "--no-run"]), "cargo test --no-run")?;

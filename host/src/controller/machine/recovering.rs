@@ -106,7 +106,7 @@ impl Machine {
         self.client_lost_it();
         let ending_for = self.ending_for.take();
         if let Some(releasing) = self.releasing {
-            self.released_now(releasing.why, effects);
+            self.released_now(releasing.why, releasing.then, effects);
             return;
         }
         let fault = match (fault, self.carrier.link()) {

@@ -224,13 +224,25 @@ fn an_interface_that_goes_takes_the_lease_with_it_and_one_that_comes_back_starts
 #[test]
 fn a_release_waits_for_the_client_and_stays_released() {
     let mut machine = bound();
-    assert_eq!(machine.command(Command::Release, 2_000).unwrap(), [Effect::SignalRelease]);
+    assert_eq!(
+        machine.command(Command::Release, 2_000).unwrap(),
+        [Effect::SignalRelease(GivingBack::StaysWithout)]
+    );
     let effects = machine.handle(Input::Deconfig, 2_002);
     assert_eq!(effects, [Effect::Stop, Effect::Lose("released by the operator".into())]);
     assert_eq!(died(&mut machine, 2_010), []);
     assert_eq!(machine.state(), ClientState::Init);
     assert!(machine.reason(9_000).unwrap().contains("released"));
     assert!(matches!(machine.command(Command::Renew, 9_000).unwrap()[..], [Effect::Start(Some(_))]));
+}
+
+#[test]
+fn a_client_that_is_enabled_again_while_it_gives_its_lease_back_asks_again() {
+    let mut machine = bound();
+    machine.command(Command::Disable, 2_000).unwrap();
+    assert_eq!(machine.command(Command::Enable, 2_001).unwrap(), []);
+    assert!(has_lose(&machine.handle(Input::Deconfig, 2_002)));
+    assert!(matches!(died(&mut machine, 2_010)[..], [Effect::Start(Some(_))]));
 }
 
 #[test]
@@ -245,7 +257,8 @@ fn a_release_that_the_client_never_confirms_is_over_all_the_same() {
 #[test]
 fn disabling_gives_the_lease_back_and_leaving_keeps_it() {
     let mut machine = bound();
-    assert_eq!(machine.command(Command::Disable, 2_000).unwrap(), [Effect::SignalRelease]);
+    let effects = machine.command(Command::Disable, 2_000).unwrap();
+    assert_eq!(effects, [Effect::SignalRelease(GivingBack::MayAskAgain)]);
     assert!(has_lose(&machine.handle(Input::Deconfig, 2_002)));
     died(&mut machine, 2_003);
     assert!(machine.is_idle());
@@ -361,7 +374,7 @@ fn a_client_that_is_taken_over_on_another_interface_of_that_name_starts_from_scr
 #[test]
 fn a_release_by_the_operator_is_seen_through_by_the_next_daemon_and_stays() {
     let mut machine = adopted();
-    assert_eq!(machine.handle(Input::ReleasedBefore, 1), [Effect::SignalRelease]);
+    assert_eq!(machine.handle(Input::ReleasedBefore, 1), [Effect::SignalRelease(GivingBack::StaysWithout)]);
     assert_eq!(machine.reason(1).unwrap(), "the lease is being given back");
     let effects = machine.handle(Input::Deconfig, 2);
     assert!(has_lose(&effects) && effects.contains(&Effect::Stop), "{effects:?}");
@@ -378,14 +391,6 @@ fn a_release_by_the_operator_stays_also_where_no_client_is_left_to_give_it_back(
     assert_eq!(machine.command(Command::Release, 3), Ok(vec![]), "released is released");
     let effects = machine.command(Command::Renew, 4).unwrap();
     assert!(effects.contains(&Effect::Start(Some(held(0).address))), "{effects:?}");
-}
-
-#[test]
-fn a_release_that_nobody_wants_any_more_ends_in_a_new_start() {
-    let mut machine = adopted();
-    let effects = machine.handle(Input::ReleaseUnfinished, 1);
-    assert!(has_lose(&effects) && effects.contains(&Effect::Stop), "{effects:?}");
-    assert_eq!(died(&mut machine, 2).last(), Some(&Effect::Start(None)));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use crate::clients::Progress;
+use crate::clients::{GivingBack, Progress};
 use crate::network::LinkState;
 use crate::recovery::{Fault, Report};
 
@@ -34,8 +34,6 @@ pub(in crate::controller) enum Input {
     Adopted,
     /// The operator had given the lease back before the daemon was started.
     ReleasedBefore,
-    /// An earlier daemon had begun to give the lease back, on nobody's order that still stands.
-    ReleaseUnfinished,
     /// The client process ended.
     Exited {
         /// What that is if nobody wanted it to end.
@@ -97,8 +95,8 @@ pub(in crate::controller) enum Effect {
     Stop,
     /// Signal it to extend the lease.
     SignalRenew,
-    /// Signal it to give the lease back.
-    SignalRelease,
+    /// Signal it to give the lease back, and write down that this was begun.
+    SignalRelease(GivingBack),
     /// Set the link up.
     RaiseLink,
     /// The lease is over, for this reason: take it out of the kernel and say so.

@@ -1,0 +1,95 @@
+//! What a client process may do: start it with the capabilities that it needs, and with nothing that could gain more.
+//!
+//! Capabilities belong to threads. So a client is started from a thread that lives only for that and has first given
+//! up everything else; what it starts inherits what is left. The usual way, between fork and exec, would be `unsafe`.
+
+use std::io;
+use std::process::{Child, Command};
+use std::thread;
+
+use caps::{CapSet, Capability, CapsHashSet};
+use nix::sys::prctl;
+
+/// udhcpc: raw packets while it has no address, and port 68 once it has one.
+pub(super) const UDHCPC: &[Capability] = &[Capability::CAP_NET_RAW, Capability::CAP_NET_BIND_SERVICE];
+
+/// The thread does little.
+const STACK: usize = 64 * 1024;
+
+/// Starts the program with these capabilities at most, whoever the daemon is.
+pub(super) fn spawn(command: &mut Command, rights: &[Capability]) -> io::Result<Child> {
+    thread::scope(|scope| {
+        let birth = thread::Builder::new().name("client start".to_owned()).stack_size(STACK);
+        let child = birth.spawn_scoped(scope, || {
+            confine(rights);
+            command.spawn()
+        })?;
+        child.join().unwrap_or_else(|_| Err(io::Error::other("the thread that starts clients panicked")))
+    })
+}
+
+/// Leaves the calling thread's children these capabilities: those of them that it has.
+fn confine(rights: &[Capability]) {
+    // Every kernel since 3.5 can.
+    let _ = prctl::set_no_new_privs();
+    // root gets what the bounding set leaves, everybody else what the ambient set gives.
+    cut_bounding(rights);
+    let Ok(has) = caps::read(None, CapSet::Permitted) else { return };
+    let rights: CapsHashSet = rights.iter().copied().filter(|right| has.contains(right)).collect();
+    let given = caps::set(None, CapSet::Inheritable, &rights)
+        .and_then(|()| caps::clear(None, CapSet::Ambient))
+        .and_then(|()| rights.iter().try_for_each(|right| caps::raise(None, CapSet::Ambient, *right)));
+    // Kernels before 4.3 have no ambient set: there only root can run clients, and needs none.
+    if let Err(error) = given {
+        tracing::debug!("capabilities cannot be handed on: {error}");
+    }
+}
+
+/// Takes everything else out of the calling thread's bounding set, which takes CAP_SETPCAP. Without it the set stays as
+/// it is: for a user other than root it means nothing once `no_new_privs` is set.
+pub(crate) fn cut_bounding(keep: &[Capability]) {
+    let within =
+        |capability: &Capability| caps::has_cap(None, CapSet::Bounding, *capability).unwrap_or(false);
+    for capability in caps::all().into_iter().filter(|c| !keep.contains(c)).filter(within) {
+        if let Err(error) = caps::drop(None, CapSet::Bounding, capability) {
+            tracing::debug!("{capability} stays in the bounding set: {error}");
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Stdio;
+
+    use super::*;
+
+    #[test]
+    fn a_client_has_its_rights_and_no_others() {
+        let mut command = Command::new("cat");
+        command.arg("/proc/self/status").stdout(Stdio::piped());
+        let child = spawn(&mut command, UDHCPC).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let status = String::from_utf8(output.stdout).unwrap();
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            u64::from_str_radix(line.unwrap().trim(), 16).unwrap()
+        };
+        let rights: u64 = UDHCPC.iter().map(|right| right.bitmask()).sum();
+        for set in ["CapPrm", "CapEff", "CapInh", "CapAmb"] {
+            assert_eq!(field(set) & !rights, 0, "{set} in {status}");
+        }
+        assert_eq!(field("NoNewPrivs"), 1);
+        if caps::has_cap(None, CapSet::Effective, Capability::CAP_SETPCAP).unwrap() {
+            assert_eq!(field("CapBnd") & !rights, 0, "{status}");
+        }
+        // The thread is gone, and this one has what it had.
+        assert!(!prctl::get_no_new_privs().unwrap());
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_an_error_as_ever() {
+        let error = spawn(&mut Command::new("/no/such"), UDHCPC).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    }
+}
