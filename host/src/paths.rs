@@ -39,6 +39,12 @@ impl Paths {
         self.root.join("run/dhcpmgr")
     }
 
+    /// `/run/dhcpmgr/dhcpmgrd.lock`: held by whoever may write the state.
+    #[must_use]
+    pub fn lock(&self) -> PathBuf {
+        self.runtime().join("dhcpmgrd.lock")
+    }
+
     /// `/run/dhcpmgr/lease.sock`
     #[must_use]
     pub fn lease_socket(&self) -> PathBuf {

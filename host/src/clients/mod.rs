@@ -132,6 +132,14 @@ pub fn release_signal(program: Program) -> Signal {
     }
 }
 
+/// The client-id that a process was started with.
+#[must_use]
+pub fn sent_client_id(program: Program, launch: &Launch) -> Option<Bytes> {
+    match program {
+        Program::Udhcpc => udhcpc::sent_client_id(&launch.args),
+    }
+}
+
 /// How long the client itself holds a lease of this length: the address must not go earlier.
 #[must_use]
 pub fn held_for(program: Program, lease_time: Lifetime) -> Lifetime {

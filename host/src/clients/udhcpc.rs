@@ -39,6 +39,15 @@ pub(super) fn renews_at(began: u64, ends: u64) -> u64 {
     began + ends.saturating_sub(began) / 2
 }
 
+/// The value of option 61 among arguments of ours.
+pub(super) fn sent_client_id(args: &[OsString]) -> Option<Bytes> {
+    let value = |pair: &[OsString]| {
+        let value = pair.get(1).filter(|_| pair.first().is_some_and(|flag| flag == "-x"))?;
+        Bytes::from_hex(value.to_str()?.strip_prefix("0x3d:")?).ok()
+    };
+    args.windows(2).find_map(value)
+}
+
 pub(super) fn progress(line: &str) -> Option<Progress> {
     let words = line.strip_prefix("udhcpc: ")?;
     if words.starts_with("broadcasting discover") {
@@ -265,6 +274,8 @@ mod tests {
         let args = arguments(&client(), &context, "/shim".into());
         let pair = |flag: &str, value: &str| args.windows(2).any(|pair| pair[0] == flag && pair[1] == value);
         assert!(pair("-x", "0x3d:01020000000009") && pair("-r", "192.0.2.7"), "{args:?}");
+        assert_eq!(sent_client_id(&args), Some(id));
+        assert_eq!(sent_client_id(&["-x".into(), "0x3c:01".into(), "0x3d:02".into()]), None);
     }
 
     #[test]

@@ -101,11 +101,6 @@ impl Machine {
         }
     }
 
-    /// Asks for this address at the first start: what was leased before the machine was rebooted.
-    pub(super) fn remember(&mut self, address: Ipv4Addr) {
-        self.last_address.get_or_insert(address);
-    }
-
     /// Whether no process is left.
     #[must_use]
     pub(super) fn is_idle(&self) -> bool {

@@ -1,8 +1,11 @@
 //! What a client is remembered by across reboots: the client-id that it used first, and its last lease.
 
+use std::net::Ipv4Addr;
+
 use dhcpmgr_message::Bytes;
 
 use super::task::Task;
+use crate::clients::{self, Launch};
 use crate::clock;
 use crate::control::views::IdentityView;
 use crate::handlers::Wants;
@@ -24,13 +27,19 @@ impl Task {
         )
     }
 
-    /// Stores the client-id of the process that was started, unless there is one: the first is kept for ever.
+    /// The address to ask for when this daemon has not seen one: of the last lease before it, or imported. A server that
+    /// does not want to give it passes it over.
+    pub(super) fn stored_address(&self) -> Option<Ipv4Addr> {
+        self.shared.identities.client(&self.client.name).last_lease.map(|last| last.address)
+    }
+
+    /// Stores the client-id of the process that runs, unless there is one: the first is kept for ever.
     pub(super) async fn settle_client_id(&self) {
         if self.shared.identities.client(&self.client.name).client_id.is_some() {
             return;
         }
-        let wants = self.shared.chain.wants(&self.client.name, self.client.protocol);
-        let Some(used) = self.client_id(&wants) else { return };
+        let sent = |launch: &Launch| clients::sent_client_id(self.client.program, launch);
+        let Some(used) = self.launched.as_ref().and_then(sent) else { return };
         let kept = self.keep(|record| record.client_id.get_or_insert(used).clone()).await;
         if let Some(id) = kept {
             tracing::info!("{}: client-id {} is stored and kept from now on", self.client.name, id.to_hex());
@@ -60,6 +69,7 @@ impl Task {
         let (identities, name) = (self.shared.identities.clone(), self.client.name.clone());
         // Flash may take its time, and the other clients should not have to wait for it.
         let work = tokio::task::spawn_blocking(move || {
+            let _only_we = identities.lock();
             let mut record = identities.client(&name);
             let result = change(&mut record);
             // The store has said in the log what went wrong.

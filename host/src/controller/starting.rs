@@ -15,9 +15,9 @@ use crate::random;
 use crate::recovery::Fault;
 
 impl Task {
-    /// Starts the process and lets it ask for this address.
+    /// Starts the process and lets it ask for this address, or for the one before the reboot.
     pub(super) async fn start_process(&mut self, address: Option<Ipv4Addr>) -> Input {
-        match self.try_start(address).await {
+        match self.try_start(address.or_else(|| self.stored_address())).await {
             Ok(()) => Input::Started,
             Err(fault) => Input::NotStarted { fault, jitter: random::jitter() },
         }

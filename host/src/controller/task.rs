@@ -59,16 +59,13 @@ enum Woken {
 
 impl Task {
     pub(super) fn new(client: Client, shared: Rc<Shared>) -> Self {
-        let mut machine = Machine::new(
+        let machine = Machine::new(
             client.name.as_str(),
             client.interface.as_str(),
             client.enabled,
             client.recovery.clone(),
         );
         let stored_lease = shared.identities.client(&client.name).last_lease;
-        if let Some(last) = &stored_lease {
-            machine.remember(last.address);
-        }
         Self {
             client,
             shared,

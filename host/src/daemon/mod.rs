@@ -21,6 +21,7 @@ use crate::control::{Controls, Request, Response};
 use crate::controller::{Command, Controller, Ending, Shared};
 use crate::events::{Event, EventKind, EventLog};
 use crate::handlers::{HandlerNotice, NoticeKind};
+use crate::import::{self, Order};
 use crate::network::NetworkEvent;
 
 /// The running daemon.
@@ -235,6 +236,15 @@ impl Daemon {
         }
     }
 
+    async fn import(&self, order: Order) -> Response {
+        let known = import::known(&self.config.borrow());
+        let identities = self.shared.identities.clone();
+        match tokio::task::spawn_blocking(move || import::carry_out(&order, &known, &identities)).await {
+            Ok(outcome) => Response::done(outcome),
+            Err(error) => Response::refused(format!("the import was broken off: {error}")),
+        }
+    }
+
     async fn order(&self, client: &ClientName, command: Command) -> Response {
         let controller = match self.controller(client) {
             Ok(controller) => controller,
@@ -289,6 +299,7 @@ impl Controls for Daemon {
                 files: self.files.borrow().iter().map(|file| file.display().to_string()).collect(),
                 toml: config::to_toml(&self.config.borrow()),
             }),
+            Request::Import { order } => self.import(order).await,
             Request::Events { .. } => Response::refused("events are streamed, not answered"),
         }
     }

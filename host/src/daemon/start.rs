@@ -9,8 +9,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use dhcpmgr_message::ClientName;
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::Flock;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{JoinSet, LocalSet, spawn_local};
@@ -34,7 +33,7 @@ use crate::lease_monitor::{Journal, ListenError, Listener, Sessions, Spool};
 use crate::network::{Network, NetworkError, NetworkOptions};
 use crate::paths::Paths;
 use crate::service::Service;
-use crate::store::Store;
+use crate::store::{self, Store};
 
 /// Why the daemon does not start.
 #[derive(Debug, thiserror::Error)]
@@ -192,13 +191,12 @@ fn make_directories(paths: &Paths) -> Result<(), StartError> {
 
 /// One daemon for a root: the lock goes with the process, however it ends.
 fn lock(paths: &Paths) -> Result<Flock<File>, StartError> {
-    let path = paths.runtime().join("dhcpmgrd.lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(|source| StartError::Directory { path: path.clone(), source })?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-        Errno::EWOULDBLOCK => StartError::Running(path),
-        other => StartError::Directory { path, source: other.into() },
-    })
+    let path = paths.lock();
+    match store::only_writer(&path) {
+        Ok(Some(lock)) => Ok(lock),
+        Ok(None) => Err(StartError::Running(path)),
+        Err(source) => Err(StartError::Directory { path, source }),
+    }
 }
 
 /// Each client costs three descriptors, and the soft limit is often 1,024.

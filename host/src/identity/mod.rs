@@ -10,6 +10,8 @@ mod wear;
 pub use record::{ClientRecord, DeviceRecord, Ia, IaKind, LastLease};
 pub use wear::Wear;
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use dhcpmgr_message::{Bytes, ClientName};
 
 use crate::network::HardwareAddress;
@@ -24,6 +26,7 @@ const DEVICE: &str = "device";
 pub struct Identities {
     device: Store,
     clients: Store,
+    writing: Arc<Mutex<()>>,
 }
 
 impl Identities {
@@ -31,7 +34,12 @@ impl Identities {
     #[must_use]
     pub fn new(paths: &Paths) -> Self {
         let device = Store::durable(paths.state());
-        Self { clients: device.below("clients"), device }
+        Self { clients: device.below("clients"), device, writing: Arc::default() }
+    }
+
+    /// Held from reading a record until it is written: controllers and an import may want to change the same one.
+    pub fn lock(&self) -> impl Drop + use<'_> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is known of a client; nothing when it is new.
