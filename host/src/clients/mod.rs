@@ -15,6 +15,7 @@ mod udhcpc_ending;
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use dhcpmgr_message::{Bytes, Lifetime, Token};
 use nix::sys::signal::Signal;
@@ -145,6 +146,14 @@ pub fn sent_client_id(program: Program, launch: &Launch) -> Option<Bytes> {
 pub fn held_for(program: Program, lease_time: Lifetime) -> Lifetime {
     match program {
         Program::Udhcpc => udhcpc::held_for(lease_time),
+    }
+}
+
+/// How long a renewal that was asked for by signal may take; until then another signal does harm.
+#[must_use]
+pub fn renewal_takes(client: &Client) -> Duration {
+    match client.program {
+        Program::Udhcpc => udhcpc::renewal_takes(client),
     }
 }
 

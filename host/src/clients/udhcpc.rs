@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use dhcpmgr_message::{Bytes, Lifetime, context};
 use nix::sys::signal::Signal;
@@ -32,6 +33,12 @@ const CLIENT_ID: u16 = 61;
 
 pub(super) fn held_for(lease_time: Lifetime) -> Lifetime {
     lease_time.max(Lifetime(SHORTEST_LEASE))
+}
+
+/// One request to its server and three to all, each with its time; then it gives the lease up. It shortens what it
+/// believes is left of the lease to 30 s.
+pub(super) fn renewal_takes(client: &Client) -> Duration {
+    (client.discover_interval * 4).max(Duration::from_secs(30))
 }
 
 /// At half of the lease, whatever T1 the server sent.

@@ -59,12 +59,13 @@ enum Woken {
 
 impl Task {
     pub(super) fn new(client: Client, shared: Rc<Shared>) -> Self {
-        let machine = Machine::new(
+        let mut machine = Machine::new(
             client.name.as_str(),
             client.interface.as_str(),
             client.enabled,
             client.recovery.clone(),
         );
+        machine.set_patience(client.recovery.clone(), clients::renewal_takes(&client));
         let stored_lease = shared.identities.client(&client.name).last_lease;
         Self {
             client,
@@ -185,11 +186,16 @@ impl Task {
             Order::HandlersChanged => self.look_again().await,
             Order::Reconfigure(client) => {
                 let enabled = client.enabled;
+                let changed = self.client != *client;
                 self.client = *client;
-                self.machine.set_recovery(self.client.recovery.clone());
+                let renewal = clients::renewal_takes(&self.client);
+                self.machine.set_patience(self.client.recovery.clone(), renewal);
                 if enabled != self.machine.enabled() {
                     let command = if enabled { Command::Enable } else { Command::Disable };
                     let _ = self.command(command).await;
+                }
+                if changed && self.running.is_none() {
+                    self.tell(Input::LaunchChanged).await;
                 }
                 self.look_again().await;
             }
@@ -288,6 +294,11 @@ impl Task {
                 self.kill_at = Some(Instant::now() + PATIENCE);
                 self.signal(Signal::SIGTERM);
                 self.publish(self.event(EventKind::ClientStopped));
+            }
+            Effect::Kill => {
+                if let Some((process, _)) = &self.running {
+                    process.kill();
+                }
             }
             Effect::SignalRenew => self.signal(clients::renew_signal(self.client.program)),
             Effect::SignalRelease(then) => {

@@ -415,7 +415,11 @@ fn a_client_that_keeps_dying_is_an_error_although_its_lease_is_in_force_until_th
     assert!(machine.deadline(now).unwrap() > now + 600_000, "slowly");
     machine.handle(link(true, false), now + 1);
     assert!(machine.handle(link(true, true), now + 10_000).len() == 1, "a link that returns changes nothing");
+    let mut hurried = machine.clone();
+    assert!(matches!(hurried.command(Command::Renew, now + 11_000).unwrap()[..], [Effect::Start(Some(_))]));
+    assert_eq!(hurried.recovery_view(now + 11_000).restarts_left, 0, "tried now, and not forgiven");
     assert!(matches!(machine.command(Command::Restart, now + 11_000).unwrap()[..], [Effect::Start(Some(_))]));
+    assert_eq!(machine.recovery_view(now + 11_000).restarts_left, 10);
 }
 
 #[test]
@@ -443,11 +447,12 @@ fn a_frozen_client_is_reported_and_started_again_and_one_that_searches_is_left_a
     assert_eq!(machine.deadline(300_000), Some(360_000), "it looks for words");
     let effects = machine.handle(Input::Tick, 420_000);
     assert_eq!(reports(&effects), [ReportKind::Stuck]);
-    assert!(effects.contains(&Effect::Stop), "{effects:?}");
-    let effects = died(&mut machine, 425_000);
-    assert_eq!(reports(&effects), [ReportKind::Failed]);
+    assert!(effects.contains(&Effect::Kill), "{effects:?}");
+    let effects = died(&mut machine, 420_010);
+    let Effect::Report(report) = &effects[0] else { panic!("{effects:?}") };
+    assert_eq!((report.fault, report.path), ("no-progress", Path::Restart), "not that it was killed");
     assert!(effects.contains(&Effect::Start(None)), "{effects:?}");
-    assert_eq!(machine.recovery_view(425_000).restarts_left, 9);
+    assert_eq!(machine.recovery_view(420_010).restarts_left, 9);
 }
 
 #[test]
@@ -475,7 +480,7 @@ fn a_bound_client_that_never_asks_for_more_time_is_stuck_and_one_that_asks_in_va
             machine.handle(Input::Progress(Progress::Renewing), due);
         }
         let effects = machine.handle(Input::Tick, due);
-        assert_eq!(effects.contains(&Effect::Stop), !asks, "{effects:?}");
+        assert_eq!(effects.contains(&Effect::Kill), !asks, "{effects:?}");
         assert!(!has_lose(&effects));
     }
 }

@@ -91,6 +91,8 @@ impl Command {
 pub(in crate::controller) enum Effect {
     /// Start the client process and let it ask for this address.
     Start(Option<Ipv4Addr>),
+    /// Kill the client process, and its hook with it; answers with [`Input::Exited`].
+    Kill,
     /// End the client process; answers with [`Input::Exited`].
     Stop,
     /// Signal it to extend the lease.
