@@ -81,6 +81,12 @@ impl Paths {
         self.runtime().join("clients")
     }
 
+    /// `/run/dhcpmgr/network`: what links were before we changed them.
+    #[must_use]
+    pub fn network(&self) -> PathBuf {
+        self.runtime().join("network")
+    }
+
     /// `/run/dhcpmgr/recovery`: the faults of each client.
     #[must_use]
     pub fn recovery(&self) -> PathBuf {

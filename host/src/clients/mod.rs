@@ -20,11 +20,11 @@ use std::time::Duration;
 use dhcpmgr_message::{Bytes, Lifetime, Token};
 use nix::sys::signal::Signal;
 
-pub use census::{Adopted, Census, Foreign, Inherited, fifo, forget};
+pub use census::{Adopted, Census, Foreign, Inherited, fifo};
 pub use output::Output;
 pub(crate) use privileges::cut_bounding;
 pub use process::{ExitReason, PATIENCE, Process, SpawnError, check_kernel};
-pub use record::{GivingBack, ProcessRecord};
+pub use record::{GivingBack, ProcessRecord, RunRecord, forget};
 
 use crate::config::{Client, Program};
 use crate::handlers::Wants;

@@ -199,6 +199,9 @@ impl Machine {
                 self.health.sign(now);
                 (self.started_at, self.unanswered) = (now, false);
             }
+            Input::ReleasedBefore => {
+                self.give_back("released by the operator", GivingBack::StaysWithout, &mut effects, now);
+            }
             Input::Exited { fault, jitter } => self.on_exited(fault, jitter, &mut effects, now),
             Input::NotStarted { fault, jitter } => {
                 self.process = Process::None;

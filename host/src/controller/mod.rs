@@ -50,7 +50,7 @@ pub struct Shared {
     pub sessions: Rc<Sessions>,
     /// The faults of each client, for a daemon that is started again.
     pub recovery: Store,
-    /// What is written down of the running clients: [`ProcessRecord`](crate::clients::ProcessRecord)s.
+    /// What is written down of the running clients: [`RunRecord`](crate::clients::RunRecord)s.
     pub records: Store,
     /// Who the clients are to their servers.
     pub keeper: Rc<Keeper>,

@@ -14,7 +14,7 @@ use dhcpmgr_message::ClientName;
 
 pub use start::{StartError, check, run};
 
-use crate::clients::Census;
+use crate::clients::{self, Census};
 use crate::config::{self, Client, Config, OnStop};
 use crate::control::views::{ClientStatus, ConfigShown, Reload, Status};
 use crate::control::{Controls, Request, Response};
@@ -84,6 +84,7 @@ impl Daemon {
         let running = self.controllers.borrow_mut().remove(name);
         if let Some(running) = running {
             running.controller.end(Ending::GiveBack).await;
+            clients::forget(&self.shared.records, name);
             // A client of that name in a later configuration is another one.
             let _ = self.shared.recovery.remove(name.as_str());
         }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use dhcpmgr_message::{ClientName, IfName};
+use dhcpmgr_message::ClientName;
 use nix::fcntl::Flock;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -219,18 +219,20 @@ async fn serve(
 ) -> Result<(), StartError> {
     let Loaded { config, files } = loaded;
     let mut signals = Signals::listen().map_err(system("listen to signals"))?;
+    let boot = BootId::current();
     let (network, mut network_events) = Network::start(NetworkOptions {
         resolv_conf: paths.resolv_conf(),
         root: paths.root().to_owned(),
         backend: config.dns.backend,
+        state: Store::volatile(paths.network(), boot),
     })
     .await?;
     let chain = Chain::load(&config.handlers, &paths.handlers(), &own_executable()).await;
     let mut notices = chain.notices();
-    let records = Store::volatile(paths.clients(), BootId::current());
+    let records = Store::volatile(paths.clients(), boot);
     let mut census = Census::take(&paths).with(service.stored_pidfds());
     end_left_over(&mut census, &config, &records).await;
-    let sessions = Rc::new(Sessions::new(Journal::new(paths.leases(), BootId::current())));
+    let sessions = Rc::new(Sessions::new(Journal::new(paths.leases(), boot)));
     // What the leases of clients that are no longer configured left on their interfaces goes too.
     let mut swept = sessions.journal().retain(|client| config.clients.contains_key(client));
     swept.extend(config.clients.values().map(|client| client.interface.clone()));
@@ -325,9 +327,7 @@ const BETWEEN_SIGNALS: Duration = Duration::from_millis(200);
 /// Ends clients of an earlier daemon that are not configured any more; as when their section goes while the daemon
 /// runs, they give their leases back, and that needs the address that is swept later.
 async fn end_left_over(census: &mut Census, config: &Config, records: &Store) {
-    let configured = |name: &ClientName, interface: &IfName| {
-        config.clients.get(name).is_some_and(|client| client.interface == *interface)
-    };
+    let configured = |name: &ClientName| config.clients.get(name).map(|client| client.interface.clone());
     let mut ending = JoinSet::new();
     for (name, process) in census.left_over(configured, records) {
         tracing::info!("{name}: pid {} is not configured any more and ends", process.pid());

@@ -25,7 +25,9 @@ impl Machine {
             }
             _ if !self.enabled => return Err("it is disabled; `dhcpmgr enable` runs it".to_owned()),
             Command::Renew => self.renew(&mut effects, now)?,
-            Command::Release if self.lease.is_none() => return Err("it has no lease to release".to_owned()),
+            Command::Release if self.lease.is_none() && !self.released => {
+                return Err("it has no lease to release".to_owned());
+            }
             Command::Release => {
                 self.give_back("released by the operator", GivingBack::StaysWithout, &mut effects, now);
             }
@@ -61,7 +63,13 @@ impl Machine {
         Ok(())
     }
 
-    fn give_back(&mut self, why: &'static str, then: GivingBack, effects: &mut Vec<Effect>, now: u64) {
+    pub(super) fn give_back(
+        &mut self,
+        why: &'static str,
+        then: GivingBack,
+        effects: &mut Vec<Effect>,
+        now: u64,
+    ) {
         if self.bound && self.process == Process::Running {
             self.releasing = Some(Releasing { until: now + RELEASE_MS, why, then });
             effects.push(Effect::SignalRelease(then));

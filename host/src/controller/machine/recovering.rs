@@ -14,6 +14,9 @@ impl Machine {
         if !self.enabled {
             return None;
         }
+        if self.releasing.is_some() {
+            return Some("the lease is being given back".to_owned());
+        }
         if self.released {
             return Some("released by the operator; `dhcpmgr renew` asks for a lease again".to_owned());
         }

@@ -346,6 +346,53 @@ fn silence_is_said_with_its_length_until_somebody_answers() {
     assert_eq!(machine.reason(83_000), None);
 }
 
+/// A client that an earlier daemon left bound until 121,000.
+fn adopted() -> Machine {
+    let mut machine = machine();
+    assert_eq!(machine.handle(Input::Adopted, 0), []);
+    assert_eq!(machine.handle(link(true, true), 0), [], "the link as it was then");
+    assert_eq!(machine.handle(Input::Lease(held(121_000)), 0), []);
+    machine
+}
+
+#[test]
+fn a_client_that_is_taken_over_as_it_runs_is_bound_and_nothing_is_done_to_it() {
+    let mut machine = adopted();
+    assert_eq!(machine.handle(link(true, true), 1), []);
+    assert_eq!(machine.state(), ClientState::Bound);
+    assert_eq!(machine.reason(2), None);
+    assert_eq!(died(&mut machine, 3).last(), Some(&Effect::Start(Some(held(0).address))));
+}
+
+#[test]
+fn a_client_that_is_taken_over_on_another_interface_of_that_name_starts_from_scratch() {
+    let mut machine = adopted();
+    let effects = machine.handle(Input::Link(Some(LinkState { index: 9, ..CARRIER })), 1);
+    assert!(has_lose(&effects) && effects.contains(&Effect::Stop), "{effects:?}");
+}
+
+#[test]
+fn a_release_by_the_operator_is_seen_through_by_the_next_daemon_and_stays() {
+    let mut machine = adopted();
+    assert_eq!(machine.handle(Input::ReleasedBefore, 1), [Effect::SignalRelease(GivingBack::StaysWithout)]);
+    assert_eq!(machine.reason(1).unwrap(), "the lease is being given back");
+    let effects = machine.handle(Input::Deconfig, 2);
+    assert!(has_lose(&effects) && effects.contains(&Effect::Stop), "{effects:?}");
+    assert_eq!(died(&mut machine, 3), []);
+    assert!(machine.reason(4).unwrap().contains("released by the operator"));
+}
+
+#[test]
+fn a_release_by_the_operator_stays_also_where_no_client_is_left_to_give_it_back() {
+    let mut machine = machine();
+    machine.handle(Input::Lease(held(121_000)), 0);
+    assert!(has_lose(&machine.handle(Input::ReleasedBefore, 1)));
+    assert_eq!(machine.handle(link(true, true), 2), [], "it is not started");
+    assert_eq!(machine.command(Command::Release, 3), Ok(vec![]), "released is released");
+    let effects = machine.command(Command::Renew, 4).unwrap();
+    assert!(effects.contains(&Effect::Start(Some(held(0).address))), "{effects:?}");
+}
+
 #[test]
 fn a_client_that_keeps_dying_is_an_error_although_its_lease_is_in_force_until_the_operator_starts_over() {
     let mut machine = bound();

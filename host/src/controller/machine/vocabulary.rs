@@ -32,6 +32,8 @@ pub(in crate::controller) enum Input {
     Started,
     /// The client process was found running, as an earlier daemon left it.
     Adopted,
+    /// The operator had given the lease back before the daemon was started.
+    ReleasedBefore,
     /// The client process ended.
     Exited {
         /// What that is if nobody wanted it to end.
