@@ -13,6 +13,7 @@ pub mod daemon;
 pub mod events;
 pub mod handlers;
 pub mod identity;
+pub mod import;
 pub mod lease_monitor;
 pub mod network;
 pub mod paths;

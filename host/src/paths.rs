@@ -39,6 +39,12 @@ impl Paths {
         self.root.join("run/dhcpmgr")
     }
 
+    /// `/run/dhcpmgr/dhcpmgrd.lock`: held by whoever may write the state.
+    #[must_use]
+    pub fn lock(&self) -> PathBuf {
+        self.runtime().join("dhcpmgrd.lock")
+    }
+
     /// `/run/dhcpmgr/lease.sock`
     #[must_use]
     pub fn lease_socket(&self) -> PathBuf {
@@ -73,6 +79,12 @@ impl Paths {
     #[must_use]
     pub fn clients(&self) -> PathBuf {
         self.runtime().join("clients")
+    }
+
+    /// `/run/dhcpmgr/network`: what links were before we changed them.
+    #[must_use]
+    pub fn network(&self) -> PathBuf {
+        self.runtime().join("network")
     }
 
     /// `/run/dhcpmgr/recovery`: the faults of each client.

@@ -412,3 +412,83 @@ fn a_client_that_stops_with_the_daemon_ends_and_its_address_stays() -> Result {
     daemon.cli().wait_for("wan4", "Bound")?;
     configured(&lab, 100)
 }
+
+/// The daemon dies right after it took the order: what it was told is done by the next one, and stays done.
+#[test]
+fn a_release_outlives_the_daemon_that_was_told() -> Result {
+    lab_or_skip!();
+    let lab = Lab::new()?;
+    let (_server, mut daemon) = bound(&lab)?;
+    let packets = lab.capture(lab.wan())?;
+    daemon.cli().text(&["release", "wan4"])?;
+    daemon.kill()?;
+    for _ in 0..2 {
+        daemon.start()?;
+        eventually("the lease is gone, and so is the client", || {
+            Ok((addresses(&lab)?.is_empty() && udhcpcs(&lab).is_empty()).then_some(()))
+        })?;
+        packets.wait_for(MessageType::Release)?;
+        let client = daemon.cli().client("wan4")?;
+        assert_eq!(client["lease"], serde_json::Value::Null);
+        assert!(client["reason"].to_string().contains("released by the operator"), "{client}");
+        // Released is released, also the second time and with nobody to tell.
+        daemon.cli().text(&["release", "wan4"])?;
+        daemon.stop()?;
+    }
+    assert!(packets.of(MessageType::Discover).is_empty());
+    daemon.start()?;
+    daemon.cli().text(&["renew", "wan4"])?;
+    daemon.cli().wait_for("wan4", "Bound")?;
+    configured(&lab, 100)
+}
+
+#[test]
+fn what_is_dead_already_can_be_restarted_disabled_and_released() -> Result {
+    lab_or_skip!();
+    let lab = Lab::new()?;
+    let (server, daemon) = bound(&lab)?;
+    // Without a server the lease stays and no client gets another.
+    server.freeze(true)?;
+    let cli = daemon.cli();
+    for order in ["restart", "release", "disable", "disable"] {
+        if let Ok(udhcpc) = pid(&daemon) {
+            let _ = kill(udhcpc, Signal::SIGKILL);
+        }
+        cli.text(&[order, "wan4"])?;
+    }
+    cli.wait_for("wan4", "Disabled")?;
+    eventually("nothing is left", || {
+        Ok((addresses(&lab)?.is_empty() && udhcpcs(&lab).is_empty()).then_some(()))
+    })?;
+    let refused = cli.output(&["release", "wan4"])?;
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("it is disabled"), "{refused:?}");
+    Ok(())
+}
+
+/// The link's MTU from before the lease is remembered by the daemon that did not see it.
+#[test]
+fn a_link_gets_its_own_mtu_back_from_a_later_daemon() -> Result {
+    lab_or_skip!();
+    let lab = Lab::new()?;
+    let _server = lab.dnsmasq(lab.wan()).range(100, 100).option("26,1432").start()?;
+    let mut daemon = lab.daemon(&one_client(""))?;
+    let mtu = |expected: u32| {
+        eventually(&format!("the MTU is {expected}"), || Ok((lab.mtu("wan0")? == expected).then_some(())))
+    };
+    daemon.cli().wait_for("wan4", "Bound")?;
+    mtu(1432)?;
+    for hard in [true, false] {
+        let monitor = lab.monitor()?;
+        if hard {
+            daemon.kill()?
+        } else {
+            daemon.stop()?
+        }
+        daemon.start()?;
+        daemon.cli().wait_for("wan4", "Bound")?;
+        assert_eq!(lab.mtu("wan0")?, 1432);
+        assert!(removals(&monitor.take()).is_empty());
+    }
+    daemon.cli().text(&["release", "wan4"])?;
+    mtu(1500)
+}

@@ -7,7 +7,7 @@ mod model;
 mod network;
 mod random;
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use dhcpmgr_lab::{Error, Lab, Result, lab_or_skip, say};
 
@@ -23,7 +23,7 @@ const SECONDS: u64 = 30;
 #[test]
 fn whatever_happens_in_whatever_order_leases_stay_and_service_comes_back() -> Result {
     lab_or_skip!();
-    let seed = number("DHCPMGR_CHAOS_SEED")?.unwrap_or(1);
+    let seed = number("DHCPMGR_CHAOS_SEED")?.unwrap_or_else(fresh_seed);
     let end = Instant::now() + Duration::from_secs(number("DHCPMGR_CHAOS_SECONDS")?.unwrap_or(SECONDS));
     say(&format!("chaos: seed {seed}"));
     let lab = Lab::with_uplinks(LINES)?;
@@ -52,4 +52,9 @@ fn number(variable: &str) -> Result<Option<u64>> {
     let Some(text) = std::env::var_os(variable) else { return Ok(None) };
     let text = text.to_string_lossy();
     text.parse().map(Some).map_err(|_| Error::new(format!("{variable} must be a number and is {text}")))
+}
+
+fn fresh_seed() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    now.as_nanos() as u64 % 1_000_000_007
 }

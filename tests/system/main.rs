@@ -16,6 +16,7 @@ mod foreign;
 mod given;
 mod handlers;
 mod hostile;
+mod import;
 mod interface;
 mod kill9;
 mod lease;

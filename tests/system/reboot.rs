@@ -94,6 +94,27 @@ fn a_configured_client_id_goes_before_the_stored_one_and_does_not_replace_it() -
     Ok(())
 }
 
+/// The daemon was killed between the start of the client and the write, or the file was lost.
+#[test]
+fn the_identity_of_a_client_that_runs_on_is_stored_by_the_next_daemon() -> Result {
+    lab_or_skip!();
+    let lab = Lab::new()?;
+    let id = [0, 0xaa, 0xbb, 0xcc];
+    let _server = lab.dnsmasq(lab.wan()).range(100, 150).start()?;
+    let mut daemon = lab.daemon(&one_client("send = { 61 = { hex = \"00aabbcc\" } }"))?;
+    let before = daemon.cli().wait_for("wan4", "Bound")?;
+    eventually("it is stored", || Ok(state_file(&daemon).exists().then_some(())))?;
+    daemon.kill()?;
+    fs::remove_file(state_file(&daemon))?;
+    daemon.start()?;
+    eventually("it is stored again", || {
+        let record = fs::read(state_file(&daemon)).unwrap_or_default();
+        Ok(record.windows(id.len()).any(|bytes| bytes == id).then_some(()))
+    })?;
+    assert_eq!(daemon.cli().wait_for("wan4", "Bound")?["pid"], before["pid"], "it was not started again");
+    Ok(())
+}
+
 /// A container, or a `--root` on a disk: `/run` is still there, with dates of a clock that began anew.
 #[test]
 fn what_another_boot_left_in_run_is_not_taken_for_a_lease_in_force() -> Result {

@@ -203,6 +203,52 @@ fn a_bound_client_that_does_not_react_to_a_renewal_is_started_again_and_the_leas
     configured(&lab, 100)
 }
 
+/// udhcpc asks for more time after half of the lease, here after 15 s; this one does not.
+#[test]
+fn a_bound_client_that_never_asks_for_more_time_is_started_again_before_its_lease_ends() -> Result {
+    lab_or_skip!();
+    let lab = Lab::new()?;
+    let _server = lab.kea().lease(20).start()?;
+    let daemon = lab.daemon(&one_client(IMPATIENT))?;
+    let cli = daemon.cli();
+    cli.wait_for("wan4", "Bound")?;
+    configured(&lab, 100)?;
+    let monitor = lab.monitor()?;
+    kill(running(&cli)?, Signal::SIGSTOP)?;
+    let stuck = cli.wait_for_event_within(Duration::from_secs(27), "wan4", "client-stuck", 1)?;
+    assert!(stuck.detail.is_some_and(|detail| detail.contains("should have extended its lease")));
+    cli.wait_for_event("wan4", "lease-renewed", 1)?;
+    assert!(removals(&monitor.take()).is_empty());
+    let kinds = cli.kinds("wan4")?;
+    assert!(!kinds.iter().any(|kind| kind == "lease-lost"), "{kinds:?}");
+    configured(&lab, 100)
+}
+
+#[test]
+fn a_client_without_the_right_to_send_is_disabled_until_it_has_it() -> Result {
+    lab_or_skip!();
+    let lab = Lab::new()?;
+    let _server = lab.dnsmasq(lab.wan()).range(100, 100).start()?;
+    let real = lab.dir().join("busybox");
+    fs::copy("/bin/busybox", &real)?;
+    let powerless = lab.dir().join("powerless");
+    // In a user namespace of its own it has no power over the network of this one, root or not.
+    script(&powerless, &format!("exec unshare --user {} udhcpc \"$@\"", real.display()))?;
+    over_busybox(&lab, &powerless)?;
+    let daemon = lab.daemon(&one_client(""))?;
+    let cli = daemon.cli();
+    let disabled = cli.wait_for_event("wan4", "recovery-disabled", 1)?;
+    assert!(disabled.detail.is_some_and(|detail| detail.contains("Operation not permitted")));
+    let recovery = cli.json(&["why", "wan4"])?["recovery"].clone();
+    assert!(number(&recovery, "next_try_in")? > 600, "only a start can show it: {recovery}");
+    assert_eq!(recovery["restarts_left"], 10, "{recovery}");
+
+    lab.gateway.run(|| Ok(umount("/bin/busybox")?))?;
+    cli.text(&["enable", "wan4"])?;
+    cli.wait_for("wan4", "Bound")?;
+    configured(&lab, 100)
+}
+
 #[test]
 fn a_program_that_is_missing_disables_the_client_and_runs_when_it_is_installed() -> Result {
     lab_or_skip!();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use dhcpmgr_message::ClientName;
 
+use crate::import::Program;
 use crate::paths::Paths;
 
 const AFTER_HELP: &str = "\
@@ -47,6 +48,17 @@ loaded: `dhcpmgrd --check` does that too.
 
 Example:
   dhcpmgr config check && dhcpmgr config reload";
+
+const IMPORT_HELP: &str = "\
+Reads the client-id, the DUID, the IAIDs and the last lease out of the files of udhcpc, dibbler-client, odhcp6c and \
+systemd-networkd, and stores them for the clients on the same interfaces. An identity that is in use stays unless \
+--replace is given. A client that runs uses what was imported when it is started next. Needs no daemon. Exit status 1 \
+when anything was refused.
+
+Examples:
+  dhcpmgr import --dry-run /var/lib/dibbler
+  dhcpmgr import /run/systemd/netif/leases
+  dhcpmgr import --client wan4 /proc/$(pidof udhcpc)/cmdline";
 
 /// Shows and controls the DHCP clients that dhcpmgrd manages
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
@@ -144,6 +156,32 @@ pub enum Action {
     /// Show, check or reload the configuration
     #[command(subcommand)]
     Config(ConfigAction),
+    /// Take over identities and last leases of other DHCP clients
+    #[command(after_help = IMPORT_HELP)]
+    Import(Import),
+}
+
+/// `dhcpmgr import`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Import {
+    /// Say what would be stored, and store nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// For this client, whatever its interface is
+    #[arg(long, value_name = "CLIENT")]
+    pub client: Option<ClientName>,
+    /// Whose files they are, where that cannot be seen
+    #[arg(long, value_name = "PROGRAM")]
+    pub from: Option<Program>,
+    /// Give up an identity or a last address that is kept already
+    #[arg(long)]
+    pub replace: bool,
+    /// Files, or directories with such files
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// How.
+    #[command(flatten)]
+    pub format: Format,
 }
 
 /// `dhcpmgr handler`

@@ -3,6 +3,7 @@
 
 mod args;
 mod daemon_args;
+mod import;
 mod link;
 mod output;
 pub mod render;
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-pub use args::{Action, Arguments, ConfigAction, HandlerAction};
+pub use args::{Action, Arguments, ConfigAction, HandlerAction, Import};
 pub use daemon_args::DaemonArgs;
 
 /// Runs `dhcpmgr` with the arguments of this process. A usage error ends the process with status 2.

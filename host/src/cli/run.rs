@@ -50,6 +50,7 @@ fn act(arguments: &Arguments) -> Result<(), Failure> {
         }
         Action::Config(ConfigAction::Check { format }) => check(&paths, format.json),
         Action::Config(ConfigAction::Reload) => reload(&paths),
+        Action::Import(import) => super::import::import(&paths, import),
     }
 }
 
@@ -153,7 +154,7 @@ fn error_json(error: &ConfigError) -> Value {
     })
 }
 
-fn view<T: DeserializeOwned>(answer: Value) -> Result<T, Failure> {
+pub(super) fn view<T: DeserializeOwned>(answer: Value) -> Result<T, Failure> {
     serde_json::from_value(answer).map_err(|error| {
         Failure::Failed(format!(
             "the daemon's answer is not understood ({error}); are dhcpmgr and dhcpmgrd of the same version? --json \

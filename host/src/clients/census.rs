@@ -12,7 +12,7 @@ use nix::unistd::{Pid, geteuid};
 
 use super::procfs::{self, Environment, Stat};
 use super::record::Proof;
-use super::{Launch, Output, Process, ProcessRecord, process, programs};
+use super::{Launch, Output, Process, RunRecord, forget, process, programs};
 use crate::paths::Paths;
 use crate::store::Store;
 
@@ -42,8 +42,8 @@ pub struct Inherited {
     pub ended: Option<u32>,
     /// Somebody else's client on the same interface.
     pub foreign: Option<Foreign>,
-    /// The record, also of a client that has ended.
-    pub record: Option<ProcessRecord>,
+    /// What was known of it.
+    pub record: RunRecord,
 }
 
 /// A running client of an earlier daemon.
@@ -57,6 +57,8 @@ pub struct Adopted {
     pub token: Token,
     /// How it was started; without the environment.
     pub launch: Launch,
+    /// When it was started, milliseconds of `CLOCK_BOOTTIME`.
+    pub started_ms: u64,
 }
 
 /// A DHCP client that we did not start.
@@ -108,21 +110,22 @@ impl Census {
         Self { kept, ..self }
     }
 
-    /// What there is of this client on this interface. `records` is where [`ProcessRecord`]s are kept; one that proves
-    /// nothing any more is removed.
+    /// What there is of this client on this interface. `records` is where [`RunRecord`]s are kept.
     #[must_use]
     pub fn inherit(&mut self, client: &ClientName, interface: &IfName, records: &Store) -> Inherited {
         let mut inherited = Inherited::default();
         let fifo = fifo(records, client);
-        inherited.record = records.read::<ProcessRecord>(client.as_str());
-        let record = inherited.record.as_ref().filter(|record| record.interface().0 == interface);
+        inherited.record = records.read::<RunRecord>(client.as_str()).unwrap_or_default();
+        let process = inherited.record.process.as_ref();
+        let record = process.filter(|process| process.interface().0 == interface);
         if let Some(record) = record {
             match record.prove(self.kept.remove(client)) {
                 Proof::Proven(process) => {
                     self.found.retain(|found| found.pid.as_raw() != process.pid() as i32);
-                    let (token, launch) = (record.token().clone(), record.launch());
+                    let (token, launch, started_ms) =
+                        (record.token().clone(), record.launch(), record.started_ms());
                     inherited.running =
-                        Some(Adopted { process, output: Output::resume(&fifo), token, launch });
+                        Some(Adopted { process, output: Output::resume(&fifo), token, launch, started_ms });
                 }
                 Proof::Ended => inherited.ended = Some(record.pid()),
                 Proof::Failed(why) => {
@@ -150,30 +153,31 @@ impl Census {
         inherited
     }
 
-    /// Clients of ours that are configured no more, or not for the interface that they run on.
+    /// Clients of ours that are configured no more, or not for the interface that they run on; `interface` is the one
+    /// that a client is configured for.
     #[must_use]
     pub fn left_over(
         &mut self,
-        configured: impl Fn(&ClientName, &IfName) -> bool,
+        interface: impl Fn(&ClientName) -> Option<IfName>,
         records: &Store,
     ) -> Vec<(ClientName, Process)> {
         let mut left = Vec::new();
-        for name in records.names() {
-            let Some((name, record)) =
-                name.parse::<ClientName>().ok().zip(records.read::<ProcessRecord>(&name))
-            else {
-                continue;
-            };
-            if configured(&name, record.interface().0) {
-                continue;
+        for name in records.names().iter().filter_map(|name| name.parse::<ClientName>().ok()) {
+            let record = records.read::<RunRecord>(name.as_str()).unwrap_or_default();
+            let configured = interface(&name);
+            match record.process {
+                Some(process) if configured.as_ref() != Some(process.interface().0) => {
+                    if let Proof::Proven(process) = process.prove(None) {
+                        self.found.retain(|found| found.pid.as_raw() != process.pid() as i32);
+                        left.push((name.clone(), process));
+                    }
+                    forget(records, &name);
+                }
+                None if configured.is_none() => forget(records, &name),
+                _ => {}
             }
-            if let Proof::Proven(process) = record.prove(None) {
-                self.found.retain(|found| found.pid.as_raw() != process.pid() as i32);
-                left.push((name.clone(), process));
-            }
-            forget(records, &name);
         }
-        for found in self.take_ours(|name, found| !configured(name, &found.interface)) {
+        for found in self.take_ours(|name, found| interface(name).as_ref() != Some(&found.interface)) {
             let Some((name, _)) = found.ours.clone() else { continue };
             left.extend(found.adopt(&fifo(records, &name)).map(|adopted| (name, adopted.process)));
         }
@@ -197,7 +201,13 @@ impl Found {
             return None;
         }
         let process = Process::adopt(self.pid, pidfd).ok()?;
-        Some(Adopted { process, output: Output::resume(fifo), token, launch })
+        Some(Adopted {
+            process,
+            output: Output::resume(fifo),
+            token,
+            launch,
+            started_ms: self.stat.started_ms(),
+        })
     }
 }
 
@@ -220,14 +230,6 @@ fn parsed<T: FromStr>(environment: &Environment, name: &str) -> Option<T> {
 #[must_use]
 pub fn fifo(records: &Store, client: &ClientName) -> std::path::PathBuf {
     records.path().join(format!("{client}.out"))
-}
-
-/// Forgets what was written down of a client that runs no more.
-pub fn forget(records: &Store, client: &ClientName) {
-    if let Err(error) = records.remove(client.as_str()) {
-        tracing::warn!("{client}: {error}");
-    }
-    let _ = std::fs::remove_file(fifo(records, client));
 }
 
 #[cfg(test)]

@@ -15,15 +15,16 @@ mod udhcpc_ending;
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use dhcpmgr_message::{Bytes, Lifetime, Token};
 use nix::sys::signal::Signal;
 
-pub use census::{Adopted, Census, Foreign, Inherited, fifo, forget};
+pub use census::{Adopted, Census, Foreign, Inherited, fifo};
 pub use output::Output;
 pub(crate) use privileges::cut_bounding;
 pub use process::{ExitReason, PATIENCE, Process, SpawnError, check_kernel};
-pub use record::ProcessRecord;
+pub use record::{GivingBack, ProcessRecord, RunRecord, forget};
 
 use crate::config::{Client, Program};
 use crate::handlers::Wants;
@@ -132,11 +133,27 @@ pub fn release_signal(program: Program) -> Signal {
     }
 }
 
+/// The client-id that a process was started with.
+#[must_use]
+pub fn sent_client_id(program: Program, launch: &Launch) -> Option<Bytes> {
+    match program {
+        Program::Udhcpc => udhcpc::sent_client_id(&launch.args),
+    }
+}
+
 /// How long the client itself holds a lease of this length: the address must not go earlier.
 #[must_use]
 pub fn held_for(program: Program, lease_time: Lifetime) -> Lifetime {
     match program {
         Program::Udhcpc => udhcpc::held_for(lease_time),
+    }
+}
+
+/// How long a renewal that was asked for by signal may take; until then another signal does harm.
+#[must_use]
+pub fn renewal_takes(client: &Client) -> Duration {
+    match client.program {
+        Program::Udhcpc => udhcpc::renewal_takes(client),
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use nix::unistd::Pid;
+use nix::unistd::{Pid, SysconfVar, sysconf};
 use serde::{Deserialize, Serialize};
 
 /// An executable: the file itself, also when another one has its name by now, as after an upgrade.
@@ -65,6 +65,12 @@ impl Stat {
     pub(super) fn of(pid: Pid) -> io::Result<Self> {
         let stat = fs::read_to_string(file(pid, "stat"))?;
         Self::parse(&stat).ok_or_else(|| io::Error::other("/proc/PID/stat is not understood"))
+    }
+
+    /// When it was started, milliseconds of `CLOCK_BOOTTIME`.
+    pub(super) fn started_ms(self) -> u64 {
+        let ticks = sysconf(SysconfVar::CLK_TCK).ok().flatten().and_then(|ticks| u64::try_from(ticks).ok());
+        self.start_time.saturating_mul(1000) / ticks.filter(|ticks| *ticks > 0).unwrap_or(100)
     }
 
     /// Fields 4 and 22; the second is the program's name in parentheses, which may hold anything.
@@ -158,6 +164,8 @@ mod tests {
         let me = Pid::this();
         assert!(all().contains(&me));
         assert_eq!(Stat::of(me).unwrap().parent, Pid::parent());
+        let now = crate::clock::boottime_ms();
+        assert!((now - 600_000..=now).contains(&Stat::of(me).unwrap().started_ms()), "ten minutes at most");
         assert!(Executable::of(me).unwrap().is(&Executable::of(me).unwrap()));
         assert_eq!(Executable::of(me).unwrap().path(), std::env::current_exe().unwrap());
         assert_eq!(command_line(me).unwrap(), std::env::args_os().collect::<Vec<_>>());

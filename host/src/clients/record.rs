@@ -6,15 +6,61 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
 
-use dhcpmgr_message::{Bytes, IfName, Token, context};
+use dhcpmgr_message::{Bytes, ClientName, IfName, Token, context};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use super::procfs::{self, Environment, Executable};
 use super::{Launch, Process, process};
-use crate::store;
+use crate::store::{self, Store};
 
-/// A running client: `/run/dhcpmgr/clients/NAME.state`.
+/// What is known of a client besides its lease: `/run/dhcpmgr/clients/NAME.state`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunRecord {
+    /// Its process.
+    pub process: Option<ProcessRecord>,
+    /// A lease is in force that the client itself does not hold, because it gave up early or was started again.
+    pub without_lease: bool,
+    /// The client was told to give its lease back, or is about to be; a daemon that finds this goes on with it.
+    pub giving_back: Option<GivingBack>,
+    /// The operator gave the lease back, and wants none until he says so.
+    pub released: bool,
+}
+
+/// What comes after a lease was given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GivingBack {
+    /// The operator said so: the client stays without a lease until it is told otherwise.
+    StaysWithout,
+    /// The client was disabled or the daemon stopped: where it is to run, it asks again.
+    MayAskAgain,
+}
+
+impl store::Record for RunRecord {
+    const KIND: [u8; 4] = *b"RUNS";
+    const VERSION: u16 = 1;
+}
+
+impl RunRecord {
+    /// Keeps it for the next daemon. The store says in the log why it cannot.
+    pub fn save(&self, records: &Store, client: &ClientName) {
+        if *self == Self::default() {
+            forget(records, client);
+        } else {
+            let _ = records.write(client.as_str(), self);
+        }
+    }
+}
+
+/// Forgets everything of a client that is no more.
+pub fn forget(records: &Store, client: &ClientName) {
+    if let Err(error) = records.remove(client.as_str()) {
+        tracing::warn!("{client}: {error}");
+    }
+}
+
+/// A client that was started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessRecord {
     pid: i32,
@@ -27,14 +73,6 @@ pub struct ProcessRecord {
     interface: IfName,
     /// Index of the interface then: a client keeps it, and is deaf on a new interface of the same name.
     index: u32,
-    /// A lease is in force that the client itself does not hold, because it gave up early or was started again.
-    #[serde(default)]
-    pub without_lease: bool,
-}
-
-impl store::Record for ProcessRecord {
-    const KIND: [u8; 4] = *b"PROC";
-    const VERSION: u16 = 1;
 }
 
 /// What became of the process in a record.
@@ -67,7 +105,6 @@ impl ProcessRecord {
             args: launch.args.iter().map(|arg| Bytes(arg.as_bytes().to_vec())).collect(),
             interface,
             index,
-            without_lease: false,
         })
     }
 
@@ -87,6 +124,11 @@ impl ProcessRecord {
     #[must_use]
     pub fn interface(&self) -> (&IfName, u32) {
         (&self.interface, self.index)
+    }
+
+    /// When it was started, milliseconds of `CLOCK_BOOTTIME`.
+    pub(super) fn started_ms(&self) -> u64 {
+        procfs::Stat { parent: Pid::from_raw(0), start_time: self.start_time }.started_ms()
     }
 
     /// How it was started; without the environment.
@@ -143,7 +185,6 @@ mod tests {
 
     use super::*;
     use crate::clock::BootId;
-    use crate::store::Store;
 
     fn start(directory: &std::path::Path) -> (Process, ProcessRecord) {
         let token = Token::from_random([1; 16]);
@@ -170,13 +211,16 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (mut process, record) = start(directory.path());
         let store = Store::volatile(directory.path(), BootId::current());
-        store.write("wan4", &record).unwrap();
-        let read: ProcessRecord = store.read("wan4").unwrap();
+        let name = "wan4".parse().unwrap();
+        RunRecord { process: Some(record.clone()), ..RunRecord::default() }.save(&store, &name);
+        let read = store.read::<RunRecord>("wan4").unwrap().process.unwrap();
         assert_eq!(read, record);
         let Proof::Proven(again) = read.prove(None) else { panic!("it runs") };
         assert!(again.signal(Signal::SIGTERM));
         process.wait().await;
         assert!(matches!(record.prove(None), Proof::Ended));
+        RunRecord::default().save(&store, &name);
+        assert!(store.names().is_empty(), "nothing to know is no file");
     }
 
     #[tokio::test]

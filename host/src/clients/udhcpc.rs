@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use dhcpmgr_message::{Bytes, Lifetime, context};
 use nix::sys::signal::Signal;
@@ -34,9 +35,24 @@ pub(super) fn held_for(lease_time: Lifetime) -> Lifetime {
     lease_time.max(Lifetime(SHORTEST_LEASE))
 }
 
+/// One request to its server and three to all, each with its time; then it gives the lease up. It shortens what it
+/// believes is left of the lease to 30 s.
+pub(super) fn renewal_takes(client: &Client) -> Duration {
+    (client.discover_interval * 4).max(Duration::from_secs(30))
+}
+
 /// At half of the lease, whatever T1 the server sent.
 pub(super) fn renews_at(began: u64, ends: u64) -> u64 {
     began + ends.saturating_sub(began) / 2
+}
+
+/// The value of option 61 among arguments of ours.
+pub(super) fn sent_client_id(args: &[OsString]) -> Option<Bytes> {
+    let value = |pair: &[OsString]| {
+        let value = pair.get(1).filter(|_| pair.first().is_some_and(|flag| flag == "-x"))?;
+        Bytes::from_hex(value.to_str()?.strip_prefix("0x3d:")?).ok()
+    };
+    args.windows(2).find_map(value)
 }
 
 pub(super) fn progress(line: &str) -> Option<Progress> {
@@ -265,6 +281,8 @@ mod tests {
         let args = arguments(&client(), &context, "/shim".into());
         let pair = |flag: &str, value: &str| args.windows(2).any(|pair| pair[0] == flag && pair[1] == value);
         assert!(pair("-x", "0x3d:01020000000009") && pair("-r", "192.0.2.7"), "{args:?}");
+        assert_eq!(sent_client_id(&args), Some(id));
+        assert_eq!(sent_client_id(&["-x".into(), "0x3c:01".into(), "0x3d:02".into()]), None);
     }
 
     #[test]

@@ -4,6 +4,8 @@ use dhcpmgr_message::ClientName;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::import::Order;
+
 /// What may be asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
@@ -64,13 +66,18 @@ pub enum Request {
     },
     /// Read the configuration again and apply the difference; answers [`super::views::Reload`].
     ConfigReload,
+    /// Store what the files of other clients say; answers [`crate::import::Outcome`].
+    Import {
+        /// What, and how.
+        order: Order,
+    },
     /// The configuration in force; answers [`super::views::ConfigShown`].
     ConfigShow,
 }
 
 impl Request {
     /// All commands, as `command` in JSON.
-    pub const COMMANDS: [&str; 13] = [
+    pub const COMMANDS: [&str; 14] = [
         "status",
         "lease",
         "events",
@@ -83,6 +90,7 @@ impl Request {
         "handlers",
         "handler-reset",
         "config-reload",
+        "import",
         "config-show",
     ];
 
@@ -102,7 +110,8 @@ impl Request {
             | Self::Enable { .. }
             | Self::Disable { .. }
             | Self::HandlerReset { .. }
-            | Self::ConfigReload => true,
+            | Self::ConfigReload
+            | Self::Import { .. } => true,
         }
     }
 }

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use super::Order;
 use super::machine::{Command, Input};
 use super::task::Task;
-use crate::clients::{self, Adopted, ExitReason, Foreign, Inherited, PATIENCE, Process, ProcessRecord};
+use crate::clients::{Adopted, ExitReason, Foreign, Inherited, PATIENCE, Process, RunRecord};
 use crate::events::{Event, EventKind};
 use crate::lease_monitor::{Arrival, Origin};
 use crate::network::LinkState;
@@ -36,71 +36,98 @@ impl Task {
             tracing::warn!("{name}: {detail}");
             self.publish(Event { detail: Some(detail), ..self.event(EventKind::ForeignClient) });
         }
-        let index = record.as_ref().map(|record| record.interface().1);
-        let gave_up = record.as_ref().is_some_and(|record| record.without_lease);
+        let index = record.process.as_ref().map(|process| process.interface().1);
+        let now = self.shared.network.link(&self.client.interface).map(|link| link.index);
+        let mut trust = Trust::of(&record, running.as_ref());
+        if running.is_none() && index.is_some() && now.is_some() && now != index {
+            trust.over = Some("it is not the interface of that name any more");
+        } else if running.is_none() && record.giving_back.is_some() {
+            trust.over = Some("the client ended while it gave the lease back");
+        }
+        if let Some(why) = trust.over {
+            tracing::info!("{name}: the lease on {} is over: {why}", self.client.interface);
+            self.shared.sessions.journal().forget(&name);
+        }
+        self.record = record;
         let adopted = running.as_ref().map(|running| running.process.pid());
-        if let Some(running) = running {
-            self.adopt(running, record).await;
+        match running {
+            Some(running) => self.adopt(running).await,
+            None => self.forget_process(),
         }
-        match (index, self.shared.network.link(&self.client.interface)) {
-            (Some(index), Some(link)) if adopted.is_none() && link.index != index => {
-                tracing::info!(
-                    "{name}: {} is not the interface of that name any more: its lease is over",
-                    self.client.interface
-                );
-                self.shared.sessions.journal().forget(&name);
-            }
-            _ => {}
+        let order = self.take_in(&trust, inbox, orders).await;
+        if self.record.released {
+            self.tell(Input::ReleasedBefore).await;
         }
-        let order = loop {
-            tokio::select! {
-                biased;
-                Some(arrival) = inbox.recv() => {
-                    let journal = arrival.origin == Origin::Journal;
-                    Box::pin(self.on_arrival(arrival)).await;
-                    if journal && gave_up {
-                        self.tell(Input::Deconfig).await;
-                    }
-                }
-                order = orders.recv() => break order,
-            }
-        };
         if let Some(pid) = adopted {
             tracing::info!("{name}: pid {pid} of an earlier daemon is the client from now on");
             let detail = Some(format!("pid {pid}, which an earlier daemon had started"));
             self.publish(Event { detail, ..self.event(EventKind::ClientAdopted) });
-        } else if let Some(pid) = ended {
+        } else if let Some(pid) = ended.filter(|_| trust.over.is_none() && !self.record.released) {
             let detail = format!("the client, pid {pid}, ended while no daemon ran");
-            clients::forget(&self.shared.records, &name);
             self.tell(Input::Exited { fault: Fault::Died(detail), jitter: random::jitter() }).await;
         }
         order
     }
 
-    /// What has changed in the configuration since the client was started.
+    /// Takes in what was said until the first order comes, and returns that.
+    async fn take_in(
+        &mut self,
+        trust: &Trust,
+        inbox: &mut mpsc::Receiver<Arrival>,
+        orders: &mut mpsc::Receiver<Order>,
+    ) -> Option<Order> {
+        loop {
+            tokio::select! {
+                biased;
+                Some(arrival) = inbox.recv() => Box::pin(self.take_in_one(trust, arrival)).await,
+                order = orders.recv() => return order,
+            }
+        }
+    }
+
+    async fn take_in_one(&mut self, trust: &Trust, arrival: Arrival) {
+        if trust.over.is_some() && arrival.message.event.carries_lease() {
+            // Said by the client that has ended, and kept again when it came in.
+            return self.shared.sessions.journal().forget(&self.client.name);
+        }
+        let not_its_own = arrival.origin == Origin::Journal && arrival.message.at_ms < trust.leases_since;
+        self.on_arrival(arrival).await;
+        if not_its_own {
+            self.tell(Input::Deconfig).await;
+        }
+    }
+
+    /// What has changed in the configuration since the client was started, and what an earlier daemon began.
     pub(super) async fn catch_up(&mut self) {
-        if self.running.is_none() {
+        if self.running.is_none() || self.record.released {
             return;
         }
         if !self.client.enabled {
             let _ = self.command(Command::Disable).await;
+        } else if self.record.giving_back.is_some() {
+            tracing::info!("{}: goes on giving its lease back, as an earlier daemon began", self.client.name);
+            for command in [Command::Disable, Command::Enable] {
+                let _ = self.command(command).await;
+            }
         } else if self.launch_has_changed() {
             self.tell(Input::LaunchChanged).await;
         }
     }
 
-    async fn adopt(&mut self, adopted: Adopted, record: Option<ProcessRecord>) {
-        let Adopted { process, output, token, launch } = adopted;
-        match record.filter(|record| record.pid() == process.pid()) {
-            Some(record) => self.record = Some(record),
-            None => self.write_down(&process, &launch, &token),
+    async fn adopt(&mut self, adopted: Adopted) {
+        let Adopted { process, output, token, launch, started_ms: _ } = adopted;
+        if self.record.process.as_ref().is_none_or(|record| record.pid() != process.pid()) {
+            self.write_down(&process, &launch, &token);
         }
         self.shared.sessions.set_token(&self.client.name, Some(token));
         self.launched = Some(launch);
         self.running = Some((process, output));
         self.tell(Input::Adopted).await;
+        // The daemon before may have ended between the start of the client and this.
+        self.settle_client_id();
         // The link as the earlier daemon knew it: what is new since then is told from what is not.
-        let index = self.record.as_ref().map(|record| record.interface().1).filter(|index| *index != 0);
+        let index =
+            self.record.process.as_ref().map(|process| process.interface().1).filter(|index| *index != 0);
         if let Some(index) = index {
             let known =
                 LinkState { index, up: true, carrier: true, mtu: 0, min_mtu: 0, max_mtu: 0, hardware: None };
@@ -112,6 +139,26 @@ impl Task {
     pub(super) fn disturbed_by(&self) -> Option<String> {
         let foreign = self.foreign.filter(Foreign::runs)?;
         Some(format!("{foreign}, runs on {}; the two take each other's answers", self.client.interface))
+    }
+}
+
+/// What the lease in the journal means today.
+struct Trust {
+    /// Why it is not in force any more.
+    over: Option<&'static str>,
+    /// The client itself holds a lease from then on only: `CLOCK_BOOTTIME`, milliseconds.
+    leases_since: u64,
+}
+
+impl Trust {
+    fn of(record: &RunRecord, running: Option<&Adopted>) -> Self {
+        let leases_since = match running {
+            _ if record.without_lease => u64::MAX,
+            // The kernel counts in hundredths of a second.
+            Some(running) => running.started_ms.saturating_sub(10),
+            None => 0,
+        };
+        Self { over: None, leases_since }
     }
 }
 

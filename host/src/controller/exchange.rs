@@ -32,7 +32,7 @@ impl Task {
         match message.event {
             ClientEvent::Deconfig => {
                 self.tell(Input::Deconfig).await;
-                self.client_holds_lease(self.lease.is_none());
+                self.record(|record, in_force| record.without_lease = in_force);
             }
             ClientEvent::Nak => self.tell(Input::Nak).await,
             ClientEvent::Leasefail => self.tell(Input::Leasefail).await,
@@ -118,6 +118,10 @@ impl Task {
         mut entry: Entry,
     ) {
         let started = Instant::now();
+        if origin == Origin::Journal {
+            let addresses: Vec<_> = lease.desired.addresses.iter().map(|a| a.address).collect();
+            self.shared.network.adopt(&self.client.interface, &addresses);
+        }
         match self.shared.network.apply(&self.client.name, Some(lease.desired.clone())).await {
             Ok(applied) => entry.applied = applied.actions,
             Err(error) => {
@@ -143,13 +147,13 @@ impl Task {
         self.lease = Some(lease);
         self.source = Some(message);
         self.tell(Input::Lease(held)).await;
-        self.remember_lease().await;
+        self.remember_lease();
         if origin == Origin::Journal {
             // The same lease as before the daemon was started: nothing happened.
             tracing::info!("{}: lease of an earlier daemon taken over", self.client.name);
             return;
         }
-        self.client_holds_lease(true);
+        self.record(|record, _| (record.without_lease, record.giving_back) = (false, None));
         self.publish(Event { changed, ..self.event(kind) });
         emitted.into_iter().for_each(|event| self.publish(event));
     }

@@ -5,12 +5,13 @@
 //! operator gave it back, or when its interface is gone. Until then its address stays.
 
 mod carrier;
+mod commands;
 mod recovering;
 mod vocabulary;
 
 use std::net::Ipv4Addr;
 
-use crate::clients::Progress;
+use crate::clients::{GivingBack, Progress};
 use crate::config::Recovery;
 use crate::control::views::ClientState;
 use crate::network::LinkState;
@@ -19,7 +20,7 @@ use carrier::Carrier;
 pub use vocabulary::Command;
 pub(super) use vocabulary::{Effect, Held, Input};
 
-/// A renewal that was asked for by signal and is not answered by then is over.
+/// A renewal that was asked for by signal and is not answered by then is over, unless the client needs longer.
 const RENEWAL_MS: u64 = 30_000;
 /// How long a client may take to give its lease back.
 const RELEASE_MS: u64 = 3_000;
@@ -39,6 +40,7 @@ struct Releasing {
     /// It is over by then, confirmed or not.
     until: u64,
     why: &'static str,
+    then: GivingBack,
 }
 
 /// The machine.
@@ -60,6 +62,8 @@ pub(super) struct Machine {
     last_address: Option<Ipv4Addr>,
     /// The client itself holds a lease, so renewing by signal makes sense.
     bound: bool,
+    /// How long a renewal by signal may take.
+    renewal_ms: u64,
     /// A renewal by signal is under way until then. A second signal would make udhcpc drop the lease.
     renewing_until: Option<u64>,
     /// When the client was last signalled to renew, until it says anything.
@@ -91,6 +95,7 @@ impl Machine {
             lease: None,
             last_address: None,
             bound: false,
+            renewal_ms: RENEWAL_MS,
             renewing_until: None,
             signalled_at: None,
             releasing: None,
@@ -98,11 +103,6 @@ impl Machine {
             started_at: 0,
             unanswered: false,
         }
-    }
-
-    /// Asks for this address at the first start: what was leased before the machine was rebooted.
-    pub(super) fn remember(&mut self, address: Ipv4Addr) {
-        self.last_address.get_or_insert(address);
     }
 
     /// Whether no process is left.
@@ -199,6 +199,9 @@ impl Machine {
                 self.health.sign(now);
                 (self.started_at, self.unanswered) = (now, false);
             }
+            Input::ReleasedBefore => {
+                self.give_back("released by the operator", GivingBack::StaysWithout, &mut effects, now);
+            }
             Input::Exited { fault, jitter } => self.on_exited(fault, jitter, &mut effects, now),
             Input::NotStarted { fault, jitter } => {
                 self.process = Process::None;
@@ -217,78 +220,6 @@ impl Machine {
         }
         self.settle(&mut effects, now);
         effects
-    }
-
-    /// Takes a command, or says why not.
-    pub(super) fn command(&mut self, command: Command, now: u64) -> Result<Vec<Effect>, String> {
-        let mut effects = Vec::new();
-        match command {
-            Command::Enable => {
-                self.enabled = true;
-                self.start_over();
-            }
-            Command::Disable => {
-                self.enabled = false;
-                self.give_back("the client was disabled", &mut effects, now);
-            }
-            Command::Leave => {
-                self.enabled = false;
-                self.stop(&mut effects);
-            }
-            _ if !self.enabled => return Err("it is disabled; `dhcpmgr enable` runs it".to_owned()),
-            Command::Renew => self.renew(&mut effects, now)?,
-            Command::Release if self.lease.is_none() => return Err("it has no lease to release".to_owned()),
-            Command::Release => self.give_back("released by the operator", &mut effects, now),
-            Command::Restart => {
-                self.start_over();
-                self.stop(&mut effects);
-            }
-        }
-        self.settle(&mut effects, now);
-        Ok(effects)
-    }
-
-    fn renew(&mut self, effects: &mut Vec<Effect>, now: u64) -> Result<(), String> {
-        if self.released || self.process == Process::None {
-            self.start_over();
-            return Ok(());
-        }
-        if self.renewing_until.is_some() {
-            return Err(
-                "a renewal is under way already; a second one would make udhcpc drop the lease".to_owned()
-            );
-        }
-        if !self.carrier.is_there() {
-            return Err(format!("{} has no carrier; udhcpc would drop the lease", self.interface));
-        }
-        if self.bound {
-            self.signal_renew(effects, now);
-        } else {
-            // It looks for a server, perhaps in the pause between two cycles: a new start looks at once.
-            self.stop(effects);
-        }
-        Ok(())
-    }
-
-    fn give_back(&mut self, why: &'static str, effects: &mut Vec<Effect>, now: u64) {
-        if self.bound && self.process == Process::Running {
-            self.releasing = Some(Releasing { until: now + RELEASE_MS, why });
-            effects.push(Effect::SignalRelease);
-        } else {
-            if self.lease.is_some() {
-                effects.push(Effect::Note(
-                    "the client no longer held the lease: the server was not told".to_owned(),
-                ));
-            }
-            self.released_now(why, effects);
-        }
-    }
-
-    /// The operator wants it now, whatever has happened.
-    fn start_over(&mut self) {
-        self.released = false;
-        self.ending_for = None;
-        self.recovery.start_over();
     }
 
     fn on_link(&mut self, link: Option<LinkState>, effects: &mut Vec<Effect>, now: u64) {
@@ -350,7 +281,7 @@ impl Machine {
         let gave_up = self.bound && self.lease.is_some();
         self.client_lost_it();
         if let Some(releasing) = self.releasing {
-            self.released_now(releasing.why, effects);
+            self.released_now(releasing.why, releasing.then, effects);
         } else if gave_up {
             effects.push(Effect::Note(
                 "the client gave its lease up; the address stays until the lease ends".to_owned(),
@@ -358,8 +289,8 @@ impl Machine {
         }
     }
 
-    fn released_now(&mut self, why: &str, effects: &mut Vec<Effect>) {
-        self.released = true;
+    fn released_now(&mut self, why: &str, then: GivingBack, effects: &mut Vec<Effect>) {
+        self.released = then == GivingBack::StaysWithout;
         self.releasing = None;
         self.stop(effects);
         self.lose(why, effects);
@@ -373,7 +304,7 @@ impl Machine {
     }
 
     fn signal_renew(&mut self, effects: &mut Vec<Effect>, now: u64) {
-        self.renewing_until = Some(now + RENEWAL_MS);
+        self.renewing_until = Some(now + self.renewal_ms);
         self.signalled_at = Some(now);
         effects.push(Effect::SignalRenew);
     }
@@ -410,7 +341,7 @@ impl Machine {
         }
         if let Some(releasing) = self.releasing.filter(|releasing| releasing.until <= now) {
             effects.push(Effect::Note("the client did not confirm the release".to_owned()));
-            self.released_now(releasing.why, effects);
+            self.released_now(releasing.why, releasing.then, effects);
         }
         if self.carrier.settle(now) {
             self.on_settled(effects, now);
@@ -424,5 +355,7 @@ impl Machine {
     }
 }
 
+#[cfg(test)]
+mod invariants;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! Starting the process of a client: what it is started with, and what is written down of it.
 
 use std::ffi::OsString;
+use std::fs;
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd as _;
 
@@ -8,15 +9,15 @@ use dhcpmgr_message::Token;
 
 use super::machine::Input;
 use super::task::Task;
-use crate::clients::{self, Launch, LaunchContext, LaunchError, Process, ProcessRecord};
+use crate::clients::{self, Launch, LaunchContext, LaunchError, Process, ProcessRecord, RunRecord};
 use crate::events::EventKind;
 use crate::random;
 use crate::recovery::Fault;
 
 impl Task {
-    /// Starts the process and lets it ask for this address.
+    /// Starts the process and lets it ask for this address, or for the one before the reboot.
     pub(super) async fn start_process(&mut self, address: Option<Ipv4Addr>) -> Input {
-        match self.try_start(address).await {
+        match self.try_start(address.or_else(|| self.stored_address())).await {
             Ok(()) => Input::Started,
             Err(fault) => Input::NotStarted { fault, jitter: random::jitter() },
         }
@@ -39,7 +40,7 @@ impl Task {
         self.recorder.started();
         self.running = Some((process, output));
         self.publish(self.event(EventKind::ClientStarted));
-        self.settle_client_id().await;
+        self.settle_client_id();
         Ok(())
     }
 
@@ -72,37 +73,36 @@ impl Task {
         let index = self.shared.network.link(&self.client.interface).map_or(0, |link| link.index);
         let interface = self.client.interface.clone();
         self.shared.service.store_pidfd(&self.client.name, process.as_fd());
-        match ProcessRecord::of(process, launch, token.clone(), interface, index) {
-            Ok(mut record) => {
-                record.without_lease = self.lease.is_some();
-                self.keep_record(record);
-            }
+        let written = ProcessRecord::of(process, launch, token.clone(), interface, index);
+        if let Err(error) = &written {
             // Without a record it is found by its environment.
-            Err(error) => {
-                tracing::debug!("{}: pid {} has no record: {error}", self.client.name, process.pid())
-            }
+            tracing::debug!("{}: pid {} has no record: {error}", self.client.name, process.pid());
         }
-    }
-
-    /// A lease is in force; notes whether the client itself holds one too.
-    pub(super) fn client_holds_lease(&mut self, holds: bool) {
-        if let Some(mut record) = self.record.take_if(|record| record.without_lease == holds) {
-            record.without_lease = !holds;
-            self.keep_record(record);
-        }
-    }
-
-    fn keep_record(&mut self, record: ProcessRecord) {
-        // The store says in the log why not.
-        let _ = self.shared.records.write(self.client.name.as_str(), &record);
-        self.record = Some(record);
+        self.record(|record, in_force| {
+            record.process = written.ok();
+            record.without_lease = in_force;
+            record.giving_back = None;
+        });
     }
 
     /// The process has ended.
     pub(super) fn forget_process(&mut self) {
-        self.record = None;
         self.shared.service.forget_pidfd(&self.client.name);
-        clients::forget(&self.shared.records, &self.client.name);
+        self.record(|record, in_force| {
+            // What was begun is over when neither process nor lease is left.
+            let giving_back = record.giving_back.filter(|_| in_force);
+            *record = RunRecord { released: record.released, giving_back, ..RunRecord::default() };
+        });
+        let _ = fs::remove_file(clients::fifo(&self.shared.records, &self.client.name));
+    }
+
+    /// Changes what the next daemon will know; `change` is told whether a lease is in force.
+    pub(super) fn record(&mut self, change: impl FnOnce(&mut RunRecord, bool)) {
+        let before = self.record.clone();
+        change(&mut self.record, self.lease.is_some());
+        if self.record != before {
+            self.record.save(&self.shared.records, &self.client.name);
+        }
     }
 }
 

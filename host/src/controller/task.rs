@@ -13,9 +13,7 @@ use super::lease::Lease;
 use super::machine::{Command, Effect, Input, Machine};
 use super::recorder::Recorder;
 use super::{Ending, Order, Shared};
-use crate::clients::{
-    self, ExitReason, Foreign, Inherited, Launch, Output, PATIENCE, Process, ProcessRecord,
-};
+use crate::clients::{self, ExitReason, Foreign, Inherited, Launch, Output, PATIENCE, Process, RunRecord};
 use crate::clock;
 use crate::config::Client;
 use crate::control::views::{ClientStatus, Why};
@@ -42,8 +40,8 @@ pub(super) struct Task {
     pub(super) recorder: Recorder,
     /// Somebody else's client on the same interface.
     pub(super) foreign: Option<Foreign>,
-    /// What is written down of the process.
-    pub(super) record: Option<ProcessRecord>,
+    /// What is written down for the next daemon.
+    pub(super) record: RunRecord,
     /// What a reboot would find.
     pub(super) stored_lease: Option<LastLease>,
     pub(super) wear: Wear,
@@ -67,10 +65,8 @@ impl Task {
             client.enabled,
             client.recovery.clone(),
         );
-        let stored_lease = shared.identities.client(&client.name).last_lease;
-        if let Some(last) = &stored_lease {
-            machine.remember(last.address);
-        }
+        machine.set_patience(client.recovery.clone(), clients::renewal_takes(&client));
+        let stored_lease = shared.keeper.identities().client(&client.name).last_lease;
         Self {
             client,
             shared,
@@ -83,7 +79,7 @@ impl Task {
             restarts: 0,
             recorder: Recorder::default(),
             foreign: None,
-            record: None,
+            record: RunRecord::default(),
             stored_lease,
             wear: Wear::default(),
             ending: None,
@@ -190,11 +186,16 @@ impl Task {
             Order::HandlersChanged => self.look_again().await,
             Order::Reconfigure(client) => {
                 let enabled = client.enabled;
+                let changed = self.client != *client;
                 self.client = *client;
-                self.machine.set_recovery(self.client.recovery.clone());
+                let renewal = clients::renewal_takes(&self.client);
+                self.machine.set_patience(self.client.recovery.clone(), renewal);
                 if enabled != self.machine.enabled() {
                     let command = if enabled { Command::Enable } else { Command::Disable };
                     let _ = self.command(command).await;
+                }
+                if changed && self.running.is_none() {
+                    self.tell(Input::LaunchChanged).await;
                 }
                 self.look_again().await;
             }
@@ -222,6 +223,14 @@ impl Task {
 
     pub(super) async fn command(&mut self, command: Command) -> Result<(), String> {
         let effects = self.machine.command(command, clock::boottime_ms())?;
+        // Before anything is done or answered: the next daemon has to see it through.
+        match command {
+            Command::Release => self.record(|record, _| record.released = true),
+            Command::Renew | Command::Restart | Command::Enable => {
+                self.record(|record, _| record.released = false);
+            }
+            Command::Disable | Command::Leave => {}
+        }
         self.keep_faults();
         self.carry_out(effects).await;
         Ok(())
@@ -286,8 +295,16 @@ impl Task {
                 self.signal(Signal::SIGTERM);
                 self.publish(self.event(EventKind::ClientStopped));
             }
+            Effect::Kill => {
+                if let Some((process, _)) = &self.running {
+                    process.kill();
+                }
+            }
             Effect::SignalRenew => self.signal(clients::renew_signal(self.client.program)),
-            Effect::SignalRelease => self.signal(clients::release_signal(self.client.program)),
+            Effect::SignalRelease(then) => {
+                self.record(|record, _| record.giving_back = Some(then));
+                self.signal(clients::release_signal(self.client.program));
+            }
             Effect::RaiseLink => {
                 if let Err(error) = self.shared.network.set_up(&self.client.interface) {
                     tracing::error!("{}: {error}", self.client.name);
@@ -317,6 +334,10 @@ impl Task {
         }
         let changed = self.lease.take().map(|lease| lease.changes_from(None)).unwrap_or_default();
         self.source = None;
+        self.record(|record, _| {
+            record.without_lease = false;
+            record.giving_back = record.giving_back.filter(|_| record.process.is_some());
+        });
         tracing::info!("{}: lease lost: {reason}", self.client.name);
         self.publish(Event { changed, detail: Some(reason), ..self.event(EventKind::LeaseLost) });
     }

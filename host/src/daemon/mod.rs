@@ -14,13 +14,14 @@ use dhcpmgr_message::ClientName;
 
 pub use start::{StartError, check, run};
 
-use crate::clients::Census;
+use crate::clients::{self, Census};
 use crate::config::{self, Client, Config, OnStop};
 use crate::control::views::{ClientStatus, ConfigShown, Reload, Status};
 use crate::control::{Controls, Request, Response};
 use crate::controller::{Command, Controller, Ending, Shared};
 use crate::events::{Event, EventKind, EventLog};
 use crate::handlers::{HandlerNotice, NoticeKind};
+use crate::import::{self, Order};
 use crate::network::NetworkEvent;
 
 /// The running daemon.
@@ -83,6 +84,7 @@ impl Daemon {
         let running = self.controllers.borrow_mut().remove(name);
         if let Some(running) = running {
             running.controller.end(Ending::GiveBack).await;
+            clients::forget(&self.shared.records, name);
             // A client of that name in a later configuration is another one.
             let _ = self.shared.recovery.remove(name.as_str());
         }
@@ -234,6 +236,17 @@ impl Daemon {
         }
     }
 
+    async fn import(&self, order: Order) -> Response {
+        let known = import::known(&self.config.borrow());
+        // What is in use already must be seen to be.
+        self.shared.keeper.finish().await;
+        let identities = self.shared.keeper.identities().clone();
+        match tokio::task::spawn_blocking(move || import::carry_out(&order, &known, &identities)).await {
+            Ok(outcome) => Response::done(outcome),
+            Err(error) => Response::refused(format!("the import was broken off: {error}")),
+        }
+    }
+
     async fn order(&self, client: &ClientName, command: Command) -> Response {
         let controller = match self.controller(client) {
             Ok(controller) => controller,
@@ -288,6 +301,7 @@ impl Controls for Daemon {
                 files: self.files.borrow().iter().map(|file| file.display().to_string()).collect(),
                 toml: config::to_toml(&self.config.borrow()),
             }),
+            Request::Import { order } => self.import(order).await,
             Request::Events { .. } => Response::refused("events are streamed, not answered"),
         }
     }

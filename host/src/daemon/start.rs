@@ -8,9 +8,8 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use dhcpmgr_message::{ClientName, IfName};
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use dhcpmgr_message::ClientName;
+use nix::fcntl::Flock;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{JoinSet, LocalSet, spawn_local};
@@ -29,12 +28,12 @@ use crate::control;
 use crate::controller::{Shared, end_process};
 use crate::events::EventLog;
 use crate::handlers::{Chain, HandlerState, HandlerStatus};
-use crate::identity::Identities;
+use crate::identity::{Identities, Keeper};
 use crate::lease_monitor::{Journal, ListenError, Listener, Sessions, Spool};
 use crate::network::{Network, NetworkError, NetworkOptions};
 use crate::paths::Paths;
 use crate::service::Service;
-use crate::store::Store;
+use crate::store::{self, Store};
 
 /// Why the daemon does not start.
 #[derive(Debug, thiserror::Error)]
@@ -168,7 +167,9 @@ pub fn run(paths: Paths) -> Result<(), StartError> {
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system("start the runtime"))
+    // The one for blocking work writes to the flash, one file after the other; more would only cost memory.
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().max_blocking_threads(1).build().map_err(system("start the runtime"))
 }
 
 /// The executable for workers: itself, even when it was replaced by an upgrade meanwhile.
@@ -192,13 +193,12 @@ fn make_directories(paths: &Paths) -> Result<(), StartError> {
 
 /// One daemon for a root: the lock goes with the process, however it ends.
 fn lock(paths: &Paths) -> Result<Flock<File>, StartError> {
-    let path = paths.runtime().join("dhcpmgrd.lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(|source| StartError::Directory { path: path.clone(), source })?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-        Errno::EWOULDBLOCK => StartError::Running(path),
-        other => StartError::Directory { path, source: other.into() },
-    })
+    let path = paths.lock();
+    match store::only_writer(&path) {
+        Ok(Some(lock)) => Ok(lock),
+        Ok(None) => Err(StartError::Running(path)),
+        Err(source) => Err(StartError::Directory { path, source }),
+    }
 }
 
 /// Each client costs three descriptors, and the soft limit is often 1,024.
@@ -219,18 +219,20 @@ async fn serve(
 ) -> Result<(), StartError> {
     let Loaded { config, files } = loaded;
     let mut signals = Signals::listen().map_err(system("listen to signals"))?;
+    let boot = BootId::current();
     let (network, mut network_events) = Network::start(NetworkOptions {
         resolv_conf: paths.resolv_conf(),
         root: paths.root().to_owned(),
         backend: config.dns.backend,
+        state: Store::volatile(paths.network(), boot),
     })
     .await?;
     let chain = Chain::load(&config.handlers, &paths.handlers(), &own_executable()).await;
     let mut notices = chain.notices();
-    let records = Store::volatile(paths.clients(), BootId::current());
+    let records = Store::volatile(paths.clients(), boot);
     let mut census = Census::take(&paths).with(service.stored_pidfds());
     end_left_over(&mut census, &config, &records).await;
-    let sessions = Rc::new(Sessions::new(Journal::new(paths.leases(), BootId::current())));
+    let sessions = Rc::new(Sessions::new(Journal::new(paths.leases(), boot)));
     // What the leases of clients that are no longer configured left on their interfaces goes too.
     let mut swept = sessions.journal().retain(|client| config.clients.contains_key(client));
     swept.extend(config.clients.values().map(|client| client.interface.clone()));
@@ -248,7 +250,7 @@ async fn serve(
     service.close_the_rest();
     let shared = Rc::new(Shared {
         recovery: Store::volatile(paths.recovery(), BootId::current()),
-        identities: Identities::new(&paths),
+        keeper: Keeper::new(Identities::new(&paths)),
         paths,
         chain,
         network,
@@ -310,6 +312,7 @@ async fn serve(
     tracing::info!("dhcpmgrd ends");
     attendance.ends();
     daemon.end_all().await;
+    daemon.shared.keeper.finish().await;
     if daemon.keeps_nothing() {
         daemon.shared.network.stop_dns().await;
     }
@@ -324,9 +327,7 @@ const BETWEEN_SIGNALS: Duration = Duration::from_millis(200);
 /// Ends clients of an earlier daemon that are not configured any more; as when their section goes while the daemon
 /// runs, they give their leases back, and that needs the address that is swept later.
 async fn end_left_over(census: &mut Census, config: &Config, records: &Store) {
-    let configured = |name: &ClientName, interface: &IfName| {
-        config.clients.get(name).is_some_and(|client| client.interface == *interface)
-    };
+    let configured = |name: &ClientName| config.clients.get(name).map(|client| client.interface.clone());
     let mut ending = JoinSet::new();
     for (name, process) in census.left_over(configured, records) {
         tracing::info!("{name}: pid {} is not configured any more and ends", process.pid());

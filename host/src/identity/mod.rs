@@ -4,11 +4,15 @@
 //! no service at all. So what was used first is stored and used again after a reboot, a changed MAC address or another
 //! firmware. It is written when it is used for the first time; the lease beside it when it changes, never for a renewal.
 
+mod keeper;
 mod record;
 mod wear;
 
+pub use keeper::Keeper;
 pub use record::{ClientRecord, DeviceRecord, Ia, IaKind, LastLease};
 pub use wear::Wear;
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dhcpmgr_message::{Bytes, ClientName};
 
@@ -24,6 +28,7 @@ const DEVICE: &str = "device";
 pub struct Identities {
     device: Store,
     clients: Store,
+    writing: Arc<Mutex<()>>,
 }
 
 impl Identities {
@@ -31,7 +36,12 @@ impl Identities {
     #[must_use]
     pub fn new(paths: &Paths) -> Self {
         let device = Store::durable(paths.state());
-        Self { clients: device.below("clients"), device }
+        Self { clients: device.below("clients"), device, writing: Arc::default() }
+    }
+
+    /// Held from reading a record until it is written: controllers and an import may want to change the same one.
+    pub fn lock(&self) -> impl Drop + use<'_> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is known of a client; nothing when it is new.

@@ -12,6 +12,7 @@ use super::batch::{Batch, Refusal};
 use super::claims::ClaimSet;
 use super::error::{Failure, NetworkError};
 use super::mirror::Mirror;
+use super::originals::Originals;
 use super::repair::Schedule;
 use super::wanted::{HostWanted, Wanted};
 use super::watch::Watch;
@@ -54,8 +55,7 @@ pub(super) struct Engine {
     /// Which clients want something of an interface.
     pub(super) by_interface: BTreeMap<IfName, BTreeSet<ClientName>>,
     pub(super) claims: ClaimSet,
-    /// MTUs from before we changed them.
-    pub(super) original_mtus: HashMap<u32, u32>,
+    pub(super) originals: Originals,
     pub(super) schedules: BTreeMap<u32, Schedule>,
     /// What was last reported as wrong, so that it is said once.
     pub(super) reported: HashMap<u32, Vec<String>>,
@@ -75,7 +75,7 @@ impl Engine {
             clients: BTreeMap::new(),
             by_interface: BTreeMap::new(),
             claims: ClaimSet::default(),
-            original_mtus: HashMap::new(),
+            originals: Originals::default(),
             schedules: BTreeMap::new(),
             reported: HashMap::new(),
             outbox: VecDeque::new(),
@@ -129,6 +129,7 @@ impl Engine {
         for name in interfaces {
             if let Some(index) = self.mirror.index(name) {
                 self.claims.settle(index);
+                self.originals.settle(index);
             }
             all.join(self.reconcile(name, watch).unwrap_or_default());
         }
@@ -145,7 +146,7 @@ impl Engine {
     pub(super) fn plan(&mut self, index: u32, name: &IfName) -> Vec<Action> {
         let wanted = self.wanted(index, name);
         self.claims.claim(index, &wanted);
-        let original = self.original_mtus.get(&index).copied();
+        let original = self.originals.mtu(index);
         let view = self.mirror.view(index, &wanted, original, &self.claims);
         let now = boottime_ms();
         let plan = planner::plan(&view, &wanted, now, true);
@@ -269,12 +270,12 @@ impl Engine {
                 }
             }
             Step::SetMtu { restored: true, .. } => {
-                self.original_mtus.remove(&index);
+                self.originals.forget(index);
             }
             Step::SetMtu { restored: false, .. } => {
-                let before = self.mirror.name(index).and_then(|name| self.mirror.link(name)).map(|l| l.mtu);
-                if let Some(mtu) = before {
-                    self.original_mtus.entry(index).or_insert(mtu);
+                let name = self.mirror.name(index);
+                if let Some((name, link)) = name.and_then(|name| Some((name, self.mirror.link(name)?))) {
+                    self.originals.keep(index, name, link.mtu);
                 }
             }
             _ => {}

@@ -19,6 +19,7 @@ mod error;
 mod mirror;
 #[cfg(test)]
 mod mirror_tests;
+mod originals;
 mod planner;
 #[cfg(test)]
 mod planner_tests;

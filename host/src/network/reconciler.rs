@@ -1,6 +1,7 @@
 //! The handle that the controllers hold, and the task that listens to the kernel.
 
 use std::fmt;
+use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,10 +17,12 @@ use super::dns::{Dns, DnsOptions, Record};
 use super::dump::dump;
 use super::engine::{Engine, Outcome};
 use super::error::NetworkError;
+use super::originals::Originals;
 use super::watch::Watch;
 use super::{Desired, LinkState, NetworkEvent};
 use crate::clock::boottime_ms;
 use crate::config::DnsBackend;
+use crate::store::Store;
 
 /// Events that a slow listener may leave unread before they are held back and joined.
 const EVENTS: usize = 64;
@@ -39,6 +42,8 @@ pub struct NetworkOptions {
     pub root: PathBuf,
     /// Who else is told of name servers.
     pub backend: DnsBackend,
+    /// Where a later daemon finds what the links were before this one.
+    pub state: Store,
 }
 
 /// The network of this namespace. Clones are handles of the same one; when the last is dropped nothing is watched any
@@ -95,7 +100,8 @@ impl Network {
         let all = dump().await?;
         engine.dump_ends(&all, &watch);
         let (events, listener) = mpsc::channel(EVENTS);
-        let NetworkOptions { resolv_conf, root, backend } = options;
+        let NetworkOptions { resolv_conf, root, backend, state } = options;
+        engine.originals = Originals::load(state, |name| engine.mirror.index(name));
         let dns = Dns::start(DnsOptions { resolv_conf, root, backend }, events.clone());
         let inner = Arc::new(Inner { watch, engine: Mutex::new(engine), dns, changed: Notify::new() });
         let task = tokio::spawn(maintain(Arc::clone(&inner), events)).abort_handle();
@@ -147,9 +153,12 @@ impl Network {
         }
     }
 
-    /// Takes addresses for ours that were ours before the daemon was restarted. Only kernels before 5.18, which keep no
-    /// protocol tag on an address, need to be told; call it before the first [`Network::apply`].
+    /// Takes addresses for ours that were ours before the daemon was restarted; to be called before the first
+    /// [`Network::apply`]. Does nothing where the kernel keeps our tag on addresses and so knows better.
     pub fn adopt(&self, interface: &IfName, addresses: &[InterfaceAddress]) {
+        if keeps_tags() {
+            return;
+        }
         let mut engine = self.shared.inner.engine();
         if let Some(index) = engine.mirror.index(interface) {
             for address in addresses {
@@ -225,6 +234,18 @@ impl Inner {
     }
 }
 
+/// Whether the kernel keeps the protocol of an address (`IFA_PROTO`), as it does since 5.18.
+fn keeps_tags() -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    version(&release).is_none_or(|version| version >= (5, 18))
+}
+
+/// `6.1.0-18-amd64` is (6, 1).
+fn version(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
 fn report(outcome: Outcome, started: Instant) -> Result<Applied, NetworkError> {
     let applied = Applied { actions: outcome.done, took: started.elapsed() };
     if outcome.failures.is_empty() {
@@ -268,6 +289,24 @@ async fn maintain(inner: Arc<Inner>, events: mpsc::Sender<NetworkEvent>) {
                     tracing::error!(%failure, "name servers");
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version;
+
+    #[test]
+    fn the_version_of_a_kernel_is_read_from_its_release() {
+        for (release, expected) in [
+            ("6.1.0-18-amd64\n", Some((6, 1))),
+            ("5.17", Some((5, 17))),
+            ("4.14.336-rdk+", Some((4, 14))),
+            ("5", None),
+            ("", None),
+        ] {
+            assert_eq!(version(release), expected, "{release}");
         }
     }
 }

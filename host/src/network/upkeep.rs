@@ -75,7 +75,7 @@ impl Engine {
     fn forget(&mut self, index: u32) {
         self.schedules.remove(&index);
         self.reported.remove(&index);
-        self.original_mtus.remove(&index);
+        self.originals.forget(index);
     }
 
     fn tell_link(&mut self, name: IfName, state: Option<LinkState>) {

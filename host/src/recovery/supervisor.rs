@@ -212,6 +212,11 @@ impl Supervisor {
         self.steady_at = None;
     }
 
+    /// Somebody wants it now: no wait, and no more restarts for that.
+    pub fn try_now(&mut self) {
+        self.changed |= self.record.retry_at.take().is_some();
+    }
+
     /// The link is there again: what waited for the network need not wait longer.
     pub fn network_returned(&mut self) {
         if self.record.trouble.as_ref().is_some_and(|t| t.path == Path::Retry) && self.is_trusted() {

@@ -12,6 +12,7 @@
 mod directory;
 mod error;
 mod format;
+mod lock;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ use directory::Directory;
 pub use error::StoreError;
 pub use format::{Checksum, LONGEST};
 use format::{Header, Unreadable};
+pub use lock::only_writer;
 
 /// What can be kept in a store: MessagePack with named fields. Fields may be added, with `#[serde(default)]`; unknown
 /// ones are ignored.

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use dhcpmgr::clock::boottime_ms;
+use dhcpmgr::clock::{BootId, boottime_ms};
 use dhcpmgr::config::DnsBackend;
 use dhcpmgr::network::{Desired, DesiredAddress, Network, NetworkEvent, NetworkOptions};
+use dhcpmgr::store::Store;
 use dhcpmgr_message::{ClientName, IfName};
 use dhcpmgr_plugin_api::RoutePlan;
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
@@ -70,7 +71,8 @@ impl Lab {
     pub(crate) async fn start_unswept(backend: DnsBackend) -> Self {
         let root = tempfile::tempdir().unwrap();
         let resolv_conf = root.path().join("run/dhcpmgr/resolv.conf");
-        let options = NetworkOptions { resolv_conf, root: root.path().to_owned(), backend };
+        let state = Store::volatile(root.path().join("state"), BootId::current());
+        let options = NetworkOptions { resolv_conf, root: root.path().to_owned(), backend, state };
         let (network, events) = Network::start(options).await.unwrap();
         Self { network, events, root }
     }

@@ -32,14 +32,15 @@ impl LeaseSocket {
 
     /// Sends one datagram.
     pub fn send(&self, bytes: &[u8]) -> Result {
-        send(self.0.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL).context(|| "sending".to_owned()).map(drop)
+        let sent = uninterrupted(|| send(self.0.as_raw_fd(), bytes, MsgFlags::MSG_NOSIGNAL));
+        sent.context(|| "sending".to_owned()).map(drop)
     }
 
     /// Receives one answer; an end of the connection is an error.
     pub fn answer(&self) -> Result<Answer> {
         let mut buffer = vec![0; 64 * 1024];
-        let length =
-            recv(self.0.as_raw_fd(), &mut buffer, MsgFlags::empty()).context(|| "receiving".to_owned())?;
+        let length = uninterrupted(|| recv(self.0.as_raw_fd(), &mut buffer, MsgFlags::empty()))
+            .context(|| "receiving".to_owned())?;
         if length == 0 {
             return Err(Error::new("the daemon closed the connection"));
         }
@@ -50,6 +51,16 @@ impl LeaseSocket {
     pub fn ask(&self, bytes: &[u8]) -> Result<Answer> {
         self.send(bytes)?;
         self.answer()
+    }
+}
+
+/// A child of another test that ends interrupts whichever thread the kernel picks.
+fn uninterrupted<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+    loop {
+        match call() {
+            Err(nix::errno::Errno::EINTR) => {}
+            other => return other,
+        }
     }
 }
 

@@ -17,11 +17,14 @@ pub const EVERYTHING: &str = "all,!execve";
 #[derive(Debug, Clone)]
 pub struct Trace {
     calls: String,
+    /// Nothing for the main thread whatever it touches; else every thread, when it touches one of these.
+    files: Vec<PathBuf>,
+    threads: bool,
     kill: Option<Point>,
     log: PathBuf,
 }
 
-/// The n-th call of one name, counted from 1 over the life of the process.
+/// The n-th call of one name, counted from 1 over the life of a thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Point {
     /// The name of the system call.
@@ -33,16 +36,28 @@ pub struct Point {
 }
 
 impl Trace {
-    /// Watches these calls (a set as strace writes it) and notes them in `log`.
+    /// Watches these calls of the main thread (a set as strace writes it) and notes them in `log`.
     #[must_use]
     pub fn watch(calls: &str, log: &Path) -> Self {
-        Self { calls: calls.to_owned(), kill: None, log: log.to_owned() }
+        Self { calls: calls.to_owned(), files: Vec::new(), threads: false, kill: None, log: log.to_owned() }
+    }
+
+    /// The same for all its threads, and not for the programs that it starts.
+    #[must_use]
+    pub fn threads(self) -> Self {
+        Self { threads: true, ..self }
+    }
+
+    /// The same for all its threads, and only for calls that touch one of these files.
+    #[must_use]
+    pub fn files(self, files: Vec<PathBuf>) -> Self {
+        Self { files, ..self.threads() }
     }
 
     /// Kills with SIGKILL before the call that `point` names; the call is not made.
     #[must_use]
-    pub fn kill_before(point: &Point, log: &Path) -> Self {
-        Self { calls: point.call.clone(), kill: Some(point.clone()), log: log.to_owned() }
+    pub fn kill_before(self, point: &Point) -> Self {
+        Self { calls: point.call.clone(), kill: Some(point.clone()), ..self }
     }
 
     /// The command that goes before the program. The program keeps the process id: strace becomes its grandchild.
@@ -50,6 +65,12 @@ impl Trace {
         let mut command = vec![program("strace")?.display().to_string()];
         command.extend(["-D", "-qq", "-y", "-s", "48", "-e", "signal=none", "-o"].map(str::to_owned));
         command.push(self.log.display().to_string());
+        if self.threads {
+            command.extend(["-f", "-b", "execve"].map(str::to_owned));
+        }
+        for file in &self.files {
+            command.extend(["-P".to_owned(), file.display().to_string()]);
+        }
         command.extend(["-e".to_owned(), format!("trace={}", self.calls)]);
         if let Some(Point { call, nth, .. }) = &self.kill {
             command.extend(["-e".to_owned(), format!("inject={call}:signal=KILL:when={nth}")]);
@@ -57,20 +78,40 @@ impl Trace {
         Ok(command)
     }
 
+    fn text(&self) -> Result<String> {
+        Ok(String::from_utf8_lossy(&std::fs::read(&self.log)?).into_owned())
+    }
+
     /// The calls so far, in order.
     pub fn calls(&self) -> Result<Vec<Point>> {
-        let text = String::from_utf8_lossy(&std::fs::read(&self.log)?).into_owned();
-        Ok(read(&text))
+        Ok(read(&self.text()?))
+    }
+
+    /// The files below a directory, and itself, that open descriptors stood for.
+    pub fn seen_below(&self, directory: &Path) -> Result<Vec<PathBuf>> {
+        let text = self.text()?;
+        let files: std::collections::BTreeSet<PathBuf> = text
+            .split('<')
+            .filter_map(|part| Some(PathBuf::from(part.split_once('>')?.0)))
+            .filter(|file| file.starts_with(directory))
+            .collect();
+        Ok(files.into_iter().collect())
     }
 }
 
 fn read(text: &str) -> Vec<Point> {
     let mut counts = std::collections::HashMap::new();
-    let named = text.lines().filter_map(|line| Some((line.split_once('(')?.0, line)));
+    let named = text.lines().filter_map(|line| {
+        // With threads, their number goes first.
+        let digits = line.len() - line.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (thread, line) = line.split_at(digits);
+        let line = line.trim_start();
+        Some((thread, line.split_once('(')?.0, line))
+    });
     named
-        .filter(|(call, _)| call.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
-        .map(|(call, line)| {
-            let nth = counts.entry(call.to_owned()).and_modify(|count| *count += 1).or_insert(1);
+        .filter(|(_, call, _)| call.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
+        .map(|(thread, call, line)| {
+            let nth = counts.entry((thread, call)).and_modify(|count| *count += 1).or_insert(1);
             Point { call: call.to_owned(), nth: *nth, shown: line.to_owned() }
         })
         .collect()
@@ -105,5 +146,15 @@ mod tests {
             calls.iter().map(|point| (point.call.as_str(), point.nth, point.has_effect())).collect();
         let expected = [("openat", 1, false), ("write", 1, false), ("openat", 2, true), ("write", 2, true)];
         assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn threads_are_counted_each_for_itself_and_a_call_in_two_parts_once() {
+        let text = "12 fsync(4</x/a>) = 0\n\
+                    345  fsync(5</x/b> <unfinished ...>\n\
+                    12 fsync(4</x/a>) = 0\n\
+                    345  <... fsync resumed>) = 0\n";
+        let seen: Vec<usize> = read(text).iter().map(|point| point.nth).collect();
+        assert_eq!(seen, [1, 1, 2]);
     }
 }

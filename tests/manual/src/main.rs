@@ -74,6 +74,7 @@ mod tests {
         write(root.path()).unwrap();
         for (page, synopsis) in [
             ("dhcpmgrd.8", "\\fBdhcpmgrd\\fR"),
+            ("dhcpmgr-import.8", "\\fBdhcpmgr import\\fR"),
             ("dhcpmgr-status.8", "\\fBdhcpmgr status\\fR"),
             ("dhcpmgr-config-reload.8", "\\fBdhcpmgr config reload\\fR"),
         ] {

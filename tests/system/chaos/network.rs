@@ -135,8 +135,10 @@ impl<'lab> Network<'lab> {
                 nudged = Instant::now();
                 for line in 0..model.lines.len() {
                     if self.is_bound(line, &model.lines[line]).is_err() {
-                        self.note(&format!("the operator renews line {line}"));
-                        self.order("renew", line)?;
+                        // A client that waits for its next start is not waited for.
+                        let verb = if self.row(line)?["pid"].is_null() { "restart" } else { "renew" };
+                        self.note(&format!("the operator asks line {line} to {verb}"));
+                        self.order(verb, line)?;
                     }
                 }
             }
@@ -312,13 +314,15 @@ fn name(line: usize) -> String {
     format!("wan{line}")
 }
 
-/// A client that looks for a server again soon.
+/// Clients that look for a server again soon, and whose deaths are forgiven soon.
 fn config(lab: &Lab) -> String {
-    let keys = "discover_interval = 1\ndiscover_pause = 1\n";
-    let clients = lab
-        .uplinks
-        .iter()
-        .enumerate()
-        .map(|(index, uplink)| client(&name(index), &uplink.interface, 100 + index as u32, keys));
+    let clients = lab.uplinks.iter().enumerate().map(|(index, uplink)| {
+        let name = name(index);
+        let keys = format!(
+            "discover_interval = 1\ndiscover_pause = 1\n\
+             [clients.{name}.recovery]\nrestarts = 1000\nsteady_s = 1\n"
+        );
+        client(&name, &uplink.interface, 100 + index as u32, &keys)
+    });
     clients.collect::<String>() + V4
 }

@@ -4,6 +4,7 @@
 
 mod event;
 mod handlers;
+mod import;
 mod lease;
 mod options;
 mod status;
@@ -15,6 +16,7 @@ use std::fmt::Write as _;
 
 pub use event::event;
 pub use handlers::handlers;
+pub use import::import;
 pub use lease::leases;
 pub use status::status;
 pub use style::Style;

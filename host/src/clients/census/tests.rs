@@ -7,6 +7,7 @@ use std::time::Duration;
 use dhcpmgr_message::context;
 
 use super::*;
+use crate::clients::ProcessRecord;
 use crate::clock::BootId;
 
 struct World {
@@ -55,7 +56,8 @@ impl World {
 
     fn write_down(&self, client: &str, process: &Process, launch: &Launch, token: u8) {
         let record = ProcessRecord::of(process, launch, token_of(token), self.interface.clone(), 2).unwrap();
-        self.records.write(client, &record).unwrap();
+        RunRecord { process: Some(record), ..RunRecord::default() }
+            .save(&self.records, &client.parse().unwrap());
     }
 
     fn inherit(&self, client: &str) -> Inherited {
@@ -145,9 +147,10 @@ async fn a_record_of_another_boot_means_nothing() {
     let process = world.start(&Launch { env: Vec::new(), ..launch.clone() });
     let record = ProcessRecord::of(&process, &launch, token_of(1), world.interface.clone(), 2).unwrap();
     let other = Store::volatile(world.paths.clients(), BootId::from_bytes([7; 16]));
-    other.write("wan4", &record).unwrap();
+    RunRecord { process: Some(record), released: true, ..RunRecord::default() }
+        .save(&other, &"wan4".parse().unwrap());
     let inherited = world.inherit("wan4");
-    assert_eq!((pid(&inherited), inherited.ended), (None, None));
+    assert_eq!((pid(&inherited), inherited.ended, inherited.record), (None, None, RunRecord::default()));
     assert!(process.signal(nix::sys::signal::Signal::SIGCONT), "it lives");
     process.kill();
 }
@@ -160,7 +163,9 @@ async fn clients_that_are_configured_no_more_are_left_over_with_a_record_or_with
     world.write_down("old1", old1, &launches[0], 1);
     world.write_down("wan4", wan4, &launches[2], 3);
     let mut census = Census::take(&world.paths);
-    let left = census.left_over(|name, _| name.as_str() == "wan4", &world.records);
+    RunRecord { released: true, ..RunRecord::default() }.save(&world.records, &"old3".parse().unwrap());
+    let left =
+        census.left_over(|name| (name.as_str() == "wan4").then(|| world.interface.clone()), &world.records);
     let mut left: Vec<_> =
         left.into_iter().map(|(name, process)| (name.to_string(), process.pid())).collect();
     left.sort();

@@ -1,6 +1,8 @@
 //! The part of the machine that turns what happens to a client into faults and signs of life, and says why it is not
 //! well.
 
+use std::time::Duration;
+
 use super::{Effect, Machine, Process};
 use crate::config::{OnStuck, Recovery};
 use crate::recovery::{Argument, Expectation, Fault, Path, Record, Report, ReportKind, View};
@@ -11,6 +13,9 @@ impl Machine {
     pub(in crate::controller) fn reason(&self, now: u64) -> Option<String> {
         if !self.enabled {
             return None;
+        }
+        if self.releasing.is_some() {
+            return Some("the lease is being given back".to_owned());
         }
         if self.released {
             return Some("released by the operator; `dhcpmgr renew` asks for a lease again".to_owned());
@@ -57,9 +62,10 @@ impl Machine {
         self.recovery.restore(record, now);
     }
 
-    /// Another policy is configured.
-    pub(in crate::controller) fn set_recovery(&mut self, policy: Recovery) {
+    /// How patient it is, from the configuration.
+    pub(in crate::controller) fn set_patience(&mut self, policy: Recovery, renewal: Duration) {
         self.recovery.set_policy(policy);
+        self.renewal_ms = renewal.as_millis() as u64;
     }
 
     /// When to look for signs of life.
@@ -103,7 +109,7 @@ impl Machine {
         self.client_lost_it();
         let ending_for = self.ending_for.take();
         if let Some(releasing) = self.releasing {
-            self.released_now(releasing.why, effects);
+            self.released_now(releasing.why, releasing.then, effects);
             return;
         }
         let fault = match (fault, self.carrier.link()) {
@@ -134,7 +140,7 @@ impl Machine {
             Expectation::Searching | Expectation::Nothing => format!("{silence}, and it has no lease"),
         };
         let restart = self.recovery.policy().on_stuck == OnStuck::Restart;
-        let then = if restart { "it is ended and started again" } else { "it is left alone (on_stuck)" };
+        let then = if restart { "it is killed and started again" } else { "it is left alone (on_stuck)" };
         effects.push(Effect::Report(Report {
             kind: ReportKind::Stuck,
             fault: "no-progress",
@@ -143,7 +149,10 @@ impl Machine {
         }));
         if restart {
             self.ending_for = Some(Fault::Stuck(what));
-            self.stop(effects);
+            self.process = Process::Stopping;
+            self.client_lost_it();
+            // What is frozen does not hear, and what waits for its hook does not end; the lease may not have long.
+            effects.push(Effect::Kill);
         }
     }
 

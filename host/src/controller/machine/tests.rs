@@ -224,13 +224,25 @@ fn an_interface_that_goes_takes_the_lease_with_it_and_one_that_comes_back_starts
 #[test]
 fn a_release_waits_for_the_client_and_stays_released() {
     let mut machine = bound();
-    assert_eq!(machine.command(Command::Release, 2_000).unwrap(), [Effect::SignalRelease]);
+    assert_eq!(
+        machine.command(Command::Release, 2_000).unwrap(),
+        [Effect::SignalRelease(GivingBack::StaysWithout)]
+    );
     let effects = machine.handle(Input::Deconfig, 2_002);
     assert_eq!(effects, [Effect::Stop, Effect::Lose("released by the operator".into())]);
     assert_eq!(died(&mut machine, 2_010), []);
     assert_eq!(machine.state(), ClientState::Init);
     assert!(machine.reason(9_000).unwrap().contains("released"));
     assert!(matches!(machine.command(Command::Renew, 9_000).unwrap()[..], [Effect::Start(Some(_))]));
+}
+
+#[test]
+fn a_client_that_is_enabled_again_while_it_gives_its_lease_back_asks_again() {
+    let mut machine = bound();
+    machine.command(Command::Disable, 2_000).unwrap();
+    assert_eq!(machine.command(Command::Enable, 2_001).unwrap(), []);
+    assert!(has_lose(&machine.handle(Input::Deconfig, 2_002)));
+    assert!(matches!(died(&mut machine, 2_010)[..], [Effect::Start(Some(_))]));
 }
 
 #[test]
@@ -245,7 +257,8 @@ fn a_release_that_the_client_never_confirms_is_over_all_the_same() {
 #[test]
 fn disabling_gives_the_lease_back_and_leaving_keeps_it() {
     let mut machine = bound();
-    assert_eq!(machine.command(Command::Disable, 2_000).unwrap(), [Effect::SignalRelease]);
+    let effects = machine.command(Command::Disable, 2_000).unwrap();
+    assert_eq!(effects, [Effect::SignalRelease(GivingBack::MayAskAgain)]);
     assert!(has_lose(&machine.handle(Input::Deconfig, 2_002)));
     died(&mut machine, 2_003);
     assert!(machine.is_idle());
@@ -333,6 +346,53 @@ fn silence_is_said_with_its_length_until_somebody_answers() {
     assert_eq!(machine.reason(83_000), None);
 }
 
+/// A client that an earlier daemon left bound until 121,000.
+fn adopted() -> Machine {
+    let mut machine = machine();
+    assert_eq!(machine.handle(Input::Adopted, 0), []);
+    assert_eq!(machine.handle(link(true, true), 0), [], "the link as it was then");
+    assert_eq!(machine.handle(Input::Lease(held(121_000)), 0), []);
+    machine
+}
+
+#[test]
+fn a_client_that_is_taken_over_as_it_runs_is_bound_and_nothing_is_done_to_it() {
+    let mut machine = adopted();
+    assert_eq!(machine.handle(link(true, true), 1), []);
+    assert_eq!(machine.state(), ClientState::Bound);
+    assert_eq!(machine.reason(2), None);
+    assert_eq!(died(&mut machine, 3).last(), Some(&Effect::Start(Some(held(0).address))));
+}
+
+#[test]
+fn a_client_that_is_taken_over_on_another_interface_of_that_name_starts_from_scratch() {
+    let mut machine = adopted();
+    let effects = machine.handle(Input::Link(Some(LinkState { index: 9, ..CARRIER })), 1);
+    assert!(has_lose(&effects) && effects.contains(&Effect::Stop), "{effects:?}");
+}
+
+#[test]
+fn a_release_by_the_operator_is_seen_through_by_the_next_daemon_and_stays() {
+    let mut machine = adopted();
+    assert_eq!(machine.handle(Input::ReleasedBefore, 1), [Effect::SignalRelease(GivingBack::StaysWithout)]);
+    assert_eq!(machine.reason(1).unwrap(), "the lease is being given back");
+    let effects = machine.handle(Input::Deconfig, 2);
+    assert!(has_lose(&effects) && effects.contains(&Effect::Stop), "{effects:?}");
+    assert_eq!(died(&mut machine, 3), []);
+    assert!(machine.reason(4).unwrap().contains("released by the operator"));
+}
+
+#[test]
+fn a_release_by_the_operator_stays_also_where_no_client_is_left_to_give_it_back() {
+    let mut machine = machine();
+    machine.handle(Input::Lease(held(121_000)), 0);
+    assert!(has_lose(&machine.handle(Input::ReleasedBefore, 1)));
+    assert_eq!(machine.handle(link(true, true), 2), [], "it is not started");
+    assert_eq!(machine.command(Command::Release, 3), Ok(vec![]), "released is released");
+    let effects = machine.command(Command::Renew, 4).unwrap();
+    assert!(effects.contains(&Effect::Start(Some(held(0).address))), "{effects:?}");
+}
+
 #[test]
 fn a_client_that_keeps_dying_is_an_error_although_its_lease_is_in_force_until_the_operator_starts_over() {
     let mut machine = bound();
@@ -355,7 +415,11 @@ fn a_client_that_keeps_dying_is_an_error_although_its_lease_is_in_force_until_th
     assert!(machine.deadline(now).unwrap() > now + 600_000, "slowly");
     machine.handle(link(true, false), now + 1);
     assert!(machine.handle(link(true, true), now + 10_000).len() == 1, "a link that returns changes nothing");
+    let mut hurried = machine.clone();
+    assert!(matches!(hurried.command(Command::Renew, now + 11_000).unwrap()[..], [Effect::Start(Some(_))]));
+    assert_eq!(hurried.recovery_view(now + 11_000).restarts_left, 0, "tried now, and not forgiven");
     assert!(matches!(machine.command(Command::Restart, now + 11_000).unwrap()[..], [Effect::Start(Some(_))]));
+    assert_eq!(machine.recovery_view(now + 11_000).restarts_left, 10);
 }
 
 #[test]
@@ -383,11 +447,12 @@ fn a_frozen_client_is_reported_and_started_again_and_one_that_searches_is_left_a
     assert_eq!(machine.deadline(300_000), Some(360_000), "it looks for words");
     let effects = machine.handle(Input::Tick, 420_000);
     assert_eq!(reports(&effects), [ReportKind::Stuck]);
-    assert!(effects.contains(&Effect::Stop), "{effects:?}");
-    let effects = died(&mut machine, 425_000);
-    assert_eq!(reports(&effects), [ReportKind::Failed]);
+    assert!(effects.contains(&Effect::Kill), "{effects:?}");
+    let effects = died(&mut machine, 420_010);
+    let Effect::Report(report) = &effects[0] else { panic!("{effects:?}") };
+    assert_eq!((report.fault, report.path), ("no-progress", Path::Restart), "not that it was killed");
     assert!(effects.contains(&Effect::Start(None)), "{effects:?}");
-    assert_eq!(machine.recovery_view(425_000).restarts_left, 9);
+    assert_eq!(machine.recovery_view(420_010).restarts_left, 9);
 }
 
 #[test]
@@ -415,7 +480,7 @@ fn a_bound_client_that_never_asks_for_more_time_is_stuck_and_one_that_asks_in_va
             machine.handle(Input::Progress(Progress::Renewing), due);
         }
         let effects = machine.handle(Input::Tick, due);
-        assert_eq!(effects.contains(&Effect::Stop), !asks, "{effects:?}");
+        assert_eq!(effects.contains(&Effect::Kill), !asks, "{effects:?}");
         assert!(!has_lose(&effects));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use crate::clients::Progress;
+use crate::clients::{GivingBack, Progress};
 use crate::network::LinkState;
 use crate::recovery::{Fault, Report};
 
@@ -32,6 +32,8 @@ pub(in crate::controller) enum Input {
     Started,
     /// The client process was found running, as an earlier daemon left it.
     Adopted,
+    /// The operator had given the lease back before the daemon was started.
+    ReleasedBefore,
     /// The client process ended.
     Exited {
         /// What that is if nobody wanted it to end.
@@ -89,12 +91,14 @@ impl Command {
 pub(in crate::controller) enum Effect {
     /// Start the client process and let it ask for this address.
     Start(Option<Ipv4Addr>),
+    /// Kill the client process, and its hook with it; answers with [`Input::Exited`].
+    Kill,
     /// End the client process; answers with [`Input::Exited`].
     Stop,
     /// Signal it to extend the lease.
     SignalRenew,
-    /// Signal it to give the lease back.
-    SignalRelease,
+    /// Signal it to give the lease back, and write down that this was begun.
+    SignalRelease(GivingBack),
     /// Set the link up.
     RaiseLink,
     /// The lease is over, for this reason: take it out of the kernel and say so.

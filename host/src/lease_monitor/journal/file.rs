@@ -11,10 +11,10 @@
 //! ```
 //! Numbers are big endian. What follows a shorter message is left of a longer one before it, and not read.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use dhcpmgr_message::wire::LIMITS;
 use nix::fcntl::OFlag;
@@ -45,6 +45,8 @@ pub(super) enum Content {
 #[derive(Debug)]
 pub(super) struct LeaseFile {
     file: File,
+    /// The name that a new file gets with its first message: nobody is to find an empty one.
+    name: Option<PathBuf>,
     boot: BootId,
     turn: u64,
 }
@@ -52,9 +54,16 @@ pub(super) struct LeaseFile {
 impl LeaseFile {
     /// Opens the file, or makes it; what it holds stays until something is written.
     pub(super) fn create(path: &Path, boot: BootId) -> io::Result<Self> {
-        let file = options().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        let (file, name) = match options().write(true).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let new =
+                    options().write(true).create(true).truncate(true).mode(0o600).open(unnamed(path))?;
+                (new, Some(path.to_owned()))
+            }
+            other => (other?, None),
+        };
         let turn = places(&contents(&file)?).filter_map(|place| place.latest(boot)).max().unwrap_or_default();
-        Ok(Self { file, boot, turn })
+        Ok(Self { file, name, boot, turn })
     }
 
     /// Writes a message, or none, with one system call.
@@ -70,9 +79,18 @@ impl LeaseFile {
         record.extend(checksum.to_be_bytes());
         record.extend(message);
         self.file.write_all_at(&record, turn % 2 * PLACE as u64)?;
+        if let Some(path) = &self.name {
+            fs::rename(unnamed(path), path)?;
+            self.name = None;
+        }
         self.turn = turn;
         Ok(())
     }
+}
+
+/// Where a new file is made.
+fn unnamed(path: &Path) -> PathBuf {
+    path.with_extension("new")
 }
 
 fn options() -> OpenOptions {
@@ -164,8 +182,6 @@ fn judge(bytes: &[u8], this: BootId) -> Content {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use proptest::prelude::*;
     use tempfile::TempDir;
 

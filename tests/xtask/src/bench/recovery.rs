@@ -25,6 +25,7 @@ const RENEWALS: u64 = 1000;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) fn run(table: &mut Table) -> Result {
+    durable_writes(table)?;
     for clients in [1, CLIENTS] {
         let lab = Lab::with_uplinks(clients)?;
         let _server = lab.kea().lease(7200).option("domain-name-servers", "192.0.2.53").start()?;
@@ -36,7 +37,7 @@ pub(super) fn run(table: &mut Table) -> Result {
         }
         daemon_deaths(&mut daemon, clients, table)?;
     }
-    durable_writes(table)
+    Ok(())
 }
 
 /// Kills every client once, one after the other: each is started again without delay the first time.
@@ -106,7 +107,7 @@ fn durable_writes(table: &mut Table) -> Result {
     let _server = lab.dnsmasq(lab.wan()).range(100, 100).start()?;
     let mut daemon = Daemon::install(&lab)?;
     daemon.configure(&config(&lab))?;
-    let trace = Trace::watch(EFFECTS, &lab.dir().join("strace"));
+    let trace = Trace::watch(EFFECTS, &lab.dir().join("strace")).threads();
     daemon.start_traced(&trace)?;
     eventually("the daemon answers", || Ok(status(&daemon).ok()))?;
     await_bound(&daemon, 1)?;
