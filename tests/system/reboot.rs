@@ -103,6 +103,7 @@ fn the_identity_of_a_client_that_runs_on_is_stored_by_the_next_daemon() -> Resul
     let _server = lab.dnsmasq(lab.wan()).range(100, 150).start()?;
     let mut daemon = lab.daemon(&one_client("send = { 61 = { hex = \"00aabbcc\" } }"))?;
     let before = daemon.cli().wait_for("wan4", "Bound")?;
+    eventually("it is stored", || Ok(state_file(&daemon).exists().then_some(())))?;
     daemon.kill()?;
     fs::remove_file(state_file(&daemon))?;
     daemon.start()?;

@@ -155,6 +155,7 @@ fn a_full_disk_is_told_once_and_written_to_when_there_is_room_again() -> Result 
     daemon.start()?;
     daemon.cli().wait_for("wan4", "Bound")?;
     configured(&lab, 100)?;
+    eventually("it is told", || Ok(daemon.log().contains("No space left on device").then_some(())))?;
     daemon.cli().text(&["renew", "wan4"])?;
     daemon.cli().wait_for_event("wan4", "lease-renewed", 1)?;
     let log = daemon.log();
@@ -180,6 +181,7 @@ fn a_read_only_var_is_told_once_and_costs_nothing_else() -> Result {
     daemon.start()?;
     daemon.cli().wait_for("wan4", "Bound")?;
     configured(&lab, 100)?;
+    eventually("it is told", || Ok(daemon.log().contains("Read-only file system").then_some(())))?;
     daemon.cli().text(&["renew", "wan4"])?;
     daemon.cli().wait_for_event("wan4", "lease-renewed", 1)?;
     let log = daemon.log();

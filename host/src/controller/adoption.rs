@@ -124,7 +124,7 @@ impl Task {
         self.running = Some((process, output));
         self.tell(Input::Adopted).await;
         // The daemon before may have ended between the start of the client and this.
-        self.settle_client_id().await;
+        self.settle_client_id();
         // The link as the earlier daemon knew it: what is new since then is told from what is not.
         let index =
             self.record.process.as_ref().map(|process| process.interface().1).filter(|index| *index != 0);

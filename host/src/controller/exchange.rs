@@ -155,7 +155,7 @@ impl Task {
         self.lease = Some(lease);
         self.source = Some(message);
         self.tell(Input::Lease(held)).await;
-        self.remember_lease().await;
+        self.remember_lease();
         if origin == Origin::Journal {
             // The same lease as before the daemon was started: nothing happened.
             tracing::info!("{}: lease of an earlier daemon taken over", self.client.name);

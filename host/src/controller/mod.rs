@@ -25,7 +25,7 @@ use crate::config::Client;
 use crate::control::views::{ClientLease, ClientStatus, Why};
 use crate::events::EventLog;
 use crate::handlers::Chain;
-use crate::identity::Identities;
+use crate::identity::Keeper;
 use crate::lease_monitor::Sessions;
 use crate::network::{LinkState, Network};
 use crate::paths::Paths;
@@ -53,7 +53,7 @@ pub struct Shared {
     /// What is written down of the running clients: [`RunRecord`](crate::clients::RunRecord)s.
     pub records: Store,
     /// Who the clients are to their servers.
-    pub identities: Identities,
+    pub keeper: Rc<Keeper>,
     /// What started the daemon.
     pub service: Rc<Service>,
 }

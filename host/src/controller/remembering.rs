@@ -17,7 +17,7 @@ const CLIENT_ID: u16 = 61;
 impl Task {
     /// The client-id for the next start; `None` when nobody knows one, and the client program may make its own.
     pub(super) fn client_id(&self, wants: &Wants) -> Option<Bytes> {
-        let stored = self.shared.identities.client(&self.client.name).client_id;
+        let stored = self.stored().client_id;
         let link = self.shared.network.link(&self.client.interface);
         identity::client_id(
             self.client.send.get(&CLIENT_ID),
@@ -30,61 +30,50 @@ impl Task {
     /// The address to ask for when this daemon has not seen one: of the last lease before it, or imported. A server that
     /// does not want to give it passes it over.
     pub(super) fn stored_address(&self) -> Option<Ipv4Addr> {
-        self.shared.identities.client(&self.client.name).last_lease.map(|last| last.address)
+        self.stored().last_lease.map(|last| last.address)
     }
 
     /// Stores the client-id of the process that runs, unless there is one: the first is kept for ever.
-    pub(super) async fn settle_client_id(&self) {
-        if self.shared.identities.client(&self.client.name).client_id.is_some() {
+    pub(super) fn settle_client_id(&self) {
+        if self.stored().client_id.is_some() {
             return;
         }
         let sent = |launch: &Launch| clients::sent_client_id(self.client.program, launch);
-        let Some(used) = self.launched.as_ref().and_then(sent) else { return };
-        let kept = self.keep(|record| record.client_id.get_or_insert(used).clone()).await;
-        if let Some(id) = kept {
-            tracing::info!("{}: client-id {} is stored and kept from now on", self.client.name, id.to_hex());
+        if let Some(used) = self.launched.as_ref().and_then(sent) {
+            tracing::info!("{}: client-id {} is kept from now on", self.client.name, used.to_hex());
+            self.shared.keeper.keep_client_id(&self.client.name, used);
         }
     }
 
     /// Stores the lease in force when it is another one than the last that was stored.
-    pub(super) async fn remember_lease(&mut self) {
+    pub(super) fn remember_lease(&mut self) {
         let Some(lease) = &self.lease else { return };
         let (address, server) = (lease.held.address, lease.server());
+        // What could not be written is tried again with the next message.
+        if self.shared.keeper.has_failed(&self.client.name) {
+            self.stored_lease = None;
+        }
         if self.stored_lease.as_ref().is_some_and(|last| last.is_of(address, server))
             || !self.wear.allows(clock::boottime_ms())
         {
             return;
         }
         let lease = LastLease { address, server, changed: clock::timestamp() };
-        let kept = self.keep(|record| record.last_lease.insert(lease).clone()).await;
-        // What could not be written is tried again with the next message.
-        self.stored_lease = kept;
+        self.stored_lease = Some(lease.clone());
+        self.shared.keeper.keep_lease(&self.client.name, lease);
     }
 
-    /// Changes the record of this client; what `change` gives when it is on the flash now.
-    async fn keep<T: Send + 'static>(
-        &self,
-        change: impl FnOnce(&mut ClientRecord) -> T + Send + 'static,
-    ) -> Option<T> {
-        let (identities, name) = (self.shared.identities.clone(), self.client.name.clone());
-        // Flash may take its time, and the other clients should not have to wait for it.
-        let work = tokio::task::spawn_blocking(move || {
-            let _only_we = identities.lock();
-            let mut record = identities.client(&name);
-            let result = change(&mut record);
-            // The store has said in the log what went wrong.
-            identities.keep_client(&name, &record).is_ok().then_some(result)
-        });
-        work.await.ok().flatten()
+    fn stored(&self) -> ClientRecord {
+        self.shared.keeper.identities().client(&self.client.name)
     }
 
     /// For `dhcpmgr why`.
     pub(super) fn identity_view(&self) -> IdentityView {
-        let record = self.shared.identities.client(&self.client.name);
+        let record = self.stored();
         let wants = self.shared.chain.wants(&self.client.name, self.client.protocol);
         IdentityView {
             client_id: self.client_id(&wants).map(|id| id.to_hex()),
-            duid: self.shared.identities.device().duid.map(|duid| duid.to_hex()),
+            duid: self.shared.keeper.identities().device().duid.map(|duid| duid.to_hex()),
             ias: record.ias,
             last_lease: record.last_lease,
         }

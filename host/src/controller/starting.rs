@@ -40,7 +40,7 @@ impl Task {
         self.recorder.started();
         self.running = Some((process, output));
         self.publish(self.event(EventKind::ClientStarted));
-        self.settle_client_id().await;
+        self.settle_client_id();
         Ok(())
     }
 

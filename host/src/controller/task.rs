@@ -66,7 +66,7 @@ impl Task {
             client.recovery.clone(),
         );
         machine.set_patience(client.recovery.clone(), clients::renewal_takes(&client));
-        let stored_lease = shared.identities.client(&client.name).last_lease;
+        let stored_lease = shared.keeper.identities().client(&client.name).last_lease;
         Self {
             client,
             shared,

@@ -238,7 +238,9 @@ impl Daemon {
 
     async fn import(&self, order: Order) -> Response {
         let known = import::known(&self.config.borrow());
-        let identities = self.shared.identities.clone();
+        // What is in use already must be seen to be.
+        self.shared.keeper.finish().await;
+        let identities = self.shared.keeper.identities().clone();
         match tokio::task::spawn_blocking(move || import::carry_out(&order, &known, &identities)).await {
             Ok(outcome) => Response::done(outcome),
             Err(error) => Response::refused(format!("the import was broken off: {error}")),

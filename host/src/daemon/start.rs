@@ -28,7 +28,7 @@ use crate::control;
 use crate::controller::{Shared, end_process};
 use crate::events::EventLog;
 use crate::handlers::{Chain, HandlerState, HandlerStatus};
-use crate::identity::Identities;
+use crate::identity::{Identities, Keeper};
 use crate::lease_monitor::{Journal, ListenError, Listener, Sessions, Spool};
 use crate::network::{Network, NetworkError, NetworkOptions};
 use crate::paths::Paths;
@@ -167,7 +167,9 @@ pub fn run(paths: Paths) -> Result<(), StartError> {
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, StartError> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system("start the runtime"))
+    // The one for blocking work writes to the flash, one file after the other; more would only cost memory.
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().max_blocking_threads(1).build().map_err(system("start the runtime"))
 }
 
 /// The executable for workers: itself, even when it was replaced by an upgrade meanwhile.
@@ -248,7 +250,7 @@ async fn serve(
     service.close_the_rest();
     let shared = Rc::new(Shared {
         recovery: Store::volatile(paths.recovery(), BootId::current()),
-        identities: Identities::new(&paths),
+        keeper: Keeper::new(Identities::new(&paths)),
         paths,
         chain,
         network,
@@ -310,6 +312,7 @@ async fn serve(
     tracing::info!("dhcpmgrd ends");
     attendance.ends();
     daemon.end_all().await;
+    daemon.shared.keeper.finish().await;
     if daemon.keeps_nothing() {
         daemon.shared.network.stop_dns().await;
     }

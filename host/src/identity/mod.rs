@@ -4,9 +4,11 @@
 //! no service at all. So what was used first is stored and used again after a reboot, a changed MAC address or another
 //! firmware. It is written when it is used for the first time; the lease beside it when it changes, never for a renewal.
 
+mod keeper;
 mod record;
 mod wear;
 
+pub use keeper::Keeper;
 pub use record::{ClientRecord, DeviceRecord, Ia, IaKind, LastLease};
 pub use wear::Wear;
 
