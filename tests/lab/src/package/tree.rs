@@ -33,7 +33,7 @@ fn for_systemd(unit: &str, version: SystemdVersion) -> String {
     if version >= SystemdVersion::FULL {
         return unit.to_owned();
     }
-    let unknown = ["RestartSteps=", "RestartMaxDelaySec=", "FileDescriptorStorePreserve="];
+    let unknown = ["RestartSteps=", "RestartMaxDelaySec="];
     let lines = unit.lines().filter(|line| !unknown.iter().any(|setting| line.starts_with(setting)));
     let older = lines.map(|line| match line {
         "Type=notify-reload" => "Type=notify\nExecReload=/usr/bin/dhcpmgr config reload",
@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(for_systemd(unit, SystemdVersion(257)), unit);
         let older = for_systemd(unit, SystemdVersion(252));
         assert!(older.contains("\nType=notify\nExecReload=/usr/bin/dhcpmgr config reload\n"), "{older}");
-        assert!(!older.contains("\nRestartSteps=") && !older.contains("\nFileDescriptorStorePreserve="));
+        assert!(!older.contains("\nRestartSteps=") && !older.contains("\nRestartMaxDelaySec="));
         assert!(older.contains("\nWatchdogSec="));
     }
 }
