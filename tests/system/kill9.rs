@@ -63,6 +63,33 @@ fn a_restart_of_the_daemon_moves_nothing_and_leaves_one_client() -> Result {
     Ok(())
 }
 
+/// A shim whose patience ended leaves its message in the spool while the next one is answered.
+#[test]
+fn a_message_in_the_spool_that_was_overtaken_changes_nothing() -> Result {
+    lab_or_skip!();
+    let lab = Lab::new()?;
+    let (_server, mut daemon) = bound(&lab)?;
+    let udhcpc = Pid::from_raw(i32::try_from(number(&daemon.cli().client("wan4")?, "pid")?)?);
+    daemon.kill()?;
+    kill(udhcpc, Signal::SIGUSR1)?;
+    eventually("the message waits in the spool", || Ok((daemon.spooled().len() == 1).then_some(())))?;
+    let older = daemon.spooled().remove(0);
+    let aside = lab.dir().join("older");
+    std::fs::rename(&older, &aside)?;
+    daemon.start()?;
+    daemon.cli().text(&["renew", "wan4"])?;
+    daemon.cli().wait_for_event("wan4", "lease-renewed", 1)?;
+    std::fs::rename(&aside, &older)?;
+    eventually("it is read", || Ok(daemon.spooled().is_empty().then_some(())))?;
+    let why = eventually("and known", || {
+        let why = daemon.cli().json(&["why", "wan4"])?;
+        Ok(why.to_string().contains("the lease in force is newer").then_some(why))
+    })?;
+    assert_eq!(why["client"]["status"], "Bound");
+    assert_eq!(daemon.cli().kinds("wan4")?.iter().filter(|kind| *kind == "lease-renewed").count(), 1);
+    Ok(())
+}
+
 #[test]
 fn a_message_in_the_spool_that_is_no_message_is_set_aside() -> Result {
     lab_or_skip!();

@@ -3,6 +3,7 @@
 //! A client program is one file here; nothing outside this folder knows its flags.
 
 mod census;
+mod command_line;
 mod output;
 mod privileges;
 mod process;
@@ -21,6 +22,7 @@ use dhcpmgr_message::{Bytes, Lifetime, Token};
 use nix::sys::signal::Signal;
 
 pub use census::{Adopted, Census, Foreign, Inherited, fifo};
+pub use command_line::CommandLine;
 pub use output::Output;
 pub(crate) use privileges::cut_bounding;
 pub use process::{ExitReason, PATIENCE, Process, SpawnError, check_kernel};

@@ -1,17 +1,14 @@
 //! What is written down of a running client, so that the next daemon knows it again, and the proof that it is the one.
 
-use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::path::PathBuf;
 
-use dhcpmgr_message::{Bytes, ClientName, IfName, Token, context};
+use dhcpmgr_message::{ClientName, IfName, Token, context};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use super::procfs::{self, Environment, Executable};
-use super::{Launch, Process, process};
+use super::{CommandLine, Launch, Process, process};
 use crate::store::{self, Store};
 
 /// What is known of a client besides its lease: `/run/dhcpmgr/clients/NAME.state`.
@@ -68,8 +65,7 @@ pub struct ProcessRecord {
     start_time: u64,
     executable: Executable,
     token: Token,
-    program: PathBuf,
-    args: Vec<Bytes>,
+    command: CommandLine,
     interface: IfName,
     /// Index of the interface then: a client keeps it, and is deaf on a new interface of the same name.
     index: u32,
@@ -101,8 +97,7 @@ impl ProcessRecord {
             start_time: procfs::Stat::of(pid)?.start_time,
             executable: Executable::of_new(pid)?,
             token,
-            program: launch.program.clone(),
-            args: launch.args.iter().map(|arg| Bytes(arg.as_bytes().to_vec())).collect(),
+            command: CommandLine::of(launch),
             interface,
             index,
         })
@@ -134,8 +129,7 @@ impl ProcessRecord {
     /// How it was started; without the environment.
     #[must_use]
     pub fn launch(&self) -> Launch {
-        let args = self.args.iter().map(|arg| OsString::from_vec(arg.0.clone())).collect();
-        Launch { program: self.program.clone(), args, env: Vec::new() }
+        self.command.launch()
     }
 
     /// Finds the process, and proves that it is the one: by pid, start time and executable, and by the token in its

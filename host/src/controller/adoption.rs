@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use super::Order;
 use super::machine::{Command, Input};
 use super::task::Task;
-use crate::clients::{Adopted, ExitReason, Foreign, Inherited, PATIENCE, Process, RunRecord};
+use crate::clients::{Adopted, CommandLine, ExitReason, Foreign, Inherited, PATIENCE, Process, RunRecord};
 use crate::events::{Event, EventKind};
 use crate::lease_monitor::{Arrival, Origin};
 use crate::network::LinkState;
@@ -120,7 +120,7 @@ impl Task {
             self.write_down(&process, &launch, &token);
         }
         self.shared.sessions.set_token(&self.client.name, Some(token));
-        self.launched = Some(launch);
+        self.launched = Some(CommandLine::of(&launch));
         self.running = Some((process, output));
         self.tell(Input::Adopted).await;
         // The daemon before may have ended between the start of the client and this.

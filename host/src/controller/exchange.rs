@@ -20,7 +20,15 @@ use crate::random;
 impl Task {
     pub(super) async fn on_arrival(&mut self, arrival: Arrival) {
         let message = arrival.message;
-        let entry = Entry::arrival(Rc::clone(&message), arrival.at_ms);
+        let mut entry = Entry::arrival(Rc::clone(&message), arrival.at_ms);
+        if arrival.origin == Origin::Spool
+            && self.source.as_ref().is_some_and(|now| now.at_ms > message.at_ms)
+        {
+            // A shim that had lost its patience was overtaken by the next one.
+            entry.decisions.push("ignored: the lease in force is newer than this".to_owned());
+            self.recorder.exchange(entry);
+            return self.journal_what_is_in_force();
+        }
         if message.event.carries_lease() {
             self.on_lease(message, arrival.origin, entry).await;
             // What the client said on its way to the lease is history: kept for `why`, and no word on its state.

@@ -9,7 +9,9 @@ use dhcpmgr_message::Token;
 
 use super::machine::Input;
 use super::task::Task;
-use crate::clients::{self, Launch, LaunchContext, LaunchError, Process, ProcessRecord, RunRecord};
+use crate::clients::{
+    self, CommandLine, Launch, LaunchContext, LaunchError, Process, ProcessRecord, RunRecord,
+};
 use crate::events::EventKind;
 use crate::random;
 use crate::recovery::Fault;
@@ -36,7 +38,7 @@ impl Task {
         if self.launched.is_some() {
             self.restarts += 1;
         }
-        self.launched = Some(launch);
+        self.launched = Some(CommandLine::of(&launch));
         self.recorder.started();
         self.running = Some((process, output));
         self.publish(self.event(EventKind::ClientStarted));
@@ -60,11 +62,11 @@ impl Task {
 
     /// Whether the process that runs, or ran last, would be started otherwise today.
     pub(super) fn launch_has_changed(&self) -> bool {
-        let Some(launched) = &self.launched else { return false };
+        let Some(launched) = self.launched.as_ref().map(CommandLine::launch) else { return false };
         // Neither the token nor the address that it asks for makes a difference.
         let today = self.launch(&Token::from_random([0; 16]), None);
         today.is_ok_and(|today| {
-            (today.program, today.args) != (launched.program.clone(), without_address(&launched.args))
+            (today.program, today.args) != (launched.program, without_address(&launched.args))
         })
     }
 

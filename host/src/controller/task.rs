@@ -13,7 +13,9 @@ use super::lease::Lease;
 use super::machine::{Command, Effect, Input, Machine};
 use super::recorder::Recorder;
 use super::{Ending, Order, Shared};
-use crate::clients::{self, ExitReason, Foreign, Inherited, Launch, Output, PATIENCE, Process, RunRecord};
+use crate::clients::{
+    self, CommandLine, ExitReason, Foreign, Inherited, Output, PATIENCE, Process, RunRecord,
+};
 use crate::clock;
 use crate::config::Client;
 use crate::control::views::{ClientStatus, Why};
@@ -34,7 +36,7 @@ pub(super) struct Task {
     /// The message that the lease came from, to decide again when handlers or policy change.
     pub(super) source: Option<Rc<LeaseMessage>>,
     pub(super) running: Option<(Process, Output)>,
-    pub(super) launched: Option<Launch>,
+    pub(super) launched: Option<CommandLine>,
     kill_at: Option<Instant>,
     pub(super) restarts: u64,
     pub(super) recorder: Recorder,
@@ -273,7 +275,8 @@ impl Task {
         self.shared.sessions.set_token(&self.client.name, None);
         self.forget_process();
         let words = self.recorder.last_words();
-        let fault = clients::ending(self.client.program, reason, &words, self.launched.as_ref());
+        let launched = self.launched.as_ref().map(CommandLine::launch);
+        let fault = clients::ending(self.client.program, reason, &words, launched.as_ref());
         self.tell(Input::Exited { fault, jitter: random::jitter() }).await;
     }
 
@@ -377,7 +380,11 @@ impl Task {
             client: self.status(),
             requested,
             recovery: Some(self.machine.recovery_view(clock::boottime_ms())),
-            command: self.launched.as_ref().map(Launch::command_line).unwrap_or_default(),
+            command: self
+                .launched
+                .as_ref()
+                .map(|launched| launched.launch().command_line())
+                .unwrap_or_default(),
             identity: self.identity_view(),
             exchanges: self.recorder.exchanges(),
             log: self.recorder.log(),

@@ -1,6 +1,6 @@
 //! What remains of a plan under its grants, and how the plans of a chain become one. Pure: plans in, plan out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use dhcpmgr_plugin_api::{Plan, RoutePlan};
 
@@ -80,63 +80,64 @@ fn join(earlier: Plan, later: Plan) -> Plan {
     parameters.extend(later.parameters);
     Plan {
         refuse: earlier.refuse.or(later.refuse),
-        addresses: join_lists(earlier.addresses, later.addresses, |a| a.address.address()),
-        routes: join_lists(earlier.routes, later.routes, route_identity),
-        rules: join_lists(earlier.rules, later.rules, Clone::clone),
+        addresses: join_lists(earlier.addresses, later.addresses, |a, b| {
+            a.address.address() == b.address.address()
+        }),
+        routes: join_lists(earlier.routes, later.routes, same_route),
+        rules: join_lists(earlier.rules, later.rules, PartialEq::eq),
         mtu: later.mtu.or(earlier.mtu),
-        dns: join_lists(earlier.dns, later.dns, |a| *a),
+        dns: join_lists(earlier.dns, later.dns, PartialEq::eq),
         domain: later.domain.or(earlier.domain),
-        search: join_lists(earlier.search, later.search, Clone::clone),
-        ntp: join_lists(earlier.ntp, later.ntp, Clone::clone),
+        search: join_lists(earlier.search, later.search, PartialEq::eq),
+        ntp: join_lists(earlier.ntp, later.ntp, PartialEq::eq),
         hostname: later.hostname.or(earlier.hostname),
-        prefixes: join_lists(earlier.prefixes, later.prefixes, |p| (p.iaid, p.prefix)),
-        softwires: join_lists(earlier.softwires, later.softwires, |s| (s.kind.clone(), s.option.clone())),
+        prefixes: join_lists(earlier.prefixes, later.prefixes, |a, b| {
+            (a.iaid, a.prefix) == (b.iaid, b.prefix)
+        }),
+        softwires: join_lists(earlier.softwires, later.softwires, |a, b| {
+            (&a.kind, &a.option) == (&b.kind, &b.option)
+        }),
         parameters,
-        events: join_lists(earlier.events, later.events, |e| (e.name.clone(), e.fields.clone())),
-        notes: join_lists(earlier.notes, later.notes, Clone::clone),
+        events: join_lists(earlier.events, later.events, |a, b| (&a.name, &a.fields) == (&b.name, &b.fields)),
+        notes: join_lists(earlier.notes, later.notes, PartialEq::eq),
     }
 }
 
 /// What makes two routes one for the kernel (`fib_table_insert`: destination, priority, table).
-fn route_identity(route: &RoutePlan) -> (dhcpmgr_plugin_api::message::Prefix, Option<u32>, Option<u32>) {
-    (route.to, route.metric, route.table)
+fn same_route(a: &RoutePlan, b: &RoutePlan) -> bool {
+    (a.to, a.metric, a.table) == (b.to, b.metric, b.table)
 }
 
 /// The earlier list without what the later replaces, then what the later adds. Two entries with the same identity
-/// in one list are its handler's own business; only exact repetitions go.
-fn join_lists<T: PartialEq, K: Ord>(earlier: Vec<T>, later: Vec<T>, identity: impl Fn(&T) -> K) -> Vec<T> {
-    let later = without_repetitions(later, &identity);
+/// in one list are its handler's own business; only exact repetitions go. Lists are short: [`super::sanity`] has
+/// bounded them.
+fn join_lists<T: PartialEq>(earlier: Vec<T>, later: Vec<T>, same: impl Fn(&T, &T) -> bool) -> Vec<T> {
+    let later = without_repetitions(later);
     if earlier.is_empty() {
         return later;
     }
-    let mut incoming: BTreeMap<K, Vec<Option<T>>> = BTreeMap::new();
-    let mut order = Vec::with_capacity(later.len());
-    for entry in later {
-        let same = incoming.entry(identity(&entry)).or_default();
-        order.push((identity(&entry), same.len()));
-        same.push(Some(entry));
-    }
-    let mut joined = Vec::with_capacity(earlier.len() + order.len());
+    let mut joined = Vec::with_capacity(earlier.len() + later.len());
+    let mut stays = vec![false; later.len()];
     for entry in earlier {
-        match incoming.get_mut(&identity(&entry)) {
-            None => joined.push(entry),
-            // Both want the very same: it stays where the earlier handler put it.
-            Some(same) => {
-                joined.extend(same.iter_mut().find(|e| e.as_ref() == Some(&entry)).and_then(Option::take))
-            }
+        if !later.iter().any(|other| same(other, &entry)) {
+            joined.push(entry);
+            continue;
+        }
+        // Both want the very same: it stays where the earlier handler put it.
+        let place = later.iter().position(|other| *other == entry);
+        if let Some(place) = place.filter(|place| !stays[*place]) {
+            stays[place] = true;
+            joined.push(entry);
         }
     }
-    joined.extend(order.into_iter().filter_map(|(key, at)| incoming.get_mut(&key)?.get_mut(at)?.take()));
+    joined.extend(later.into_iter().zip(stays).filter_map(|(entry, stays)| (!stays).then_some(entry)));
     joined
 }
 
-fn without_repetitions<T: PartialEq, K: Ord>(list: Vec<T>, identity: &impl Fn(&T) -> K) -> Vec<T> {
-    let mut seen: BTreeMap<K, Vec<usize>> = BTreeMap::new();
+fn without_repetitions<T: PartialEq>(list: Vec<T>) -> Vec<T> {
     let mut kept: Vec<T> = Vec::with_capacity(list.len());
     for entry in list {
-        let same = seen.entry(identity(&entry)).or_default();
-        if same.iter().all(|&at| kept[at] != entry) {
-            same.push(kept.len());
+        if !kept.contains(&entry) {
             kept.push(entry);
         }
     }
