@@ -41,7 +41,11 @@ struct Kept {
 impl Kept {
     fn says_the_same(&self, message: &LeaseMessage) -> bool {
         let Some(kept) = &self.message else { return false };
-        message.at_ms.abs_diff(kept.at_ms) < FRESH_MS && message.v4 == kept.v4 && message.v6 == kept.v6
+        // Of the same client process: what an earlier one said is no lease of this one's to a daemon that adopts it.
+        message.token == kept.token
+            && message.at_ms.abs_diff(kept.at_ms) < FRESH_MS
+            && message.v4 == kept.v4
+            && message.v6 == kept.v6
     }
 }
 
@@ -236,6 +240,10 @@ mod tests {
         assert_eq!(read(&journal).unwrap().at_ms, 1_950);
         keep(&journal, &message(3_000, ClientEvent::Renew, "b"));
         assert_eq!(read(&journal).unwrap().at_ms, 3_000);
+        let successor =
+            LeaseMessage { token: Token::from_random([2; 16]), ..message(3_100, ClientEvent::Bound, "b") };
+        keep(&journal, &successor);
+        assert_eq!(read(&journal), Some(successor), "the same lease, and another client that has it");
     }
 
     #[test]

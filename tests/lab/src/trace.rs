@@ -11,7 +11,7 @@ pub const EFFECTS: &str = "write,pwrite64,writev,pwritev,sendto,sendmsg,sendmmsg
     fchmod,fchmodat,fchown,fchownat,utimensat,bind,listen,kill,tgkill,pidfd_send_signal,vfork,clone,clone3";
 
 /// Every call that a daemon could be killed before, but for `execve`, which strace itself makes.
-pub const EVERYTHING: &str = "all,!execve";
+pub const EVERYTHING: &str = "!execve";
 
 /// What strace shall do with a daemon.
 #[derive(Debug, Clone)]

@@ -17,7 +17,7 @@ pub(crate) fn run(minutes: u64, seed: Option<u64>, every_call: bool) -> Result {
         })?;
     }
     if every_call {
-        system_test("crash::both_lives", true, |_| ())?;
+        system_test("crash::every_system_call", true, |_| ())?;
     }
     Ok(())
 }

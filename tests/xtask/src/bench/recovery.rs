@@ -87,7 +87,12 @@ fn daemon_deaths(daemon: &mut Daemon<'_>, clients: u8, table: &mut Table) -> Res
                 break;
             }
             if start.elapsed() > PATIENCE {
-                return Err(Error::new(format!("not all of {clients} clients are bound after {PATIENCE:?}")));
+                let status = status(daemon)?;
+                let not = self::clients(&status).find(|client| client["status"] != "Bound");
+                return Err(Error::new(format!(
+                    "not all of {clients} clients are bound after {PATIENCE:?}: {}",
+                    not.unwrap_or(&Value::Null)
+                )));
             }
             std::thread::sleep(Duration::from_micros(500));
         }
