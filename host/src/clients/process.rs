@@ -91,7 +91,7 @@ pub struct Process {
 
 impl Process {
     /// Starts the client; what it writes goes through a FIFO of this name. Needs a tokio runtime.
-    pub fn spawn(launch: &Launch, fifo: &Path) -> Result<(Self, Output), SpawnError> {
+    pub async fn spawn(launch: &Launch, fifo: &Path) -> Result<(Self, Output), SpawnError> {
         let error = |source: io::Error| SpawnError { program: launch.program.clone(), source };
         let (output, writer) = Output::create(fifo).map_err(error)?;
         let copy = writer.try_clone().map_err(error)?;
@@ -105,7 +105,7 @@ impl Process {
             .stdout(Stdio::from(writer))
             .stderr(Stdio::from(copy))
             .process_group(0);
-        let mut child = privileges::spawn(&mut command, privileges::UDHCPC).map_err(error)?;
+        let mut child = privileges::UDHCPC.spawn(command).await.map_err(error)?;
         let pid = Pid::from_raw(child.id() as i32);
         // A child that was not waited for yet keeps its pid, so this is its pidfd.
         match open(pid).and_then(watched) {

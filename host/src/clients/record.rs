@@ -180,14 +180,14 @@ mod tests {
     use super::*;
     use crate::clock::BootId;
 
-    fn start(directory: &std::path::Path) -> (Process, ProcessRecord) {
+    async fn start(directory: &std::path::Path) -> (Process, ProcessRecord) {
         let token = Token::from_random([1; 16]);
         let launch = Launch {
             program: "/usr/bin/sleep".into(),
             args: vec!["60".into()],
             env: vec![(context::TOKEN.into(), token.as_str().into())],
         };
-        let (process, _output) = Process::spawn(&launch, &directory.join("wan4.out")).unwrap();
+        let (process, _output) = Process::spawn(&launch, &directory.join("wan4.out")).await.unwrap();
         let record = ProcessRecord::of(&process, &launch, token, "wan0".parse().unwrap(), 7).unwrap();
         assert_eq!(record.launch(), Launch { env: Vec::new(), ..launch });
         (process, record)
@@ -203,7 +203,7 @@ mod tests {
     #[tokio::test]
     async fn a_running_client_is_known_again_from_what_was_written_down() {
         let directory = tempfile::tempdir().unwrap();
-        let (mut process, record) = start(directory.path());
+        let (mut process, record) = start(directory.path()).await;
         let store = Store::volatile(directory.path(), BootId::current());
         let name = "wan4".parse().unwrap();
         RunRecord { process: Some(record.clone()), ..RunRecord::default() }.save(&store, &name);
@@ -220,7 +220,7 @@ mod tests {
     #[tokio::test]
     async fn a_pidfd_that_was_kept_stands_for_its_process_and_for_no_other() {
         let directory = tempfile::tempdir().unwrap();
-        let (mut process, record) = start(directory.path());
+        let (mut process, record) = start(directory.path()).await;
         let kept = process.as_fd().try_clone_to_owned().unwrap();
         assert_eq!(process::stands_for(&kept), Some(Pid::from_raw(record.pid)));
         assert!(matches!(record.prove(Some(kept)), Proof::Proven(_)));
@@ -239,7 +239,7 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_nobody_waited_for_has_ended_all_the_same() {
         let directory = tempfile::tempdir().unwrap();
-        let (process, record) = start(directory.path());
+        let (process, record) = start(directory.path()).await;
         let pidfd = process::open(Pid::from_raw(record.pid)).unwrap();
         process.kill();
         while process::is_alive(&pidfd) {
@@ -251,7 +251,7 @@ mod tests {
     #[tokio::test]
     async fn a_record_with_one_thing_wrong_proves_nothing_and_nothing_is_touched() {
         let directory = tempfile::tempdir().unwrap();
-        let (process, record) = start(directory.path());
+        let (process, record) = start(directory.path()).await;
         let later = ProcessRecord { start_time: record.start_time + 1, ..record.clone() };
         assert!(failed(&later).contains("started at another time"));
         let token = Token::from_random([2; 16]);

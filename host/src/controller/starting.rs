@@ -31,10 +31,16 @@ impl Task {
         let token = Token::from_random(secret);
         let launch = self.launch(&token, address).map_err(|error| error.fault())?;
         let fifo = clients::fifo(&self.shared.records, &self.client.name);
-        let (process, output) = Process::spawn(&launch, &fifo).map_err(|error| error.fault())?;
+        // Before it runs: its first message may come before this task goes on.
+        self.shared.sessions.set_token(&self.client.name, Some(token.clone()));
+        let (process, output) = match Process::spawn(&launch, &fifo).await {
+            Ok(started) => started,
+            Err(error) => {
+                self.shared.sessions.set_token(&self.client.name, None);
+                return Err(error.fault());
+            }
+        };
         self.write_down(&process, &launch, &token);
-        // Nothing else runs on this thread until here, so its first message finds the token.
-        self.shared.sessions.set_token(&self.client.name, Some(token));
         if self.launched.is_some() {
             self.restarts += 1;
         }

@@ -45,8 +45,8 @@ impl World {
         Launch { program: self.udhcpc.clone(), args: args.map(Into::into).to_vec(), env }
     }
 
-    fn start(&self, launch: &Launch) -> Process {
-        let process = Process::spawn(launch, &self.root.path().join("fifo")).unwrap().0;
+    async fn start(&self, launch: &Launch) -> Process {
+        let process = Process::spawn(launch, &self.root.path().join("fifo")).await.unwrap().0;
         // It is there a moment before its command line is.
         while procfs::command_line(Pid::from_raw(process.pid() as i32)).unwrap().len() < 5 {
             std::thread::sleep(Duration::from_millis(1));
@@ -77,9 +77,9 @@ fn pid(inherited: &Inherited) -> Option<u32> {
 async fn a_client_with_a_record_is_taken_over_and_one_without_is_found_by_its_environment() {
     let world = World::new();
     let (first, second) = (world.launch("wan4", 1), world.launch("wan4", 2));
-    let recorded = world.start(&first);
+    let recorded = world.start(&first).await;
     world.write_down("wan4", &recorded, &first, 1);
-    let stray = world.start(&second);
+    let stray = world.start(&second).await;
     let inherited = world.inherit("wan4");
     assert_eq!(pid(&inherited), Some(recorded.pid()));
     assert_eq!(
@@ -105,7 +105,7 @@ async fn a_client_with_a_record_is_taken_over_and_one_without_is_found_by_its_en
 async fn of_another_root_another_client_or_another_interface_nothing_is_taken() {
     let other = World::new();
     let world = World { interface: other.interface.clone(), ..World::new() };
-    let theirs = other.start(&other.launch("wan4", 1));
+    let theirs = other.start(&other.launch("wan4", 1)).await;
     let inherited = world.inherit("wan4");
     assert_eq!(pid(&inherited), None);
     assert!(inherited.strays.is_empty());
@@ -127,7 +127,7 @@ async fn of_another_root_another_client_or_another_interface_nothing_is_taken() 
 async fn a_client_that_ended_and_a_damaged_record_are_told_apart() {
     let world = World::new();
     let launch = world.launch("wan4", 1);
-    let mut process = world.start(&launch);
+    let mut process = world.start(&launch).await;
     world.write_down("wan4", &process, &launch, 1);
     process.kill();
     process.wait().await;
@@ -144,7 +144,7 @@ async fn a_client_that_ended_and_a_damaged_record_are_told_apart() {
 async fn a_record_of_another_boot_means_nothing() {
     let world = World::new();
     let launch = world.launch("wan4", 1);
-    let process = world.start(&Launch { env: Vec::new(), ..launch.clone() });
+    let process = world.start(&Launch { env: Vec::new(), ..launch.clone() }).await;
     let record = ProcessRecord::of(&process, &launch, token_of(1), world.interface.clone(), 2).unwrap();
     let other = Store::volatile(world.paths.clients(), BootId::from_bytes([7; 16]));
     RunRecord { process: Some(record), released: true, ..RunRecord::default() }
@@ -159,7 +159,8 @@ async fn a_record_of_another_boot_means_nothing() {
 async fn clients_that_are_configured_no_more_are_left_over_with_a_record_or_without() {
     let world = World::new();
     let launches = [world.launch("old1", 1), world.launch("old2", 2), world.launch("wan4", 3)];
-    let [old1, old2, wan4] = &launches.each_ref().map(|launch| world.start(launch));
+    let [old1, old2, wan4] = launches.each_ref().map(|launch| world.start(launch));
+    let (old1, old2, wan4) = &tokio::join!(old1, old2, wan4);
     world.write_down("old1", old1, &launches[0], 1);
     world.write_down("wan4", wan4, &launches[2], 3);
     let mut census = Census::take(&world.paths);
