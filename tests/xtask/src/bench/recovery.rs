@@ -180,8 +180,15 @@ fn pids(status: &Value) -> BTreeMap<String, i32> {
 }
 
 fn children(parent: Pid) -> Result<Vec<i32>> {
-    let text = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"))?;
-    text.split_whitespace().map(|pid| Ok(pid.parse()?)).collect()
+    let mut children = Vec::new();
+    // One of its threads starts the clients.
+    for task in std::fs::read_dir(format!("/proc/{parent}/task"))? {
+        let text = std::fs::read_to_string(task?.path().join("children"))?;
+        for pid in text.split_whitespace() {
+            children.push(pid.parse()?);
+        }
+    }
+    Ok(children)
 }
 
 fn runs(pid: i32, program: &[u8]) -> bool {
