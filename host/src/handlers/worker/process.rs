@@ -31,7 +31,7 @@ use crate::handlers::manifest;
 const LOAD_DEADLINE: Duration = Duration::from_secs(5);
 /// A good worker answers sooner than this thread could be put to sleep and woken again: so long its answer is looked
 /// for without sleeping. The processor is offered to the worker meanwhile, in case there is only one.
-const ON_THE_SPOT: Duration = Duration::from_micros(60);
+const ON_THE_SPOT: Duration = Duration::from_micros(150);
 /// How long the kernel may take to end a killed process.
 const DEATH: Duration = Duration::from_secs(1);
 
