@@ -29,6 +29,7 @@ impl World {
         std::fs::create_dir_all(paths.clients()).unwrap();
         let udhcpc = root.path().join("udhcpc");
         std::fs::copy("/bin/sh", &udhcpc).unwrap();
+        nix::unistd::mkfifo(&root.path().join("never"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         let records = Store::volatile(paths.clients(), BootId::current());
         let interface = format!("wan{}", WORLDS.fetch_add(1, Ordering::Relaxed)).parse().unwrap();
         Self { root, paths, records, udhcpc, interface }
@@ -41,7 +42,9 @@ impl World {
             (context::SPOOL, self.paths.spool().display().to_string()),
         ];
         let env = env.map(|(name, value)| (name.into(), value.into())).to_vec();
-        let args = ["-c", "PATH=/bin:/usr/bin; sleep 60; true", "-i", self.interface.as_str()];
+        // Waits for ever, and has no child that would look like it.
+        let script = format!("read word < {}", self.root.path().join("never").display());
+        let args = ["-c", &script, "-i", self.interface.as_str()];
         Launch { program: self.udhcpc.clone(), args: args.map(Into::into).to_vec(), env }
     }
 
