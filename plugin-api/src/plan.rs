@@ -127,8 +127,12 @@ pub struct Mtu(pub u32);
 pub struct Delegation {
     /// The prefix.
     pub prefix: Prefix,
-    /// The identity association.
-    pub iaid: u32,
+    /// The identity association, where the client tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iaid: Option<u32>,
+    /// The part of it that belongs to the link between ISP and gateway (RFC 6603); no LAN gets any of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exclude: Option<Prefix>,
     /// Preferred lifetime, seconds from the event.
     pub preferred: Lifetime,
     /// Valid lifetime, seconds from the event.

@@ -186,9 +186,10 @@ fn check_v4(report: &V4Report) -> Result<(), ContentError> {
 }
 
 fn check_v6(report: &V6Report) -> Result<(), ContentError> {
-    let V6Report { addresses, prefixes, dns, search, server_duid: _, options } = report;
+    let V6Report { answer_to: _, addresses, prefixes, ias, dns, search, server_duid: _, options } = report;
     list("addresses", addresses, limits::LIST)?;
     list("prefixes", prefixes, limits::LIST)?;
+    list("ias", ias, limits::LIST)?;
     list("dns", dns, limits::LIST)?;
     texts("search", search)?;
     options.values().try_for_each(|values| list("values of one option", values, limits::LIST))

@@ -1,6 +1,7 @@
 //! The lease message itself: one event of one DHCP client, as a shim saw it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
@@ -200,12 +201,18 @@ pub struct V4Report {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct V6Report {
+    /// The client's message that the values are an answer to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer_to: Option<V6Request>,
     /// Addresses of all IA_NA and IA_TA.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<V6Address>,
     /// Prefixes of all IA_PD.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub prefixes: Vec<V6Prefix>,
+    /// What the client tells of identity associations as a whole.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ias: Vec<V6Ia>,
     /// Option 23.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dns: Vec<Ipv6Addr>,
@@ -225,12 +232,19 @@ pub struct V6Report {
 pub struct V6Address {
     /// Address and the prefix length to configure it with.
     pub address: InterfaceAddress,
-    /// The identity association.
-    pub iaid: u32,
-    /// Preferred lifetime, seconds.
+    /// The identity association; absent where the client does not tell its hook.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iaid: Option<u32>,
+    /// Of an IA_TA (RFC 8415 section 21.5), not of an IA_NA.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub temporary: bool,
+    /// Preferred lifetime, seconds; 0 is deprecated.
     pub preferred: Lifetime,
-    /// Valid lifetime, seconds.
+    /// Valid lifetime, seconds; 0 means that the server took it back.
     pub valid: Lifetime,
+    /// See [`V6Prefix::claimed`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub claimed: bool,
 }
 
 /// One delegated prefix of an identity association (RFC 8415 section 21.22).
@@ -238,10 +252,78 @@ pub struct V6Address {
 pub struct V6Prefix {
     /// The delegated prefix.
     pub prefix: Prefix,
+    /// The identity association; absent where the client does not tell its hook.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iaid: Option<u32>,
+    /// Preferred lifetime, seconds; 0 is deprecated.
+    pub preferred: Lifetime,
+    /// Valid lifetime, seconds; 0 means that the server took it back.
+    pub valid: Lifetime,
+    /// Perhaps not the server's words but the client's own: dibbler lists what it asked for among what it got. Who had
+    /// it before has learnt nothing; who had it not has got it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub claimed: bool,
+}
+
+/// What a DHCPv6 client tells of one identity association besides its addresses or prefixes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct V6Ia {
+    /// Its kind.
+    pub kind: IaKind,
     /// The identity association.
     pub iaid: u32,
-    /// Preferred lifetime, seconds.
-    pub preferred: Lifetime,
-    /// Valid lifetime, seconds.
-    pub valid: Lifetime,
+    /// When it is renewed, seconds (RFC 8415 section 21.4); 0 leaves it to the client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub t1: Option<Lifetime>,
+    /// When any server is asked, seconds; 0 leaves it to the client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub t2: Option<Lifetime>,
+    /// The status code of the association (RFC 8415 section 21.13); absent is success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+}
+
+/// The kinds of identity associations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IaKind {
+    /// Non-temporary addresses (RFC 8415 section 21.4).
+    Na,
+    /// Temporary addresses (RFC 8415 section 21.5).
+    Ta,
+    /// Delegated prefixes (RFC 8415 section 21.21).
+    Pd,
+}
+
+impl fmt::Display for IaKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Na => "IA_NA",
+            Self::Ta => "IA_TA",
+            Self::Pd => "IA_PD",
+        })
+    }
+}
+
+/// The messages of a DHCPv6 client that a REPLY answers (RFC 8415 section 16).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum V6Request {
+    /// SOLICIT, with rapid commit.
+    Solicit,
+    /// REQUEST
+    Request,
+    /// CONFIRM
+    Confirm,
+    /// RENEW
+    Renew,
+    /// REBIND
+    Rebind,
+    /// RELEASE
+    Release,
+    /// DECLINE
+    Decline,
+    /// INFORMATION-REQUEST
+    InformationRequest,
 }

@@ -19,7 +19,10 @@ pub mod wire;
 
 pub use answer::Answer;
 pub use content::ContentError;
-pub use lease::{ClientEvent, LeaseMessage, StaticRoute, V4Report, V6Address, V6Prefix, V6Report, VERSION};
+pub use lease::{
+    ClientEvent, IaKind, LeaseMessage, StaticRoute, V4Report, V6Address, V6Ia, V6Prefix, V6Report, V6Request,
+    VERSION,
+};
 pub use value::{
     Bytes, ClientName, DomainName, HostName, IfName, InterfaceAddress, Lifetime, Prefix, Token, ValueError,
 };

@@ -8,8 +8,9 @@ mod keeper;
 mod record;
 mod wear;
 
+pub use dhcpmgr_message::IaKind;
 pub use keeper::Keeper;
-pub use record::{ClientRecord, DeviceRecord, Ia, IaKind, LastLease};
+pub use record::{ClientRecord, DeviceRecord, Ia, LastLease};
 pub use wear::Wear;
 
 use std::sync::{Arc, Mutex, PoisonError};

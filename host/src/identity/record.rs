@@ -1,9 +1,8 @@
 //! What is kept of the device and of each client.
 
-use std::fmt;
 use std::net::Ipv4Addr;
 
-use dhcpmgr_message::{Bytes, Prefix};
+use dhcpmgr_message::{Bytes, IaKind, Prefix};
 use serde::{Deserialize, Serialize};
 
 use crate::store::Record;
@@ -71,26 +70,4 @@ pub struct Ia {
     /// What was last leased in it; addresses with a length of 128.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub last: Vec<Prefix>,
-}
-
-impl fmt::Display for IaKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Na => "IA_NA",
-            Self::Ta => "IA_TA",
-            Self::Pd => "IA_PD",
-        })
-    }
-}
-
-/// The types of identity association.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum IaKind {
-    /// IA_NA: addresses.
-    Na,
-    /// IA_TA: temporary addresses.
-    Ta,
-    /// IA_PD: delegated prefixes.
-    Pd,
 }

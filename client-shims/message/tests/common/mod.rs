@@ -4,8 +4,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use dhcpmgr_message::{
-    Bytes, ClientEvent, InterfaceAddress, LeaseMessage, Lifetime, Prefix, StaticRoute, Token, V4Report,
-    V6Address, V6Prefix, V6Report, VERSION,
+    Bytes, ClientEvent, IaKind, InterfaceAddress, LeaseMessage, Lifetime, Prefix, StaticRoute, Token,
+    V4Report, V6Address, V6Ia, V6Prefix, V6Report, V6Request, VERSION,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -122,25 +122,35 @@ prop_compose! {
     }
 }
 
+fn lifetimes() -> impl Strategy<Value = (Lifetime, Lifetime)> {
+    (lifetime(), lifetime())
+}
+
 prop_compose! {
     fn v6_report()(
-        addresses in vec((v6(), 0_u8..=128, any::<u32>(), lifetime(), lifetime()), 0..3),
-        prefixes in vec((v6_prefix(), any::<u32>(), lifetime(), lifetime()), 0..3),
+        answer_to in prop::sample::select(vec![None, Some(V6Request::Request), Some(V6Request::InformationRequest)]),
+        addresses in vec((v6(), 0_u8..=128, option::of(any::<u32>()), any::<(bool, bool)>(), lifetimes()), 0..3),
+        prefixes in vec((v6_prefix(), option::of(any::<u32>()), any::<bool>(), lifetimes()), 0..3),
+        ias in vec((any::<u32>(), option::of(lifetime()), option::of(lifetime()), option::of(any::<u16>())), 0..3),
         dns in vec(v6(), 0..3), search in words(), server_duid in option::of(bytes()),
         options in btree_map(any::<u16>(), vec(bytes(), 0..3), 0..6),
     ) -> V6Report {
         let addresses = addresses
             .into_iter()
-            .map(|(address, len, iaid, preferred, valid)| {
+            .map(|(address, len, iaid, (temporary, claimed), (preferred, valid))| {
                 let address = InterfaceAddress::new(IpAddr::V6(address), len).unwrap();
-                V6Address { address, iaid, preferred, valid }
+                V6Address { address, iaid, temporary, preferred, valid, claimed }
             })
             .collect();
         let prefixes = prefixes
             .into_iter()
-            .map(|(prefix, iaid, preferred, valid)| V6Prefix { prefix, iaid, preferred, valid })
+            .map(|(prefix, iaid, claimed, (preferred, valid))| V6Prefix { prefix, iaid, preferred, valid, claimed })
             .collect();
-        V6Report { addresses, prefixes, dns, search, server_duid, options }
+        let ias = ias
+            .into_iter()
+            .map(|(iaid, t1, t2, status)| V6Ia { kind: IaKind::Pd, iaid, t1, t2, status })
+            .collect();
+        V6Report { answer_to, addresses, prefixes, ias, dns, search, server_duid, options }
     }
 }
 

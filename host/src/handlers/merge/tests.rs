@@ -50,7 +50,8 @@ fn plan_for(grant: Grant) -> Plan {
         Grant::Ntp => plan.ntp = texts(&["192.0.2.123"]),
         Grant::Prefixes => {
             let prefix = "2001:db8::/56".parse().unwrap();
-            plan.prefixes = vec![Delegation { prefix, iaid: 1, preferred: Lifetime(1), valid: Lifetime(1) }];
+            let (preferred, valid) = (Lifetime(1), Lifetime(1));
+            plan.prefixes = vec![Delegation { prefix, iaid: Some(1), exclude: None, preferred, valid }];
         }
         Grant::Softwire => plan.softwires = vec![Softwire { kind: "map-t".into(), option: Bytes::default() }],
         Grant::Parameters => {

@@ -43,7 +43,8 @@ fn parameter(name: &str, value: &str) -> Plan {
 
 fn delegation(prefix: &str) -> Plan {
     let prefix = prefix.parse().unwrap();
-    let plan = Delegation { prefix, iaid: 1, preferred: Lifetime(60), valid: Lifetime(120) };
+    let plan =
+        Delegation { preferred: Lifetime(60), valid: Lifetime(120), prefix, iaid: Some(1), exclude: None };
     Plan { prefixes: vec![plan], ..Plan::default() }
 }
 
