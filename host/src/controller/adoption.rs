@@ -129,8 +129,16 @@ impl Task {
         let index =
             self.record.process.as_ref().map(|process| process.interface().1).filter(|index| *index != 0);
         if let Some(index) = index {
-            let known =
-                LinkState { index, up: true, carrier: true, mtu: 0, min_mtu: 0, max_mtu: 0, hardware: None };
+            let known = LinkState {
+                index,
+                up: true,
+                carrier: true,
+                mtu: 0,
+                min_mtu: 0,
+                max_mtu: 0,
+                hardware: None,
+                link_local: false,
+            };
             self.tell(Input::Link(Some(known))).await;
         }
     }
