@@ -14,6 +14,11 @@ const BUILT: &str = "DHCPMGR_BUILT";
 /// Set to the root of an installation to use that instead of this build.
 const INSTALLED: &str = "DHCPMGR_INSTALLED";
 
+/// The shims; the packages that they are built of have the same names.
+pub const SHIMS: [&str; 1] = ["dhcpmgr-udhcpc"];
+/// Our handler modules.
+pub const MODULES: [&str; 1] = ["libdhcpmgr_v4.so"];
+
 /// The built files.
 #[derive(Debug, Clone)]
 pub struct Binaries {
@@ -21,9 +26,9 @@ pub struct Binaries {
     pub daemon: PathBuf,
     /// `dhcpmgr`
     pub cli: PathBuf,
-    /// `dhcpmgr-udhcpc`
-    pub shim: PathBuf,
-    /// Handler modules.
+    /// [`SHIMS`]
+    pub shims: Vec<PathBuf>,
+    /// [`MODULES`]
     pub modules: Vec<PathBuf>,
 }
 
@@ -34,8 +39,8 @@ impl Binaries {
         Self {
             daemon: directory.join("dhcpmgrd"),
             cli: directory.join("dhcpmgr"),
-            shim: directory.join("dhcpmgr-udhcpc"),
-            modules: vec![directory.join("libdhcpmgr_v4.so")],
+            shims: SHIMS.map(|shim| directory.join(shim)).into(),
+            modules: MODULES.map(|module| directory.join(module)).into(),
         }
     }
 
@@ -45,8 +50,8 @@ impl Binaries {
         Self {
             daemon: root.join("usr/sbin/dhcpmgrd"),
             cli: root.join("usr/bin/dhcpmgr"),
-            shim: root.join("usr/lib/dhcpmgr/dhcpmgr-udhcpc"),
-            modules: vec![root.join("usr/lib/dhcpmgr/handlers/libdhcpmgr_v4.so")],
+            shims: SHIMS.map(|shim| root.join("usr/lib/dhcpmgr").join(shim)).into(),
+            modules: MODULES.map(|module| root.join("usr/lib/dhcpmgr/handlers").join(module)).into(),
         }
     }
 
@@ -113,7 +118,7 @@ pub fn install(binaries: &Binaries, root: &Path) -> Result {
     };
     place(&binaries.daemon, "usr/sbin", "755")?;
     place(&binaries.cli, "usr/bin", "755")?;
-    place(&binaries.shim, "usr/lib/dhcpmgr", "755")?;
+    binaries.shims.iter().try_for_each(|shim| place(shim, "usr/lib/dhcpmgr", "755"))?;
     binaries.modules.iter().try_for_each(|module| place(module, "usr/lib/dhcpmgr/handlers", "644"))?;
     directories(root, "etc/dhcpmgr/conf.d")
 }
