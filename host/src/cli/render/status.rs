@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::handlers::handler_table;
 use super::style::{Style, Tone};
 use super::text::{duration, plain};
-use crate::control::views::{ClientState, ClientStatus, Lease, MessageCounters, Status};
+use crate::control::views::{ClientState, ClientStatus, Lease, LeaseV6, MessageCounters, Status};
 
 /// The daemon, the clients, why some are not well, the handlers, and what the lease monitor counted.
 #[must_use]
@@ -54,6 +54,11 @@ fn client_table(clients: &[ClientStatus], style: Style) -> String {
                 lease.server.map_or_else(none, |server| server.to_string()),
                 lease.expires_in.map_or_else(|| "never".to_owned(), duration),
             ),
+            Some(Lease::V6(lease)) => (
+                summary_v6(lease),
+                none(),
+                lease.expires_in.map_or_else(|| "never".to_owned(), duration),
+            ),
             None => (none(), none(), none()),
         };
         vec![
@@ -69,6 +74,19 @@ fn client_table(clients: &[ClientStatus], style: Style) -> String {
         ]
     });
     style.table(&header, &["PID", "RESTARTS"], rows.collect())
+}
+
+/// The first address and the first prefix, and how many more there are.
+pub(super) fn summary_v6(lease: &LeaseV6) -> String {
+    let addresses = lease.addresses.iter().map(|a| a.address.address().to_string());
+    let prefixes = lease.prefixes.iter().map(|p| p.prefix.to_string());
+    let some = |all: Vec<String>| match all.as_slice() {
+        [] => None,
+        [one] => Some(one.clone()),
+        [first, more @ ..] => Some(format!("{first} (+{})", more.len())),
+    };
+    let parts: Vec<_> = [some(addresses.collect()), some(prefixes.collect())].into_iter().flatten().collect();
+    if parts.is_empty() { "options only".to_owned() } else { parts.join(", ") }
 }
 
 fn messages(counters: &MessageCounters) -> String {
