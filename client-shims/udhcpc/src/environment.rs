@@ -6,24 +6,12 @@
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
-use dhcpmgr_message::{Bytes, IfName, V4Report, context, limits};
+use dhcpmgr_message::context::Context;
+use dhcpmgr_message::{Bytes, IfName, V4Report, limits};
 
 use crate::problems::{Problems, shown};
 use crate::variables::{self, Variable};
 use crate::{encode, report};
-
-/// What the daemon gave the client for its script; unchecked.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Context {
-    /// [`context::CLIENT`].
-    pub client: Option<Vec<u8>>,
-    /// [`context::TOKEN`].
-    pub token: Option<Vec<u8>>,
-    /// [`context::SOCKET`].
-    pub socket: Option<Vec<u8>>,
-    /// [`context::SPOOL`].
-    pub spool: Option<Vec<u8>>,
-}
 
 /// What was read.
 #[derive(Debug, Default)]
@@ -57,11 +45,11 @@ impl Reading {
             problems.add(format_args!("variable {} is unknown", shown(name)));
             return;
         };
+        if let Some(slot) = context.slot(name.as_bytes()) {
+            slot.get_or_insert_with(|| value.to_vec());
+            return;
+        }
         match name {
-            context::CLIENT => keep(&mut context.client, value),
-            context::TOKEN => keep(&mut context.token, value),
-            context::SOCKET => keep(&mut context.socket, value),
-            context::SPOOL => keep(&mut context.spool, value),
             "interface" => parsed(interface, name, value, problems),
             "ip" => address(&mut report.address, name, value, problems),
             "siaddr" => address(&mut report.siaddr, name, value, problems),
@@ -102,10 +90,6 @@ impl Reading {
             self.problems.add(format_args!("mask: {len} is longer than an address"));
         }
     }
-}
-
-fn keep(slot: &mut Option<Vec<u8>>, value: &[u8]) {
-    slot.get_or_insert_with(|| value.to_vec());
 }
 
 fn parsed<T: FromStr>(slot: &mut Option<T>, name: &str, value: &[u8], problems: &mut Problems) {

@@ -7,11 +7,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use std::{env, io};
 
-use dhcpmgr_message::{ClientEvent, context};
+use dhcpmgr_message::ClientEvent;
+use dhcpmgr_message::context::{self, Context};
 use nix::time::{ClockId, clock_gettime};
 
-use crate::environment::{self, Context};
-use crate::{log, message, send, spool};
+use crate::{environment, log, message, send, spool};
 
 /// How long udhcpc may be kept waiting for the daemon, all in all. It neither reads packets nor signals meanwhile,
 /// and takes the time off the lease.

@@ -2,13 +2,12 @@
 
 use std::rc::Rc;
 
-use dhcpmgr_message::{IaKind, LeaseMessage};
+use dhcpmgr_message::LeaseMessage;
 
 use super::ledger::Ledger;
 use super::machine::Input;
 use super::recorder::Entry;
 use super::task::Task;
-use crate::clients;
 use crate::clock;
 use crate::lease_monitor::Origin;
 
@@ -52,7 +51,6 @@ impl Task {
         entry.decisions = ledger.take(&message);
         entry.decisions.extend(ledger.expire(clock::boottime_ms()));
         entry.news = (!entry.decisions.is_empty()).then(|| entry.decisions.join("; "));
-        self.assume(&mut ledger);
         self.take_ledger(&message, ledger, origin, entry).await;
         self.shared.sessions.journal().settle(&message);
         self.look = Look::soon(clock::boottime_ms());
@@ -61,23 +59,13 @@ impl Task {
     }
 
     async fn take_ledger(&mut self, last: &LeaseMessage, ledger: Ledger, origin: Origin, mut entry: Entry) {
-        let wants_some = self.client.addresses || self.client.prefixes;
-        if ledger.is_empty() && wants_some {
+        if ledger.is_empty() {
             let why = entry.news.take().unwrap_or_else(|| "it holds no address and no prefix".to_owned());
             self.recorder.exchange(entry);
             return self.tell(Input::Gone(why)).await;
         }
         let whole = Rc::new(ledger.whole(last));
         self.on_lease(whole, ledger, origin, entry).await;
-    }
-
-    /// Where the client asks for one identity association of a kind, every value of that kind is of that one.
-    fn assume(&self, ledger: &mut Ledger) {
-        for kind in [IaKind::Na, IaKind::Pd] {
-            if let Some(iaid) = clients::only_ia(&self.client, kind) {
-                ledger.assume(kind, iaid);
-            }
-        }
     }
 
     /// When [`Task::attend_to_associations`] has something to do: milliseconds of `CLOCK_BOOTTIME`.
@@ -107,7 +95,8 @@ impl Task {
 
     /// Whether that was news.
     fn look_at_files(&mut self, ledger: &mut Ledger, now: u64) -> bool {
-        let known = clients::known_ias(&self.client, &self.shared.paths);
+        let directory = self.shared.paths.client(&self.client.name);
+        let known = self.client.program.ias(&self.client, &directory);
         let news = ledger.learn(&known);
         self.look = if known.is_empty() { self.look.later(now) } else { Look::default() };
         news

@@ -41,7 +41,9 @@ impl Value {
     /// Whether the kernel, or a LAN, would take them for the same.
     fn is(self, other: Self) -> bool {
         match (self, other) {
-            (Self::Address { address: a, .. }, Self::Address { address: b, .. }) => a.address() == b.address(),
+            (Self::Address { address: a, .. }, Self::Address { address: b, .. }) => {
+                a.address() == b.address()
+            }
             (Self::Prefix(a), Self::Prefix(b)) => a == b,
             _ => false,
         }
@@ -177,8 +179,7 @@ impl Ledger {
     fn delete(&mut self, report: &V6Report, at_ms: u64, notes: &mut Vec<String>) {
         let named: Vec<Value> = said(report, at_ms).map(|said| said.entry.value).collect();
         let (gone, kept) = std::mem::take(&mut self.entries).into_iter().partition(|entry| {
-            entry.said_at <= at_ms
-                && (named.is_empty() || named.iter().any(|value| value.is(entry.value)))
+            entry.said_at <= at_ms && (named.is_empty() || named.iter().any(|value| value.is(entry.value)))
         });
         self.entries = kept;
         self.remove_all(gone, at_ms, "the client gave it up", notes);
@@ -193,8 +194,8 @@ impl Ledger {
 
     fn take_ia(&mut self, ia: &V6Ia, at_ms: u64, notes: &mut Vec<String>) {
         let same = |known: &V6Ia| (known.kind, known.iaid) == (ia.kind, ia.iaid);
-        match self.ias.iter_mut().find(|known| same(known)) {
-            Some(known) => *known = ia.clone(),
+        match self.ias.iter().position(same) {
+            Some(known) => self.ias[known] = ia.clone(),
             None if self.ias.len() < MOST => self.ias.push(ia.clone()),
             None => {}
         }
@@ -203,7 +204,12 @@ impl Ledger {
             entry.value.kind() == ia.kind && entry.iaid == Some(ia.iaid) && entry.said_at < at_ms
         });
         self.entries = kept;
-        self.remove_all(gone, at_ms, &format!("lost, the server says {name} of {} {}", ia.kind, ia.iaid), notes);
+        self.remove_all(
+            gone,
+            at_ms,
+            &format!("lost, the server says {name} of {} {}", ia.kind, ia.iaid),
+            notes,
+        );
     }
 
     /// Takes what is known of identity associations from elsewhere: which one a value belongs to, T1 and T2. `true`
@@ -225,13 +231,6 @@ impl Ledger {
         *self != before
     }
 
-    /// Gives every value that has none this identity association, the only one of its kind.
-    pub(super) fn assume(&mut self, kind: IaKind, iaid: u32) {
-        for entry in self.entries.iter_mut().filter(|entry| entry.value.kind() == kind) {
-            entry.iaid.get_or_insert(iaid);
-        }
-    }
-
     /// Removes what is over at `now`, and says what that was.
     pub(super) fn expire(&mut self, now: u64) -> Vec<String> {
         let (over, kept): (Vec<Entry>, _) =
@@ -246,11 +245,6 @@ impl Ledger {
     /// When the next entry ends.
     pub(super) fn next_end(&self) -> Option<u64> {
         self.entries.iter().filter_map(Entry::valid_until).min()
-    }
-
-    /// When the last entry ends; `None` when one never does, or there is none.
-    pub(super) fn last_end(&self) -> Option<u64> {
-        self.entries.iter().map(Entry::valid_until).try_fold(None, |last, end| Some(last.max(Some(end?))))?
     }
 
     /// What is held, in the order in which it was learnt.
@@ -288,7 +282,9 @@ impl Ledger {
     pub(super) fn whole(&self, last: &LeaseMessage) -> LeaseMessage {
         let left = |lifetime: Lifetime, said_at: u64| match end(said_at, lifetime) {
             None => lifetime,
-            Some(end) => Lifetime(end.saturating_sub(self.at_ms).saturating_add(500).checked_div(1000).map_or(0, |s| s as u32)),
+            Some(end) => Lifetime(
+                end.saturating_sub(self.at_ms).saturating_add(500).checked_div(1000).map_or(0, |s| s as u32),
+            ),
         };
         let mut report = self.rest.clone();
         for entry in &self.entries {

@@ -15,7 +15,7 @@ use super::machine::{Command, Effect, Input, Machine, Manners};
 use super::recorder::Recorder;
 use super::{Ending, Order, Shared};
 use crate::clients::{
-    self, CommandLine, ExitReason, Foreign, Inherited, Output, PATIENCE, Process, RunRecord,
+    self, CommandLine, ExitReason, Foreign, Inherited, Output, PATIENCE, Process, Renewal, RunRecord,
 };
 use crate::clock;
 use crate::config::Client;
@@ -54,7 +54,10 @@ pub(super) struct Task {
 }
 
 fn manners(client: &Client) -> Manners {
-    Manners { renews_by_restart: false, renewal_ms: clients::renewal_takes(client).as_millis() as u64 }
+    Manners {
+        renews_by_restart: client.program.renewal() == Renewal::Restart,
+        renewal_ms: client.program.renewal_takes(client).as_millis() as u64,
+    }
 }
 
 /// What the select below wakes up for.
@@ -268,7 +271,7 @@ impl Task {
         let mut progress = Vec::new();
         for line in lines {
             tracing::debug!("{}: {line}", self.client.name);
-            progress.extend(clients::progress(self.client.program, &line));
+            progress.extend(self.client.program.progress(&line));
             self.recorder.line(line);
         }
         progress
@@ -281,8 +284,7 @@ impl Task {
         self.shared.sessions.set_token(&self.client.name, None);
         self.forget_process();
         let words = self.recorder.last_words();
-        let launched = self.launched.as_ref().map(CommandLine::launch);
-        let fault = clients::ending(self.client.program, reason, &words, launched.as_ref());
+        let fault = self.client.program.ending(reason, &words, self.launched.as_ref());
         self.tell(Input::Exited { fault, jitter: random::jitter() }).await;
     }
 
@@ -301,14 +303,18 @@ impl Task {
             Effect::Start(address) => return Some(self.start_process(address).await),
             Effect::Stop => {
                 self.kill_at = Some(Instant::now() + PATIENCE);
-                self.signal(Signal::SIGTERM);
+                self.signal(self.client.program.stop());
                 self.publish(self.event(EventKind::ClientStopped));
             }
             Effect::Kill => self.kill(),
-            Effect::SignalRenew => self.signal(clients::renew_signal(self.client.program)),
+            Effect::SignalRenew => {
+                if let Renewal::Signal(signal) = self.client.program.renewal() {
+                    self.signal(signal);
+                }
+            }
             Effect::SignalRelease(then) => {
                 self.record(|record, _| record.giving_back = Some(then));
-                self.signal(clients::release_signal(self.client.program));
+                self.signal(self.client.program.release().signal);
             }
             Effect::RaiseLink => {
                 if let Err(error) = self.shared.network.set_up(&self.client.interface) {
@@ -390,11 +396,7 @@ impl Task {
             client: self.status(),
             requested,
             recovery: Some(self.machine.recovery_view(clock::boottime_ms())),
-            command: self
-                .launched
-                .as_ref()
-                .map(|launched| launched.launch().command_line())
-                .unwrap_or_default(),
+            command: self.launched.as_ref().map(CommandLine::shown).unwrap_or_default(),
             identity: self.identity_view(),
             exchanges: self.recorder.exchanges(),
             log: self.recorder.log(),

@@ -139,7 +139,8 @@ impl Journal {
 
     /// Keeps this message in place of the last one, which did not come into force.
     pub fn put_back(&self, message: &Rc<LeaseMessage>) {
-        let written = message.encode().map_err(io::Error::other).and_then(|bytes| self.write(message, &bytes));
+        let written =
+            message.encode().map_err(io::Error::other).and_then(|bytes| self.write(message, &bytes));
         if let Err(error) = written {
             tracing::warn!(
                 "{}: cannot put the lease in force back into the journal: {error}",
@@ -231,7 +232,7 @@ impl Journal {
 
 #[cfg(test)]
 mod tests {
-    use dhcpmgr_message::{Token, V4Report, VERSION};
+    use dhcpmgr_message::{Token, V4Report, V6Report, VERSION};
 
     use super::*;
 
@@ -325,5 +326,49 @@ mod tests {
         assert_eq!(journal.retain(|_| true), []);
         assert_eq!(journal.retain(|_| false), ["wan0".parse().unwrap()]);
         assert_eq!(read(&journal), None);
+    }
+
+    fn told(at_ms: u64) -> LeaseMessage {
+        LeaseMessage { v4: None, v6: Some(V6Report::default()), ..message(at_ms, ClientEvent::Update, "") }
+    }
+
+    fn parts(journal: &Journal) -> Vec<u64> {
+        let parts = journal.parts(&"wan4".parse().unwrap()).into_iter();
+        parts.map(|(_, bytes)| LeaseMessage::decode(&bytes).unwrap().at_ms).collect()
+    }
+
+    #[test]
+    fn what_a_dhcpv6_client_tells_lies_beside_the_lease_until_it_is_in_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let journal = in_directory(&directory);
+        keep(&journal, &told(10_000));
+        keep(&journal, &told(9_000));
+        assert_eq!(read(&journal), None, "the whole is not known yet");
+        let next = in_directory(&directory);
+        assert_eq!(parts(&next), [9_000, 10_000], "in the order in which it was told");
+        next.put_back(&Rc::new(told(9_500)));
+        next.settle(&told(9_000));
+        assert_eq!((read(&next).unwrap().at_ms, parts(&next)), (9_500, vec![10_000]));
+        next.settle(&told(10_000));
+        next.settle(&told(10_000));
+        assert_eq!(parts(&next), [0; 0]);
+    }
+
+    #[test]
+    fn parts_of_another_boot_of_other_clients_and_cut_off_ones_are_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let journal = in_directory(&directory);
+        keep(&journal, &told(1));
+        keep(&journal, &LeaseMessage { client: "wan4.20".parse().unwrap(), ..told(2) });
+        assert_eq!(parts(&journal), [1]);
+        let other_boot = Journal::new(directory.path().join("leases"), BootId::from_bytes([2; 16]));
+        assert_eq!(parts(&other_boot), [0; 0]);
+        fs::write(directory.path().join("leases/wan4.00000000000000000003-0000000000000003.part"), [1; 7])
+            .unwrap();
+        assert_eq!(parts(&journal), [0; 0]);
+        let left: Vec<_> = fs::read_dir(directory.path().join("leases")).unwrap().collect();
+        assert_eq!(left.len(), 1, "only what is of another client is left: {left:?}");
+        journal.retain(|_| false);
+        assert_eq!(fs::read_dir(directory.path().join("leases")).unwrap().count(), 0);
     }
 }

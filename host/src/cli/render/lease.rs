@@ -18,8 +18,12 @@ pub fn leases(leases: &[ClientLease], style: Style) -> String {
     let blocks = leases.iter().map(|client| {
         let name = style.tone(Tone::Heading, client.client.as_str());
         match &client.lease {
-            Some(Lease::V4(lease)) => format!("{name} on {}\n{}", client.interface, block(&rows_v4(lease), 2)),
-            Some(Lease::V6(lease)) => format!("{name} on {}\n{}", client.interface, block(&rows_v6(lease), 2)),
+            Some(Lease::V4(lease)) => {
+                format!("{name} on {}\n{}", client.interface, block(&rows_v4(lease), 2))
+            }
+            Some(Lease::V6(lease)) => {
+                format!("{name} on {}\n{}", client.interface, block(&rows_v6(lease), 2))
+            }
             None => format!("{name} on {}: no lease\n", client.interface),
         }
     });
@@ -99,9 +103,10 @@ fn rows_v6(lease: &LeaseV6) -> Vec<(String, Vec<String>)> {
     row(
         "prefixes",
         columns(
-            lease.prefixes.iter().map(|p| {
-                value(&p.prefix.to_string(), "IA_PD", p.iaid, p.preferred, p.expires_in)
-            }),
+            lease
+                .prefixes
+                .iter()
+                .map(|p| value(&p.prefix.to_string(), "IA_PD", p.iaid, p.preferred, p.expires_in)),
         ),
     );
     row(
@@ -115,7 +120,12 @@ fn rows_v6(lease: &LeaseV6) -> Vec<(String, Vec<String>)> {
     row(
         "renewal",
         columns(times.map(|ia| {
-            [format!("{} {}", ia.kind, ia.iaid), format!("T1 {}", seconds(ia.t1)), format!("T2 {}", seconds(ia.t2)), String::new()]
+            [
+                format!("{} {}", ia.kind, ia.iaid),
+                format!("T1 {}", seconds(ia.t1)),
+                format!("T2 {}", seconds(ia.t2)),
+                String::new(),
+            ]
         })),
     );
     row("name servers", lease.dns.iter().map(ToString::to_string).collect());
@@ -142,14 +152,16 @@ fn value(
 ) -> [String; 4] {
     let ia = iaid.map_or_else(|| kind.to_owned(), |iaid| format!("{kind} {iaid}"));
     let preferred = if preferred == Some(0) { "deprecated" } else { "preferred" };
-    let end = expires_in.map_or_else(|| "never expires".to_owned(), |left| format!("expires in {}", duration(left)));
+    let end = expires_in
+        .map_or_else(|| "never expires".to_owned(), |left| format!("expires in {}", duration(left)));
     [text.to_owned(), ia, preferred.to_owned(), end]
 }
 
 /// Lines whose words stand below each other.
 fn columns<const N: usize>(lines: impl Iterator<Item = [String; N]>) -> Vec<String> {
     let lines: Vec<_> = lines.collect();
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default();
+    let width =
+        |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default();
     let widths: [usize; N] = std::array::from_fn(width);
     let line = |line: &[String; N]| {
         let cells: Vec<_> = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();

@@ -54,11 +54,9 @@ fn client_table(clients: &[ClientStatus], style: Style) -> String {
                 lease.server.map_or_else(none, |server| server.to_string()),
                 lease.expires_in.map_or_else(|| "never".to_owned(), duration),
             ),
-            Some(Lease::V6(lease)) => (
-                summary_v6(lease),
-                none(),
-                lease.expires_in.map_or_else(|| "never".to_owned(), duration),
-            ),
+            Some(Lease::V6(lease)) => {
+                (summary_v6(lease), none(), lease.expires_in.map_or_else(|| "never".to_owned(), duration))
+            }
             None => (none(), none(), none()),
         };
         vec![

@@ -22,7 +22,9 @@ pub fn why(why: &Why, style: Style) -> String {
         let rows: Vec<_> = why
             .requested
             .iter()
-            .map(|(code, whom)| (option_title(why.client.protocol, *code), vec![format!("for {}", plain(&whom.join(", ")))]))
+            .map(|(code, whom)| {
+                (option_title(why.client.protocol, *code), vec![format!("for {}", plain(&whom.join(", ")))])
+            })
             .collect();
         section("Requested from the server", block(&rows, 2));
     }

@@ -6,7 +6,6 @@ use dhcpmgr_message::{LeaseMessage, Lifetime, V4Report};
 use dhcpmgr_plugin_api::{Plan, RoutePlan};
 
 use super::{Lease, end, is_different};
-use crate::clients;
 use crate::config::Client;
 use crate::controller::ledger::Ledger;
 use crate::controller::machine::Held;
@@ -22,7 +21,7 @@ const EFFECT_OPTIONS: [u8; 12] = [1, 3, 6, 12, 15, 26, 28, 33, 42, 54, 119, 121]
 
 pub(super) fn build(client: &Client, message: &LeaseMessage, plan: Plan) -> Result<Lease, String> {
     let report = message.v4.as_ref().ok_or("the message carries no DHCPv4 values")?;
-    let until = |lifetime: Lifetime| end(message.at_ms, clients::held_for(client.program, lifetime));
+    let until = |lifetime: Lifetime| end(message.at_ms, client.program.held_for(lifetime));
     let addresses: Vec<DesiredAddress> = plan
         .addresses
         .iter()
@@ -37,7 +36,7 @@ pub(super) fn build(client: &Client, message: &LeaseMessage, plan: Plan) -> Resu
         .iter()
         .find_map(|a| if let IpAddr::V4(v4) = a.address.address() { Some((a, v4)) } else { None })
         .ok_or("no handler made an address of it; is [handlers.v4] configured and healthy?")?;
-    let renews_at = first.valid_until.map(|ends| clients::renews_at(client.program, message.at_ms, ends));
+    let renews_at = first.valid_until.map(|ends| client.program.renews_at(message.at_ms, ends));
     let held = Held { address: Some(address), valid_until: first.valid_until, renews_at };
     let view = events::Lease::V4(Box::new(view(report, first, &plan)));
     let desired = Desired {

@@ -29,12 +29,9 @@ pub(super) fn build(
     plan: Plan,
 ) -> Result<Lease, String> {
     let report = message.v6.as_ref().ok_or("the message carries no DHCPv6 values")?;
-    let wants_something = client.addresses || client.prefixes;
-    if wants_something && plan.addresses.is_empty() && plan.prefixes.is_empty() {
-        return Err(
-            "no handler made an address or a prefix of it; is [handlers.v6] configured and healthy?"
-                .to_owned(),
-        );
+    if !ledger.is_empty() && plan.addresses.is_empty() && plan.prefixes.is_empty() {
+        return Err("no handler made an address or a prefix of it; is [handlers.v6] configured and healthy?"
+            .to_owned());
     }
     // The message has whole seconds; the ledger knows better.
     let exact = |lifetime: Lifetime, said: Option<Option<u64>>| match (end(message.at_ms, lifetime), said) {
@@ -45,7 +42,9 @@ pub(super) fn build(
     let mut addresses = Vec::new();
     let mut shown_addresses = Vec::new();
     for a in &plan.addresses {
-        let known = find(&|value| matches!(value, Value::Address { address, .. } if address.address() == a.address.address()));
+        let known = find(
+            &|value| matches!(value, Value::Address { address, .. } if address.address() == a.address.address()),
+        );
         addresses.push(DesiredAddress {
             address: a.address,
             broadcast: None,
@@ -128,7 +127,13 @@ fn last_end(ends: impl Iterator<Item = Option<u64>>) -> Option<u64> {
 }
 
 /// What is left of each at `now`.
-pub(super) fn count_down(view: &mut LeaseV6, desired: &Desired, delegated: &[Delegated], held: &Held, now: u64) {
+pub(super) fn count_down(
+    view: &mut LeaseV6,
+    desired: &Desired,
+    delegated: &[Delegated],
+    held: &Held,
+    now: u64,
+) {
     let left = |end: Option<u64>| end.map(|end| end.saturating_sub(now).div_ceil(1000));
     for (shown, address) in view.addresses.iter_mut().zip(&desired.addresses) {
         shown.expires_in = left(address.valid_until);

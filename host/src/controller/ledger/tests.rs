@@ -60,12 +60,10 @@ fn what_a_message_does_not_name_is_not_lost_by_it() {
     assert!(ledger.take(&message(ClientEvent::Add, 1_000, address("2001:db8::7/128", 40, 60))).is_empty());
     ledger.take(&message(ClientEvent::Add, 2_000, prefixes(&[prefix(OLD, 40, 60)])));
     ledger.take(&message(ClientEvent::Update, 11_000, address("2001:db8::7/128", 40, 60)));
-    let expected = [
-        ("address 2001:db8::7".to_owned(), Some(71_000)),
-        (format!("prefix {OLD}"), Some(62_000)),
-    ];
+    let expected =
+        [("address 2001:db8::7".to_owned(), Some(71_000)), (format!("prefix {OLD}"), Some(62_000))];
     assert_eq!(held(&ledger), expected);
-    assert_eq!((ledger.next_end(), ledger.last_end()), (Some(62_000), Some(71_000)));
+    assert_eq!(ledger.next_end(), Some(62_000));
 }
 
 #[test]
@@ -95,7 +93,10 @@ fn a_claim_extends_nothing_and_still_gives_what_was_not_there() {
     ledger.take(&message(ClientEvent::Add, 0, prefixes(&[prefix(OLD, 40, 60)])));
     let claim = |text| V6Prefix { claimed: true, ..prefix(text, 40, 60) };
     let notes = ledger.take(&message(ClientEvent::Update, 10_000, prefixes(&[claim(OLD), claim(NEW)])));
-    assert_eq!(held(&ledger), [(format!("prefix {OLD}"), Some(60_000)), (format!("prefix {NEW}"), Some(70_000))]);
+    assert_eq!(
+        held(&ledger),
+        [(format!("prefix {OLD}"), Some(60_000)), (format!("prefix {NEW}"), Some(70_000))]
+    );
     assert!(notes[0].contains("not extended"), "{notes:?}");
     let gone = V6Prefix { claimed: true, ..prefix("2001:db8:f300::/56", 0, 0) };
     ledger.take(&message(ClientEvent::Update, 11_000, prefixes(&[gone])));
@@ -163,8 +164,6 @@ fn the_files_of_the_client_tell_which_association_a_value_is_of_and_when_it_rene
     assert!(!ledger.learn(&known), "nothing new");
     assert_eq!(ledger.entries()[1].iaid, Some(2));
     assert_eq!(ledger.renews_at(), Some(16_000));
-    ledger.assume(IaKind::Na, 1);
-    assert_eq!(ledger.entries()[0].iaid, Some(1));
     ledger.take(&message(ClientEvent::Update, 16_000, prefixes(&[prefix(OLD, 40, 60)])));
     assert_eq!(ledger.entries()[1].iaid, Some(2), "kept when the next message does not tell");
 }
@@ -173,7 +172,7 @@ fn the_files_of_the_client_tell_which_association_a_value_is_of_and_when_it_rene
 fn for_ever_stays_for_ever() {
     let mut ledger = Ledger::default();
     ledger.take(&message(ClientEvent::Add, 0, prefixes(&[prefix(OLD, u32::MAX, u32::MAX)])));
-    assert_eq!((ledger.next_end(), ledger.last_end()), (None, None));
+    assert_eq!(ledger.next_end(), None);
     assert!(ledger.expire(u64::MAX).is_empty());
     let whole = ledger.whole(&message(ClientEvent::Add, 0, V6Report::default()));
     assert_eq!(whole.v6.unwrap().prefixes[0].valid, Lifetime::INFINITE);
@@ -212,7 +211,7 @@ proptest! {
             now += passes;
             truth.retain(|_, end| *end > now);
             ledger.expire(now);
-            let text = format!("2001:db8:{which}00::/56");
+            let text = format!("2001:db8:f{which}00::/56");
             let said = V6Prefix { claimed, ..prefix(&text, preferred.min(valid), valid) };
             let message = message(ClientEvent::Update, now, prefixes(&[said]));
             ledger.take(&message);
@@ -226,7 +225,7 @@ proptest! {
         let found: std::collections::BTreeMap<_, _> =
             ledger.entries().iter().map(|entry| (entry.value.to_string(), entry.valid_until().unwrap())).collect();
         let expected: std::collections::BTreeMap<_, _> =
-            truth.iter().map(|(which, end)| (format!("prefix 2001:db8:{which}00::/56"), *end)).collect();
+            truth.iter().map(|(which, end)| (format!("prefix 2001:db8:f{which}00::/56"), *end)).collect();
         prop_assert_eq!(&found, &expected);
         let whole = ledger.whole(&last.unwrap());
         let read = LeaseMessage::decode(&whole.encode().unwrap()).unwrap();
