@@ -133,7 +133,8 @@ fn rows_v6(lease: &LeaseV6) -> Vec<(String, Vec<String>)> {
     row("time servers", texts(&lease.ntp));
     row("AFTR", one(lease.aftr.as_deref().map(plain)));
     row("softwire", one(lease.softwire.as_deref().map(plain)));
-    for (name, value) in &lease.parameters {
+    // It has a line of its own above.
+    for (name, value) in lease.parameters.iter().filter(|(name, _)| *name != "aftr") {
         row(&plain(name), vec![plain(value)]);
     }
     for (code, hex) in &lease.options {
