@@ -22,7 +22,9 @@ impl Task {
     pub(super) async fn on_arrival(&mut self, arrival: Arrival) {
         let Arrival { message, origin, at_ms } = arrival;
         let mut entry = Entry::arrival(Rc::clone(&message), at_ms);
-        if let ClientEvent::Add | ClientEvent::Update | ClientEvent::Delete = message.event {
+        if self.client.protocol == Protocol::V6
+            && let ClientEvent::Add | ClientEvent::Update | ClientEvent::Delete = message.event
+        {
             return self.on_associations(message, origin, entry).await;
         }
         if origin == Origin::Spool && self.source.as_ref().is_some_and(|now| now.at_ms > message.at_ms) {
@@ -31,7 +33,9 @@ impl Task {
             self.recorder.exchange(entry);
             return self.journal_what_is_in_force();
         }
-        if message.event.carries_lease() && self.client.protocol == Protocol::V4 {
+        if self.client.protocol == Protocol::V4
+            && let ClientEvent::Bound | ClientEvent::Renew = message.event
+        {
             self.on_lease(message, Ledger::default(), origin, entry).await;
             // What the client said on its way to the lease is history: kept for `why`, and no word on its state.
             self.written();
@@ -46,7 +50,10 @@ impl Task {
             }
             ClientEvent::Nak => self.tell(Input::Nak).await,
             ClientEvent::Leasefail => self.tell(Input::Leasefail).await,
-            other => self.recorder.decided(format!("ignored: a v6 client does not say {}", other.as_str())),
+            other => {
+                let said = other.as_str();
+                self.recorder.decided(format!("ignored: a client of the other protocol says {said}"));
+            }
         }
         if message.v6.is_some() {
             self.shared.sessions.journal().settle(&message);
@@ -159,9 +166,6 @@ impl Task {
                 self.publish(Event { detail: Some(what), ..self.event(EventKind::KernelMismatch) });
             }
         }
-        let delegated = self.shared.delegations.take(&self.client.name, lease.delegated.clone()).await;
-        entry.applied.extend(delegated.applied);
-        entry.decisions.extend(delegated.notes);
         entry.kernel_us = started.elapsed().as_micros() as u64;
         let changed = lease.changes_from(self.lease.as_ref());
         let kind = match (&self.lease, changed.as_slice()) {
@@ -190,7 +194,7 @@ impl Task {
             return;
         }
         self.publish(Event { changed, detail, ..self.event(kind) });
-        emitted.into_iter().chain(delegated.events).for_each(|event| self.publish(event));
+        emitted.into_iter().for_each(|event| self.publish(event));
     }
 
     /// Handlers or the configuration have changed: the client may have to be started otherwise, and the lease may

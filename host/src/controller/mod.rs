@@ -25,7 +25,6 @@ pub use machine::Command;
 use crate::clients::Inherited;
 use crate::config::Client;
 use crate::control::views::{ClientLease, ClientStatus, Why};
-use crate::delegation::Delegations;
 use crate::events::EventLog;
 use crate::handlers::Chain;
 use crate::identity::Keeper;
@@ -47,8 +46,6 @@ pub struct Shared {
     pub chain: Chain,
     /// The kernel and the resolver.
     pub network: Network,
-    /// What LANs get of delegated prefixes.
-    pub delegations: Delegations,
     /// What happened.
     pub events: EventLog,
     /// Who may send leases.

@@ -349,7 +349,6 @@ impl Task {
         if let Err(error) = self.shared.network.apply(&self.client.name, None).await {
             tracing::error!("{}: {error}", self.client.name);
         }
-        let delegated = self.shared.delegations.take(&self.client.name, Vec::new()).await;
         let changed = self.lease.take().map(|lease| lease.changes_from(None)).unwrap_or_default();
         self.source = None;
         self.record(|record, _| {
@@ -358,7 +357,6 @@ impl Task {
         });
         tracing::info!("{}: lease lost: {reason}", self.client.name);
         self.publish(Event { changed, detail: Some(reason), ..self.event(EventKind::LeaseLost) });
-        delegated.events.into_iter().for_each(|event| self.publish(event));
     }
 
     pub(super) fn publish(&self, event: Event) {

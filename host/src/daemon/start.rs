@@ -254,7 +254,6 @@ async fn serve(
         paths,
         chain,
         network,
-        delegations: crate::delegation::Delegations::default(),
         events: EventLog::default(),
         sessions: Rc::clone(&sessions),
         records,

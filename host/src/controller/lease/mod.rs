@@ -6,19 +6,28 @@ mod v6;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use dhcpmgr_message::{LeaseMessage, Lifetime};
+use dhcpmgr_message::{LeaseMessage, Lifetime, Prefix};
 use dhcpmgr_plugin_api::{Plan, Protocol};
 
 use super::ledger::Ledger;
 use super::machine::Held;
 use crate::config::Client;
-use crate::delegation::Delegated;
 use crate::events::{self, Change};
 use crate::network::Desired;
 
 /// How far the end of a lifetime may move without being another one, milliseconds: what is said again counts from
 /// another instant.
 const SAME_END_MS: u64 = 1_500;
+
+/// A delegated prefix with the instants at which it ends, `None` for never. Milliseconds of `CLOCK_BOOTTIME`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Delegated {
+    pub prefix: Prefix,
+    pub exclude: Option<Prefix>,
+    pub iaid: Option<u32>,
+    pub preferred_until: Option<u64>,
+    pub valid_until: Option<u64>,
+}
 
 /// A lease in force.
 #[derive(Debug, Clone, PartialEq)]
