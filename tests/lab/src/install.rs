@@ -16,8 +16,8 @@ const INSTALLED: &str = "DHCPMGR_INSTALLED";
 
 /// The shims; the packages that they are built of have the same names.
 pub const SHIMS: [&str; 1] = ["dhcpmgr-udhcpc"];
-/// Our handler modules.
-pub const MODULES: [&str; 1] = ["libdhcpmgr_v4.so"];
+/// The handler modules that are shipped.
+pub const MODULES: [&str; 2] = ["libdhcpmgr_v4.so", "libdhcpmgr_v6.so"];
 
 /// The built files.
 #[derive(Debug, Clone)]

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use dhcpmgr_lab::{Daemon, Error, Lab, Result, eventually};
 
-use super::prefix;
 use super::timeline::{Timeline, count};
 
 const CONFIG: &str = r#"[clients.wan4]
@@ -72,8 +71,6 @@ pub(crate) fn tell() -> Result {
     scene(&lab, &daemon)?;
     drop(daemon);
 
-    prefix::tell()?;
-
     say(&format!(
         "That took {:.1} s. Nothing of it remains: not a namespace, not a process, not a file.",
         started.elapsed().as_secs_f32()
@@ -94,7 +91,7 @@ fn has_default(lab: &Lab) -> Result<bool> {
     Ok(lab.routes("wan0")?.iter().any(|route| route.to == "default"))
 }
 
-pub(super) fn expect(held: bool, otherwise: &str) -> Result {
+fn expect(held: bool, otherwise: &str) -> Result {
     if held { Ok(()) } else { Err(Error::new(otherwise)) }
 }
 
@@ -102,20 +99,20 @@ fn bold(text: &str) -> String {
     if std::io::stdout().is_terminal() { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() }
 }
 
-pub(super) fn chapter(title: &str) {
+fn chapter(title: &str) {
     println!("\n{}\n", bold(&format!("== {title}")));
 }
 
-pub(super) fn say(text: &str) {
+fn say(text: &str) {
     println!("{text}\n");
 }
 
-pub(super) fn shown(command: &str, output: &str) {
+fn shown(command: &str, output: &str) {
     println!("{}", bold(&format!("  $ {command}")));
     indented(if output.trim().is_empty() { "(nothing)" } else { output });
 }
 
-pub(super) fn indented(text: &str) {
+fn indented(text: &str) {
     text.trim_end().lines().for_each(|line| println!("  {line}"));
     println!();
 }
