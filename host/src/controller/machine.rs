@@ -18,10 +18,8 @@ use crate::network::LinkState;
 use crate::recovery::{Fault, Health, Supervisor};
 use carrier::Carrier;
 pub use vocabulary::Command;
-pub(super) use vocabulary::{Effect, Held, Input};
+pub(super) use vocabulary::{Effect, Held, Input, Manners};
 
-/// A renewal that was asked for by signal and is not answered by then is over, unless the client needs longer.
-const RENEWAL_MS: u64 = 30_000;
 /// How long a client may take to give its lease back.
 const RELEASE_MS: u64 = 3_000;
 
@@ -62,9 +60,8 @@ pub(super) struct Machine {
     last_address: Option<Ipv4Addr>,
     /// The client itself holds a lease, so renewing by signal makes sense.
     bound: bool,
-    /// How long a renewal by signal may take.
-    renewal_ms: u64,
-    /// A renewal by signal is under way until then. A second signal would make udhcpc drop the lease.
+    manners: Manners,
+    /// A renewal that was asked for is under way until then. A second signal would make udhcpc drop the lease.
     renewing_until: Option<u64>,
     /// When the client was last signalled to renew, until it says anything.
     signalled_at: Option<u64>,
@@ -81,7 +78,13 @@ pub(super) struct Machine {
 impl Machine {
     /// A client that has not been started.
     #[must_use]
-    pub(super) fn new(name: &str, interface: &str, enabled: bool, policy: Recovery) -> Self {
+    pub(super) fn new(
+        name: &str,
+        interface: &str,
+        enabled: bool,
+        policy: Recovery,
+        manners: Manners,
+    ) -> Self {
         Self {
             name: name.to_owned(),
             interface: interface.to_owned(),
@@ -95,7 +98,7 @@ impl Machine {
             lease: None,
             last_address: None,
             bound: false,
-            renewal_ms: RENEWAL_MS,
+            manners,
             renewing_until: None,
             signalled_at: None,
             releasing: None,
@@ -135,8 +138,8 @@ impl Machine {
         match (&self.lease, self.progress) {
             // The lease counts on although the client has lost it: it looks for anybody who extends it.
             (Some(_), Some(Progress::Rebinding)) => ClientState::Rebinding,
-            (Some(_), _) if !self.bound => ClientState::Rebinding,
             (Some(_), _) if self.renewing_until.is_some() => ClientState::Renewing,
+            (Some(_), _) if !self.bound => ClientState::Rebinding,
             (Some(_), Some(Progress::Renewing)) => ClientState::Renewing,
             (Some(_), _) => ClientState::Bound,
             (None, _) if self.recovery.is_in_trouble() => ClientState::Error,
@@ -183,6 +186,11 @@ impl Machine {
                 self.client_lost_it();
                 self.last_address = None;
                 self.lose("the server took it back (DHCPNAK)", &mut effects);
+            }
+            Input::Gone(why) => {
+                self.sign_of_life(now);
+                self.client_lost_it();
+                self.lose(&why, &mut effects);
             }
             Input::Leasefail => {
                 self.sign_of_life(now);
@@ -259,12 +267,12 @@ impl Machine {
             // It looks for a server, perhaps in the pause between two cycles: a new start looks at once.
             self.stop(effects);
         } else if self.renewing_until.is_none() {
-            self.signal_renew(effects, now);
+            self.ask_for_more_time(effects, now);
         }
     }
 
     fn on_lease(&mut self, held: Held, now: u64) {
-        self.last_address = Some(held.address);
+        self.last_address = held.address;
         self.lease = Some(held);
         self.bound = self.process == Process::Running;
         self.progress = None;
@@ -303,10 +311,14 @@ impl Machine {
         self.recovery.lost();
     }
 
-    fn signal_renew(&mut self, effects: &mut Vec<Effect>, now: u64) {
-        self.renewing_until = Some(now + self.renewal_ms);
-        self.signalled_at = Some(now);
-        effects.push(Effect::SignalRenew);
+    fn ask_for_more_time(&mut self, effects: &mut Vec<Effect>, now: u64) {
+        if self.manners.renews_by_restart {
+            self.stop(effects);
+        } else {
+            self.signalled_at = Some(now);
+            effects.push(Effect::SignalRenew);
+        }
+        self.renewing_until = Some(now + self.manners.renewal_ms);
     }
 
     fn stop(&mut self, effects: &mut Vec<Effect>) {

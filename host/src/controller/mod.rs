@@ -4,8 +4,10 @@
 //! network what they planned, and says what happened.
 
 mod adoption;
+mod associations;
 mod exchange;
 mod lease;
+mod ledger;
 mod machine;
 mod recorder;
 mod remembering;

@@ -47,15 +47,14 @@ impl Machine {
             return Ok(());
         }
         if self.renewing_until.is_some() {
-            return Err(
-                "a renewal is under way already; a second one would make udhcpc drop the lease".to_owned()
-            );
+            return Err("a renewal is under way already; a second one would make the client drop the lease"
+                .to_owned());
         }
         if !self.carrier.is_there() {
-            return Err(format!("{} has no carrier; udhcpc would drop the lease", self.interface));
+            return Err(format!("{} has no carrier; the client would drop the lease", self.interface));
         }
         if self.bound {
-            self.signal_renew(effects, now);
+            self.ask_for_more_time(effects, now);
         } else {
             // It looks for a server, perhaps in the pause between two cycles: a new start looks at once.
             self.stop(effects);

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::tests::UDHCPC;
 use super::*;
 use crate::recovery::ReportKind;
 
@@ -111,7 +112,7 @@ impl World {
                     Input::Exited { fault: Fault::Died("was ended".into()), jitter: 127 }
                 }
                 Effect::SignalRenew => {
-                    let long_ago = self.renewing.is_none_or(|at| self.now >= at + RENEWAL_MS);
+                    let long_ago = self.renewing.is_none_or(|at| self.now >= at + UDHCPC.renewal_ms);
                     prop_assert!(self.runs && long_ago, "a second signal would make udhcpc drop the lease");
                     self.renewing = Some(self.now);
                     continue;
@@ -173,7 +174,7 @@ impl World {
             Act::Lease(length) => {
                 let ends = self.now + length;
                 self.tell(Input::Lease(Held {
-                    address: Ipv4Addr::new(192, 0, 2, 7),
+                    address: Some(Ipv4Addr::new(192, 0, 2, 7)),
                     valid_until: Some(ends),
                     renews_at: Some(self.now + length / 2),
                 }))
@@ -222,7 +223,7 @@ proptest! {
     fn no_order_of_events_leaves_a_client_waiting_for_nothing_or_signals_it_twice(
         acts in prop::collection::vec(act(), 1..120),
     ) {
-        let machine = Machine::new("wan4", "wan0", true, Recovery::default());
+        let machine = Machine::new("wan4", "wan0", true, Recovery::default(), UDHCPC);
         let mut world = World { machine, now: 1_000, runs: false, starts: None, renewing: None };
         for act in acts {
             world.act(act)?;
