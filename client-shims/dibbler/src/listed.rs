@@ -14,6 +14,9 @@ const ENTRIES: usize = 256;
 /// Addresses, and as many prefixes, that are reported: more than any network assigns, and few enough for one message.
 const REPORTED: usize = 128;
 
+/// The option has no length (RFC 8415 section 21.6), and dibbler itself configures the address so.
+const ADDRESS_LEN: u8 = 128;
+
 /// One entry as it is listed.
 #[derive(Debug)]
 struct Entry {
@@ -33,13 +36,14 @@ pub struct Listed {
     more: usize,
 }
 
-/// An address, or a prefix, with its lifetimes and with the place where it stands.
+/// An address, as a prefix of its whole length, or a prefix: with its lifetimes and with the place where it stands.
 #[derive(Debug, Clone, Copy)]
-struct Value<T> {
-    value: T,
+struct Value {
+    prefix: Prefix,
     preferred: Lifetime,
     valid: Lifetime,
     place: Place,
+    claimed: bool,
 }
 
 impl Listed {
@@ -54,7 +58,7 @@ impl Listed {
         let Some((number, field)) = name.strip_prefix(self.kind).and_then(number_and_field) else {
             return false;
         };
-        if !matches!((self.kind, field), (_, "" | "PREF" | "VALID") | ("PREFIX", "LEN")) {
+        if !(matches!(field, "" | "PREF" | "VALID") || field == "LEN" && self.has_length()) {
             return false;
         }
         // The fields of one entry follow each other.
@@ -82,28 +86,69 @@ impl Listed {
     }
 
     /// The entries that are whole.
-    fn whole<T>(
-        &self,
-        problems: &mut Problems,
-        mut value: impl FnMut(&Entry, Ipv6Addr, &mut Problems) -> Option<T>,
-    ) -> Vec<Value<T>> {
+    fn whole(&self, problems: &mut Problems) -> Vec<Value> {
         let Self { kind, entries, more } = self;
         if *more > 0 {
             problems.add_first(format_args!("there are too many {kind}: only the first {ENTRIES} are read"));
         }
         let mut whole = Vec::with_capacity(entries.len());
-        for entry in entries {
-            let Entry { number, at, address, preferred, valid, .. } = entry;
-            let (Some(address), Some(preferred), Some(valid)) = (address, preferred, valid) else {
+        let mut taken = 0;
+        for Entry { number, at, address, len, preferred, valid } in entries {
+            let len = if self.has_length() { *len } else { Some(ADDRESS_LEN) };
+            let (Some(address), Some(len), Some(preferred), Some(valid)) = (address, len, preferred, valid)
+            else {
                 problems.add(format_args!("{kind}{number} is left out: it is not complete"));
                 continue;
             };
-            if let Some(value) = value(entry, *address, problems) {
-                let (preferred, valid) = (Lifetime(*preferred), Lifetime(*valid));
-                whole.push(Value { value, preferred, valid, place: Place { at: *at, counted: None } });
+            let prefix = match Prefix::containing((*address).into(), len) {
+                Ok(prefix) => prefix,
+                Err(error) => {
+                    problems.add(format_args!("{kind}{number} is left out: {error}"));
+                    continue;
+                }
+            };
+            if prefix.address() != *address {
+                problems.add(format_args!(
+                    "{kind}{number}: {address}/{len} has host bits set, {prefix} is meant"
+                ));
             }
+            let counted = (self.has_length() && len <= LONGEST_COUNTED).then_some(taken);
+            taken += usize::from(counted.is_some());
+            let (preferred, valid) = (Lifetime(*preferred), Lifetime(*valid));
+            whole.push(Value { prefix, preferred, valid, place: Place { at: *at, counted }, claimed: false });
         }
         whole
+    }
+
+    /// Each value once, with the lifetimes of the first time that it is listed.
+    fn weighed(&self, listed: &[Value], bounds: &Bounds, problems: &mut Problems) -> Vec<Value> {
+        let mut given: Vec<Value> = Vec::new();
+        for (index, first) in listed.iter().enumerate() {
+            if listed[..index].iter().any(|other| other.prefix == first.prefix) {
+                continue;
+            }
+            let same = listed.iter().filter(|other| other.prefix == first.prefix);
+            let origins: Vec<Origin> = same.map(|value| bounds.origin(value.place)).collect();
+            match believe(&origins) {
+                Belief::Said => given.push(*first),
+                Belief::Claimed => given.push(Value { claimed: true, ..*first }),
+                Belief::Unanswered if bounds.may_be_refused() => {
+                    problems.add(format_args!("{} was asked for and is not in the answer", first.prefix));
+                }
+                Belief::Unanswered => {}
+            }
+        }
+        if given.len() > REPORTED {
+            let (found, kind) = (given.len(), self.kind);
+            problems
+                .add_first(format_args!("there are {found} {kind}, only the first {REPORTED} are reported"));
+            given.truncate(REPORTED);
+        }
+        given
+    }
+
+    fn has_length(&self) -> bool {
+        self.kind == "PREFIX"
     }
 }
 
@@ -114,101 +159,22 @@ pub fn given(
     call: Call,
     problems: &mut Problems,
 ) -> (Vec<V6Address>, Vec<V6Prefix>) {
-    let addresses = addresses.whole(problems, |entry, address, problems| {
-        // dibbler itself configures it so, and the option has no length (RFC 8415 section 21.6).
-        match InterfaceAddress::new(address.into(), 128) {
-            Ok(address) => Some(address),
-            Err(error) => {
-                problems.add(format_args!("ADDR{}: {error}", entry.number));
-                None
-            }
-        }
-    });
-    let mut prefixes = prefixes.whole(problems, prefix);
-    let mut counted = 0;
-    for prefix in &mut prefixes {
-        if prefix.value.len() <= LONGEST_COUNTED {
-            prefix.place.counted = Some(counted);
-            counted += 1;
-        }
-    }
-    let bounds = Bounds::new(call, prefixes.iter().map(|prefix| prefix.place));
-    let addresses = weighed("addresses", &addresses, &bounds, problems)
-        .map(|(address, claimed)| V6Address {
-            address: address.value,
-            iaid: None,
-            temporary: false,
-            preferred: address.preferred,
-            valid: address.valid,
-            claimed,
-        })
-        .collect();
-    let prefixes = weighed("prefixes", &prefixes, &bounds, problems)
-        .map(|(prefix, claimed)| V6Prefix {
-            prefix: prefix.value,
-            iaid: None,
-            preferred: prefix.preferred,
-            valid: prefix.valid,
-            claimed,
-        })
-        .collect();
-    (addresses, prefixes)
-}
-
-fn prefix(entry: &Entry, address: Ipv6Addr, problems: &mut Problems) -> Option<Prefix> {
-    let number = entry.number;
-    let Some(len) = entry.len else {
-        problems.add(format_args!("PREFIX{number} is left out: it has no length"));
-        return None;
+    let listed_addresses = addresses.whole(problems);
+    let listed_prefixes = prefixes.whole(problems);
+    let bounds = Bounds::new(call, listed_prefixes.iter().map(|prefix| prefix.place));
+    let address = |value: Value| {
+        let Value { prefix, preferred, valid, claimed, .. } = value;
+        let address = InterfaceAddress::new(prefix.address(), prefix.len()).ok()?;
+        Some(V6Address { address, iaid: None, temporary: false, preferred, valid, claimed })
     };
-    match Prefix::containing(address.into(), len) {
-        Ok(prefix) => {
-            if prefix.address() != address {
-                problems.add(format_args!(
-                    "PREFIX{number}: {address}/{len} has host bits set, {prefix} is meant"
-                ));
-            }
-            Some(prefix)
-        }
-        Err(error) => {
-            problems.add(format_args!("PREFIX{number} is left out: {error}"));
-            None
-        }
-    }
-}
-
-/// Each value once, with the lifetimes of the first time that it is listed, and whether it is only claimed.
-fn weighed<T: Copy + PartialEq + std::fmt::Display>(
-    what: &str,
-    listed: &[Value<T>],
-    bounds: &Bounds,
-    problems: &mut Problems,
-) -> impl Iterator<Item = (Value<T>, bool)> {
-    let mut given: Vec<(Value<T>, bool)> = Vec::new();
-    let mut seen: Vec<T> = Vec::new();
-    for first in listed {
-        if seen.contains(&first.value) {
-            continue;
-        }
-        seen.push(first.value);
-        let same = listed.iter().filter(|other| other.value == first.value);
-        let origins: Vec<Origin> = same.map(|value| bounds.origin(value.place)).collect();
-        match believe(&origins) {
-            Belief::Said => given.push((*first, false)),
-            Belief::Claimed => given.push((*first, true)),
-            Belief::Unanswered => {
-                if bounds.may_be_refused() {
-                    problems.add(format_args!("{} was asked for and is not in the answer", first.value));
-                }
-            }
-        }
-    }
-    if given.len() > REPORTED {
-        let found = given.len();
-        problems.add_first(format_args!("there are {found} {what}, only the first {REPORTED} are reported"));
-        given.truncate(REPORTED);
-    }
-    given.into_iter()
+    let prefix = |value: Value| {
+        let Value { prefix, preferred, valid, claimed, .. } = value;
+        V6Prefix { prefix, iaid: None, preferred, valid, claimed }
+    };
+    (
+        addresses.weighed(&listed_addresses, &bounds, problems).into_iter().filter_map(address).collect(),
+        prefixes.weighed(&listed_prefixes, &bounds, problems).into_iter().map(prefix).collect(),
+    )
 }
 
 /// What follows `ADDR` or `PREFIX`: a number without leading zeros, and the field.
