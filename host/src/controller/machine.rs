@@ -69,6 +69,8 @@ pub(super) struct Machine {
     releasing: Option<Releasing>,
     /// The operator gave the lease back and has not asked for one since.
     released: bool,
+    /// By what other way IPv4 comes, so that this client is not needed.
+    aside: Option<String>,
     /// When the process was started.
     started_at: u64,
     /// A whole cycle of DISCOVERs found nobody, and none has since.
@@ -103,6 +105,7 @@ impl Machine {
             signalled_at: None,
             releasing: None,
             released: false,
+            aside: None,
             started_at: 0,
             unanswered: false,
         }
@@ -143,7 +146,7 @@ impl Machine {
             (Some(_), Some(Progress::Renewing)) => ClientState::Renewing,
             (Some(_), _) => ClientState::Bound,
             (None, _) if self.recovery.is_in_trouble() => ClientState::Error,
-            (None, _) if self.process != Process::Running || self.released => ClientState::Init,
+            (None, _) if self.process != Process::Running || !self.should_run() => ClientState::Init,
             (None, Some(Progress::Requesting)) => ClientState::Requesting,
             (None, _) => ClientState::Selecting,
         }
@@ -215,6 +218,7 @@ impl Machine {
                 self.process = Process::None;
                 self.on_fault(&fault, jitter, &mut effects, now);
             }
+            Input::Aside(way) => self.on_aside(way, &mut effects, now),
             Input::LaunchChanged => {
                 self.recovery.configuration_changed();
                 if self.process == Process::Running {
@@ -336,11 +340,19 @@ impl Machine {
     }
 
     fn should_run(&self) -> bool {
-        self.enabled && !self.released
+        self.enabled && !self.released && self.aside.is_none()
     }
 
     fn may_start_on_this_link(&self) -> bool {
-        self.should_run() && self.process == Process::None && self.carrier.can_start()
+        self.should_run()
+            && self.process == Process::None
+            && self.carrier.can_start()
+            && !self.waits_for_dad()
+    }
+
+    /// Whether its link is there but has no address yet that the client could send from.
+    fn waits_for_dad(&self) -> bool {
+        self.manners.needs_link_local && self.carrier.link().is_some_and(|link| !link.link_local)
     }
 
     /// What follows from the clock and from the state, whatever happened.
