@@ -15,7 +15,7 @@ const BUILT: &str = "DHCPMGR_BUILT";
 const INSTALLED: &str = "DHCPMGR_INSTALLED";
 
 /// The shims; the packages that they are built of have the same names.
-pub const SHIMS: [&str; 1] = ["dhcpmgr-udhcpc"];
+pub const SHIMS: [&str; 2] = ["dhcpmgr-udhcpc", "dhcpmgr-dibbler"];
 /// The handler modules that are shipped.
 pub const MODULES: [&str; 2] = ["libdhcpmgr_v4.so", "libdhcpmgr_v6.so"];
 
