@@ -7,6 +7,8 @@ use dhcpmgr_message::{Bytes, ClientName, HostName, IfName};
 use dhcpmgr_plugin_api::{MtuPolicy, Protocol, RoutePolicy};
 use serde::{Deserialize, Serialize};
 
+use super::lan::Lans;
+
 /// Everything the operator decided.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Config {
@@ -18,6 +20,8 @@ pub struct Config {
     pub clients: BTreeMap<ClientName, Client>,
     /// `[handlers.NAME]`, in the order of the files: the order of the chain.
     pub handlers: Vec<Handler>,
+    /// `[delegations.IFACE]`, `[ula]`, `[router_advertisements]`
+    pub lans: Lans,
 }
 
 /// `[daemon]`
