@@ -5,9 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dhcpmgr::config::{
-    Config, DnsBackend, Grant, Isolation, OnStop, Program, Recovery, diff, load, parse, to_toml,
-};
+use dhcpmgr::clients::Program;
+use dhcpmgr::config::{Config, DnsBackend, Grant, Isolation, OnStop, Recovery, diff, load, parse, to_toml};
 use dhcpmgr::paths::Paths;
 use dhcpmgr_message::wire;
 use dhcpmgr_plugin_api::{MtuPolicy, Protocol, RoutePolicy};
@@ -79,7 +78,10 @@ fn what_is_left_out_takes_its_default() {
     assert!(
         client.enabled && client.request.is_empty() && client.send.is_empty() && client.hostname.is_none()
     );
-    assert_eq!((client.program, client.metric, client.on_stop), (Program::Udhcpc, 100, OnStop::Keep));
+    assert_eq!(
+        (client.program, client.metric, client.on_stop),
+        (Program::named("udhcpc").unwrap(), 100, OnStop::Keep)
+    );
     assert_eq!((client.mtu, client.routes), (MtuPolicy::Link, RoutePolicy::All));
     assert_eq!(client.discover_attempts, 3);
     assert_eq!(client.discover_interval, Duration::from_secs(3));

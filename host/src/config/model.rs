@@ -8,6 +8,7 @@ use dhcpmgr_plugin_api::{MtuPolicy, Protocol, RoutePolicy};
 use serde::{Deserialize, Serialize};
 
 use super::lan::Lans;
+use crate::clients::Program;
 
 /// Everything the operator decided.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -135,14 +136,6 @@ pub enum OnStuck {
     Restart,
     /// It is reported.
     Report,
-}
-
-/// The client programs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Program {
-    /// busybox udhcpc.
-    Udhcpc,
 }
 
 /// What happens to a lease when the daemon ends. A client that is disabled, or whose section goes, gives its lease

@@ -11,7 +11,7 @@ use super::lan::{Delegation, Lans, Ula};
 use super::model::{Client, Config, Handler};
 use super::reader::key_text;
 use super::words::{
-    DNS_BACKENDS, GRANTS, ISOLATIONS, MTU_POLICIES, ON_STOP, ON_STUCK, PROGRAMS, RA_BACKENDS, RA_DNS, ROUTE_POLICIES,
+    DNS_BACKENDS, GRANTS, ISOLATIONS, MTU_POLICIES, ON_STOP, ON_STUCK, RA_BACKENDS, RA_DNS, ROUTE_POLICIES,
     word_of,
 };
 
@@ -43,7 +43,7 @@ fn write_client(out: &mut Writer, client: &Client) {
     };
     out.text("protocol", protocol);
     out.text("interface", client.interface.as_str());
-    out.text("program", word_of(PROGRAMS, &client.program));
+    out.text("program", client.program.name());
     out.put("request", client.request.iter().map(|code| i64::from(*code)).collect::<Vec<_>>().into());
     if let Some(hostname) = &client.hostname {
         out.text("hostname", hostname.as_str());

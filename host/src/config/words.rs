@@ -3,12 +3,10 @@
 use dhcpmgr_plugin_api::{MtuPolicy, RoutePolicy};
 
 use super::lan::{RaBackend, RaDns};
-use super::model::{DnsBackend, Grant, Isolation, OnStop, OnStuck, Program};
+use super::model::{DnsBackend, Grant, Isolation, OnStop, OnStuck};
 
 /// Word and value.
 pub(super) type Words<T> = &'static [(&'static str, T)];
-
-pub(super) const PROGRAMS: Words<Program> = &[("udhcpc", Program::Udhcpc)];
 
 pub(super) const MTU_POLICIES: Words<MtuPolicy> =
     &[("link", MtuPolicy::Link), ("route", MtuPolicy::Route), ("ignore", MtuPolicy::Ignore)];
@@ -119,7 +117,6 @@ mod tests {
                 assert_eq!(serde_json::to_value(value).unwrap(), *word);
             }
         }
-        same(PROGRAMS);
         same(MTU_POLICIES);
         same(ROUTE_POLICIES);
         same(ON_STOP);

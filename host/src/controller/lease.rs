@@ -7,7 +7,6 @@ use dhcpmgr_message::{Bytes, LeaseMessage, Lifetime, V4Report};
 use dhcpmgr_plugin_api::{Plan, RoutePlan};
 
 use super::machine::Held;
-use crate::clients;
 use crate::config::Client;
 use crate::control::views::{LeaseV4, RouteView};
 use crate::events::Change;
@@ -35,7 +34,7 @@ impl Lease {
     /// The lease that a message and the handlers' plan for it make; an error when the plan makes none.
     pub(super) fn build(client: &Client, message: &LeaseMessage, plan: Plan) -> Result<Self, String> {
         let report = message.v4.as_ref().ok_or("the message carries no DHCPv4 values")?;
-        let until = |lifetime: Lifetime| end(message.at_ms, clients::held_for(client.program, lifetime));
+        let until = |lifetime: Lifetime| end(message.at_ms, client.program.held_for(lifetime));
         let addresses: Vec<DesiredAddress> = plan
             .addresses
             .iter()
@@ -50,7 +49,7 @@ impl Lease {
             .iter()
             .find_map(|a| if let IpAddr::V4(v4) = a.address.address() { Some((a, v4)) } else { None })
             .ok_or("no handler made an address of it; is [handlers.v4] configured and healthy?")?;
-        let renews_at = first.valid_until.map(|ends| clients::renews_at(client.program, message.at_ms, ends));
+        let renews_at = first.valid_until.map(|ends| client.program.renews_at(message.at_ms, ends));
         let held = Held { address, valid_until: first.valid_until, renews_at };
         let view = view(report, first, &plan);
         let desired = Desired {

@@ -14,7 +14,7 @@ use super::machine::{Command, Effect, Input, Machine};
 use super::recorder::Recorder;
 use super::{Ending, Order, Shared};
 use crate::clients::{
-    self, CommandLine, ExitReason, Foreign, Inherited, Output, PATIENCE, Process, RunRecord,
+    self, CommandLine, ExitReason, Foreign, Inherited, Output, PATIENCE, Process, Renewal, RunRecord,
 };
 use crate::clock;
 use crate::config::Client;
@@ -67,7 +67,7 @@ impl Task {
             client.enabled,
             client.recovery.clone(),
         );
-        machine.set_patience(client.recovery.clone(), clients::renewal_takes(&client));
+        machine.set_patience(client.recovery.clone(), client.program.renewal_takes(&client));
         let stored_lease = shared.keeper.identities().client(&client.name).last_lease;
         Self {
             client,
@@ -190,7 +190,7 @@ impl Task {
                 let enabled = client.enabled;
                 let changed = self.client != *client;
                 self.client = *client;
-                let renewal = clients::renewal_takes(&self.client);
+                let renewal = self.client.program.renewal_takes(&self.client);
                 self.machine.set_patience(self.client.recovery.clone(), renewal);
                 if enabled != self.machine.enabled() {
                     let command = if enabled { Command::Enable } else { Command::Disable };
@@ -262,7 +262,7 @@ impl Task {
         let mut progress = Vec::new();
         for line in lines {
             tracing::debug!("{}: {line}", self.client.name);
-            progress.extend(clients::progress(self.client.program, &line));
+            progress.extend(self.client.program.progress(&line));
             self.recorder.line(line);
         }
         progress
@@ -275,8 +275,7 @@ impl Task {
         self.shared.sessions.set_token(&self.client.name, None);
         self.forget_process();
         let words = self.recorder.last_words();
-        let launched = self.launched.as_ref().map(CommandLine::launch);
-        let fault = clients::ending(self.client.program, reason, &words, launched.as_ref());
+        let fault = self.client.program.ending(reason, &words, self.launched.as_ref());
         self.tell(Input::Exited { fault, jitter: random::jitter() }).await;
     }
 
@@ -295,7 +294,7 @@ impl Task {
             Effect::Start(address) => return Some(self.start_process(address).await),
             Effect::Stop => {
                 self.kill_at = Some(Instant::now() + PATIENCE);
-                self.signal(Signal::SIGTERM);
+                self.signal(self.client.program.stop());
                 self.publish(self.event(EventKind::ClientStopped));
             }
             Effect::Kill => {
@@ -303,10 +302,13 @@ impl Task {
                     process.kill();
                 }
             }
-            Effect::SignalRenew => self.signal(clients::renew_signal(self.client.program)),
+            Effect::SignalRenew => match self.client.program.renewal() {
+                Renewal::Signal(signal) => self.signal(signal),
+                Renewal::Restart => self.signal(self.client.program.stop()),
+            },
             Effect::SignalRelease(then) => {
                 self.record(|record, _| record.giving_back = Some(then));
-                self.signal(clients::release_signal(self.client.program));
+                self.signal(self.client.program.release().signal);
             }
             Effect::RaiseLink => {
                 if let Err(error) = self.shared.network.set_up(&self.client.interface) {
@@ -380,11 +382,7 @@ impl Task {
             client: self.status(),
             requested,
             recovery: Some(self.machine.recovery_view(clock::boottime_ms())),
-            command: self
-                .launched
-                .as_ref()
-                .map(|launched| launched.launch().command_line())
-                .unwrap_or_default(),
+            command: self.launched.as_ref().map(CommandLine::shown).unwrap_or_default(),
             identity: self.identity_view(),
             exchanges: self.recorder.exchanges(),
             log: self.recorder.log(),

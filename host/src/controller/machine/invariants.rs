@@ -75,6 +75,7 @@ fn link(state: Option<(bool, bool)>) -> Input {
         min_mtu: 68,
         max_mtu: 9000,
         hardware: None,
+        link_local: false,
     }))
 }
 

@@ -3,8 +3,16 @@
 use super::*;
 use crate::recovery::{Path, ReportKind};
 
-const CARRIER: LinkState =
-    LinkState { index: 2, up: true, carrier: true, mtu: 1500, min_mtu: 68, max_mtu: 9000, hardware: None };
+const CARRIER: LinkState = LinkState {
+    index: 2,
+    up: true,
+    carrier: true,
+    mtu: 1500,
+    min_mtu: 68,
+    max_mtu: 9000,
+    hardware: None,
+    link_local: false,
+};
 
 fn link(up: bool, carrier: bool) -> Input {
     Input::Link(Some(LinkState { up, carrier, ..CARRIER }))

@@ -1,12 +1,12 @@
-//! Kea at the ISP: for leases of seconds, so that renewal and expiry can be waited for, and for what dnsmasq will
-//! not send.
+//! Kea for DHCPv4.
 
-use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::dnsmasq::await_server;
-use crate::process::Process;
+use super::{Running, leases};
+use crate::kernel::Sockets;
 use crate::{Lab, Result};
+
+const PROGRAM: &str = "kea-dhcp4";
 
 /// What a Kea shall do, for all uplinks of the laboratory alike.
 #[derive(Debug, Clone)]
@@ -77,55 +77,40 @@ impl<'lab> KeaConfig<'lab> {
         json!({"Dhcp4": {
             "interfaces-config": {"interfaces": bridges, "dhcp-socket-type": "raw"},
             "lease-database": {"type": "memfile", "persist": true, "lfc-interval": 0,
-                               "name": self.lab.dir().join("kea.leases")},
+                               "name": leases(self.lab, PROGRAM)},
             "valid-lifetime": lease, "min-valid-lifetime": lease, "max-valid-lifetime": lease,
             "authoritative": true,
             "option-def": self.definitions,
             "subnet4": subnets,
-            "loggers": [{"name": "kea-dhcp4", "severity": "INFO", "output_options": [{"output": "stdout"}]}],
+            "loggers": [{"name": PROGRAM, "severity": "INFO", "output_options": [{"output": "stdout"}]}],
         }})
     }
 
     /// Starts it and waits until it listens.
     pub fn start(self) -> Result<Kea<'lab>> {
-        let file = self.lab.write("kea.json", &self.json().to_string())?;
-        let dir = self.lab.dir().display().to_string();
-        let (file, log) = (file.display().to_string(), self.lab.log("kea"));
-        let environment = [("KEA_PIDFILE_DIR", dir.as_str()), ("KEA_LOCKFILE_DIR", dir.as_str())];
-        let mut process = self.lab.isp.spawn("kea-dhcp4", &["-c", &file], &environment, &log)?;
-        await_server(&self.lab.isp, &mut process, self.lab.uplinks.len())?;
-        Ok(Kea { lab: self.lab, process })
+        let sockets = Sockets { table: "udp", port: 67, count: self.lab.uplinks.len() };
+        Ok(Kea(Running::start(self.lab, PROGRAM, &self.json(), sockets)?))
     }
 }
 
 /// A running Kea; killed when dropped.
 #[derive(Debug)]
-pub struct Kea<'lab> {
-    lab: &'lab Lab,
-    process: Process,
-}
+pub struct Kea<'lab>(Running<'lab>);
 
 impl<'lab> Kea<'lab> {
     /// Ends it; what comes next starts with its leases.
-    pub fn stop(mut self) -> KeaConfig<'lab> {
-        self.process.kill();
-        // A killed Kea leaves its process id behind and would not start again.
-        for entry in std::fs::read_dir(self.lab.dir()).into_iter().flatten().flatten() {
-            if entry.path().extension().is_some_and(|end| end == "pid") {
-                let _ = std::fs::remove_file(entry.path());
-            }
-        }
-        KeaConfig::new(self.lab)
+    pub fn stop(self) -> KeaConfig<'lab> {
+        KeaConfig::new(self.0.stop())
     }
 
     /// Makes it deaf, or hear again.
     pub fn freeze(&self, frozen: bool) -> Result {
-        self.process.signal(if frozen { Signal::SIGSTOP } else { Signal::SIGCONT })
+        self.0.freeze(frozen)
     }
 
     /// What it logged.
     #[must_use]
     pub fn log(&self) -> String {
-        self.process.log()
+        self.0.process.log()
     }
 }

@@ -3,14 +3,14 @@
 //! It ends with status 0 after SIGTERM and after its interface was deleted, so 0 is no clean end; with 1 after
 //! everything that it cannot bear, from a wrong option to a missing right. (Observed with busybox 1.35.)
 
-use super::{ExitReason, Launch};
+use crate::clients::{CommandLine, ExitReason};
 use crate::recovery::{Argument, Fault};
 
 /// What udhcpc can be started without; never without its client-id, or it would be another client to the server.
 const OPTIONAL: [&str; 6] = ["-O", "-x", "-r", "-t", "-T", "-A"];
 
 /// The fault behind the end of a process that should run.
-pub(super) fn ending(how: ExitReason, words: &[String], launch: Option<&Launch>) -> Fault {
+pub(super) fn ending(how: ExitReason, words: &[String], command: Option<&CommandLine>) -> Fault {
     let died = |how: String| Fault::Died(format!("the client {how}"));
     if matches!(how, ExitReason::Told(_)) && how.code().is_none() {
         return died(how.to_string());
@@ -23,7 +23,7 @@ pub(super) fn ending(how: ExitReason, words: &[String], launch: Option<&Launch>)
         return died("was ended with SIGTERM by somebody else".to_owned());
     }
     if refuses_an_argument(last) {
-        let argument = launch.and_then(|launch| refused(last, launch));
+        let argument = command.and_then(|command| refused(last, command));
         return Fault::Misconfigured { what: told(first_sentence(last)), argument };
     }
     if usage {
@@ -63,14 +63,15 @@ fn first_sentence(words: &str) -> &str {
 }
 
 /// The argument whose value it quotes. A long value is quoted up to where the line was cut.
-fn refused(words: &str, launch: &Launch) -> Option<Argument> {
+fn refused(words: &str, command: &CommandLine) -> Option<Argument> {
     let quoted = words.split_once('\'')?.1;
     let (quoted, whole) = match quoted.split_once('\'') {
         Some((quoted, _)) => (quoted, true),
         None => (quoted, false),
     };
     let is_it = |value: &str| if whole { value == quoted } else { value.starts_with(quoted) };
-    let pairs = launch.args.iter().zip(launch.args.iter().skip(1));
+    let args = command.args();
+    let pairs = args.iter().zip(args.iter().skip(1));
     let pairs = pairs.filter_map(|(flag, value)| Some((flag.to_str()?, value.to_str()?)));
     let mut culprits = pairs.filter(|(flag, value)| {
         // `-x 0x3c:0102`: the code is refused, or its value is.
@@ -86,19 +87,21 @@ mod tests {
     use std::process::ExitStatus;
 
     use super::*;
+    use crate::clients::Launch;
 
-    fn launch() -> Launch {
+    fn command() -> CommandLine {
         let args = [
             "-i", "wan0", "-s", "/shim", "-t", "3", "-O", "43", "-O", "125", "-x", "0x3d:01", "-x",
             "0x3c:0z", "-f",
         ];
-        Launch { program: "/sbin/udhcpc".into(), args: args.map(Into::into).to_vec(), env: Vec::new() }
+        let args = args.map(Into::into).to_vec();
+        CommandLine::of(&Launch { program: "/sbin/udhcpc".into(), args, ..Launch::default() })
     }
 
     fn ended(code: i32, words: &[&str]) -> Fault {
         let how = ExitReason::Told(ExitStatus::from_raw(code << 8));
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        ending(how, &words, Some(&launch()))
+        ending(how, &words, Some(&command()))
     }
 
     fn refused_argument(words: &str) -> Option<(String, String)> {

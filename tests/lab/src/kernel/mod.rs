@@ -1,12 +1,17 @@
 //! What the gateway's kernel holds, read through `ip -json`: another pair of eyes than the daemon's own.
 
+mod v6;
+
 use std::net::Ipv4Addr;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+pub use v6::{Address6, Route6};
+
 use crate::error::Context;
-use crate::{Namespace, Result};
+use crate::process::Process;
+use crate::{Namespace, Result, eventually};
 
 /// One IPv4 address of an interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,13 +104,33 @@ pub(crate) fn mtu(namespace: &Namespace, interface: &str) -> Result<u32> {
     links.first().map(|link| link.mtu).ok_or_else(|| crate::Error::new(format!("no interface {interface}")))
 }
 
+/// UDP sockets to wait for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sockets {
+    /// `udp` or `udp6`
+    pub(crate) table: &'static str,
+    pub(crate) port: u16,
+    /// At least so many.
+    pub(crate) count: usize,
+}
+
 /// How many UDP sockets are bound to the port.
-pub(crate) fn listening(namespace: &Namespace, port: u16) -> Result<usize> {
-    let table = namespace.run(|| Ok(std::fs::read_to_string("/proc/thread-self/net/udp")?))?;
+pub(crate) fn listening(namespace: &Namespace, table: &'static str, port: u16) -> Result<usize> {
+    let table =
+        namespace.run(move || Ok(std::fs::read_to_string(format!("/proc/thread-self/net/{table}"))?))?;
     let local = format!(":{port:04X}");
     Ok(table
         .lines()
         .skip(1)
         .filter(|line| line.split_whitespace().nth(1).is_some_and(|at| at.ends_with(&local)))
         .count())
+}
+
+/// Waits until a server listens.
+pub(crate) fn await_sockets(namespace: &Namespace, process: &mut Process, sockets: Sockets) -> Result {
+    let Sockets { table, port, count } = sockets;
+    eventually("the DHCP server listens", || {
+        process.must_run()?;
+        Ok((listening(namespace, table, port)? >= count).then_some(()))
+    })
 }
