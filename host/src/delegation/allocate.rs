@@ -44,12 +44,9 @@ pub(super) struct Allocation {
 }
 
 /// Shares `offers` out.
-pub(super) fn allocate(
-    lans: &BTreeMap<IfName, Delegation>,
-    offers: &[Offer],
-    memory: &Memory,
-) -> Allocation {
-    let mut table = Table { offers, memory, holders: holders(lans, offers, memory), done: Allocation::default() };
+pub(super) fn allocate(lans: &BTreeMap<IfName, Delegation>, offers: &[Offer], memory: &Memory) -> Allocation {
+    let mut table =
+        Table { offers, memory, holders: holders(lans, offers, memory), done: Allocation::default() };
     let mut open: Vec<(&IfName, &Delegation, usize)> = Vec::new();
     for (lan, delegation) in lans {
         for (index, offer) in offers.iter().enumerate().filter(|(_, offer)| takes(delegation, offer)) {
@@ -89,14 +86,11 @@ pub(super) fn takes(delegation: &Delegation, offer: &Offer) -> bool {
 }
 
 /// What LANs have now and may keep: another prefix that overlaps cannot take it from them.
-fn holders<'a>(
-    lans: &BTreeMap<IfName, Delegation>,
-    offers: &[Offer],
-    memory: &'a Memory,
-) -> Vec<&'a Given> {
+fn holders<'a>(lans: &BTreeMap<IfName, Delegation>, offers: &[Offer], memory: &'a Memory) -> Vec<&'a Given> {
     let keeps = |given: &&Given| {
         let Some(delegation) = lans.get(&given.lan) else { return false };
-        let numbered = delegation.subnet.is_none_or(|id| space::id(given.delegated, given.subnet) == id.into());
+        let numbered =
+            delegation.subnet.is_none_or(|id| space::id(given.delegated, given.subnet) == u64::from(id));
         numbered
             && delegation.length == given.subnet.len()
             && offers.iter().any(|offer| offer.prefix == given.delegated && takes(delegation, offer))
@@ -125,7 +119,9 @@ impl Table<'_> {
     fn obstacle(&self, lan: &IfName, part: Prefix) -> Option<String> {
         let excluded = self.offers.iter().filter_map(|o| o.exclude).find(|e| space::overlap(*e, part));
         if let Some(excluded) = excluded {
-            return Some(format!("{part} is excluded from delegation: {excluded} belongs to the link to the provider"));
+            return Some(format!(
+                "{part} is excluded from delegation: {excluded} belongs to the link to the provider"
+            ));
         }
         let taken = self.done.parts.iter().find(|(other, _, known)| {
             // The same part of the same prefix, which two clients were delegated, is one.

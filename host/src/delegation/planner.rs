@@ -23,7 +23,8 @@ pub(super) struct World<'a> {
     /// In the order of their sources and prefixes; what is over at `now` is passed over.
     pub(super) offers: &'a [Offer],
     /// What an earlier daemon gave out of this source's prefixes may still turn out to be delegated.
-    pub(super) awaits: &'a dyn Fn(&Source) -> bool,
+    /// (`here`: the LAN has its address.)
+    pub(super) awaits: &'a dyn Fn(&Source, bool) -> bool,
     pub(super) hardware: &'a dyn Fn(&IfName) -> Option<HardwareAddress>,
     pub(super) now: u64,
 }
@@ -79,7 +80,7 @@ pub(super) fn plan(before: &Memory, world: &World<'_>) -> Plan {
 }
 
 /// Offers that are not over; of several of one source and prefix the one that lasts longest.
-fn alive(offers: &[Offer], now: u64) -> Vec<Offer> {
+pub(super) fn alive(offers: &[Offer], now: u64) -> Vec<Offer> {
     let mut alive: Vec<Offer> = Vec::new();
     for offer in offers.iter().filter(|offer| !is_over(offer.valid_until, now)) {
         match alive.iter_mut().find(|known| known.source == offer.source && known.prefix == offer.prefix) {
@@ -115,10 +116,7 @@ impl Ends {
     }
 
     fn longer(self, other: Self) -> Self {
-        Self {
-            preferred: later(self.preferred, other.preferred),
-            valid: later(self.valid, other.valid),
-        }
+        Self { preferred: later(self.preferred, other.preferred), valid: later(self.valid, other.valid) }
     }
 
     /// What a LAN's part is then. `before`: what was known of the same part.
@@ -147,7 +145,9 @@ impl Ends {
 fn bound_of(valid_until: Option<u64>, now: u64) -> u64 {
     let Some(end) = valid_until else { return TWO_HOURS };
     let minutes = end.saturating_sub(now).div_ceil(60_000);
-    minutes.checked_next_power_of_two().map_or(TWO_HOURS, |minutes| minutes.saturating_mul(60_000).min(TWO_HOURS))
+    minutes
+        .checked_next_power_of_two()
+        .map_or(TWO_HOURS, |minutes| minutes.saturating_mul(60_000).min(TWO_HOURS))
 }
 
 fn address(
@@ -175,7 +175,7 @@ fn keep_what_is_gone(before: &Memory, offers: &[Offer], world: &World<'_>, memor
         };
         let state = match given.state {
             State::Current { valid_until, .. } => bounded(valid_until),
-            State::Awaited { .. } if (world.awaits)(&given.source) => given.state,
+            State::Awaited { here, .. } if (world.awaits)(&given.source, here) => given.state,
             State::Awaited { bound, .. } => bounded(Some(now.saturating_add(bound))),
             State::Stale { .. } | State::Withdrawn { .. } => given.state,
         };
@@ -228,8 +228,7 @@ pub(super) fn next(memory: &Memory, offers: &[Offer], now: u64) -> Option<u64> {
     given.chain(offers).flatten().filter(|end| *end > now).min()
 }
 
-/// The prefixes as a whole that are delegated now: what no LAN has of them must not be forwarded (RFC 7084 WPD-5).
-pub(super) fn unreachable(offers: &[Offer], now: u64) -> Vec<Prefix> {
-    let alive = offers.iter().filter(|offer| !is_over(offer.valid_until, now));
-    alive.map(|offer| offer.prefix).collect::<BTreeSet<_>>().into_iter().collect()
+/// The prefixes as a whole: what no LAN has of them must not be forwarded (RFC 7084 WPD-5).
+pub(super) fn unreachable(alive: &[Offer]) -> Vec<Prefix> {
+    alive.iter().map(|offer| offer.prefix).collect::<BTreeSet<_>>().into_iter().collect()
 }
