@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 use crate::clock;
-pub use lease::{Lease, LeaseV4, RouteView};
+pub use lease::{AddressV6, IaView, Lease, LeaseV4, LeaseV6, PrefixV6, RouteView};
 
 /// How many past events are kept.
 const KEPT: usize = 256;
