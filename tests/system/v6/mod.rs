@@ -1,4 +1,16 @@
 //! DHCPv6: the real dibbler-client, at an ISP with the real Kea or dibbler-server, and hosts on the LAN that listen to
 //! a real radvd.
 
+mod crash;
+mod given;
+mod hosts;
 mod laboratory;
+mod lease;
+mod link;
+mod loss;
+mod outside;
+mod release;
+mod renewal;
+mod renumbering;
+mod several;
+mod stateless;

@@ -2,6 +2,7 @@
 //!
 //! Everything happens in the laboratory's own namespaces and in its own temporary directory.
 
+mod prefix;
 mod story;
 mod timeline;
 

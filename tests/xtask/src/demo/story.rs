@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use dhcpmgr_lab::{Daemon, Error, Lab, Result, eventually};
 
+use super::prefix;
 use super::timeline::{Timeline, count};
 
 const CONFIG: &str = r#"[clients.wan4]
@@ -71,6 +72,8 @@ pub(crate) fn tell() -> Result {
     scene(&lab, &daemon)?;
     drop(daemon);
 
+    prefix::tell()?;
+
     say(&format!(
         "That took {:.1} s. Nothing of it remains: not a namespace, not a process, not a file.",
         started.elapsed().as_secs_f32()
@@ -91,7 +94,7 @@ fn has_default(lab: &Lab) -> Result<bool> {
     Ok(lab.routes("wan0")?.iter().any(|route| route.to == "default"))
 }
 
-fn expect(held: bool, otherwise: &str) -> Result {
+pub(super) fn expect(held: bool, otherwise: &str) -> Result {
     if held { Ok(()) } else { Err(Error::new(otherwise)) }
 }
 
@@ -99,20 +102,20 @@ fn bold(text: &str) -> String {
     if std::io::stdout().is_terminal() { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() }
 }
 
-fn chapter(title: &str) {
+pub(super) fn chapter(title: &str) {
     println!("\n{}\n", bold(&format!("== {title}")));
 }
 
-fn say(text: &str) {
+pub(super) fn say(text: &str) {
     println!("{text}\n");
 }
 
-fn shown(command: &str, output: &str) {
+pub(super) fn shown(command: &str, output: &str) {
     println!("{}", bold(&format!("  $ {command}")));
     indented(if output.trim().is_empty() { "(nothing)" } else { output });
 }
 
-fn indented(text: &str) {
+pub(super) fn indented(text: &str) {
     text.trim_end().lines().for_each(|line| println!("  {line}"));
     println!();
 }
