@@ -4,6 +4,7 @@
 mod crash;
 mod given;
 mod hosts;
+mod killed;
 mod laboratory;
 mod lease;
 mod link;
