@@ -53,7 +53,6 @@ impl Lease {
         let held = Held { address, valid_until: first.valid_until, renews_at };
         let view = view(report, first, &plan);
         let desired = Desired {
-            interface: client.interface.clone(),
             routes: plan.routes.into_iter().map(|route| complete(route, client, address)).collect(),
             rules: plan.rules,
             metric: client.metric,
@@ -61,8 +60,8 @@ impl Lease {
             dns: plan.dns,
             domain: plan.domain,
             search: plan.search,
-            unreachable: Vec::new(),
             addresses,
+            ..Desired::of(client.interface.clone())
         };
         Ok(Self { held, view, desired })
     }
