@@ -255,7 +255,7 @@ fn a_full_backlog_that_empties_in_time_is_waited_for() {
 #[test]
 fn a_full_spool_takes_no_more() {
     let lab = Lab::new();
-    for n in 0..dhcpmgr_udhcpc::spool::CAPACITY - 1 {
+    for n in 0..dhcpmgr_shim::spool::CAPACITY - 1 {
         fs::write(lab.spool().join(format!("{n:020}-0.lease")), "x").unwrap();
     }
     lab.run(&mut lab.command("bound"));
@@ -376,6 +376,6 @@ fn a_panic_is_logged_and_ends_with_status_0() {
 #[test]
 #[ignore = "run by a_panic_is_logged_and_ends_with_status_0"]
 fn child_that_panics() {
-    dhcpmgr_udhcpc::log::catch_panics();
+    dhcpmgr_udhcpc::PROGRAM.log.catch_panics();
     panic!("on\npurpose");
 }

@@ -15,7 +15,7 @@ const RELEASE_FLAGS: [&str; 4] =
     ["-C", "link-arg=-Wl,--icf=all", "-C", "link-arg=-Wl,-z,pack-relative-relocs"];
 
 /// How the shims are compiled and linked; see `[profile.shim]`.
-const SHIM_FLAGS: [&str; 5] = [
+const SHIM_FLAGS: [&str; 6] = [
     "-C target-feature=+crt-static",
     // At a fixed address: a static PIE relocates itself at every start.
     "-C relocation-model=static",
@@ -24,6 +24,8 @@ const SHIM_FLAGS: [&str; 5] = [
     // No pages of padding between code and data.
     "-C link-arg=-Wl,-z,noseparate-code",
     "-C link-arg=-Wl,--build-id=none",
+    // Functions of the same code are one.
+    "-C link-arg=-Wl,--icf=all",
 ];
 
 /// Builds and installs.
@@ -51,6 +53,7 @@ pub(crate) fn build() -> Result<Binaries> {
         &["-p", "dhcpmgr", "--bin", "dhcpmgrd"][..],
         &["-p", "dhcpmgr", "--bin", "dhcpmgr"],
         &["-p", "dhcpmgr-handler-v4", "--lib"],
+        &["-p", "dhcpmgr-handler-v6", "--lib"],
     ] {
         let mut release = cargo(&["rustc", "--release"]);
         release.args(part).arg("--").args(RELEASE_FLAGS);

@@ -1,4 +1,5 @@
-//! Domain names as DNS writes them (RFC 1035 section 3.1), as options 119 and 120 carry them.
+//! Domain names as DNS writes them (RFC 1035 section 3.1), as options 119 and 120 of DHCPv4 and many of DHCPv6 carry
+//! them.
 
 /// Bytes of one name, length bytes and final zero included.
 const NAME: usize = 255;

@@ -1,4 +1,4 @@
-//! Brings one message to the daemon and fetches the answer, within a deadline: udhcpc stands still meanwhile.
+//! Brings one message to the daemon and fetches the answer, within a deadline: the client stands still meanwhile.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};

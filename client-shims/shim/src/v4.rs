@@ -1,29 +1,76 @@
-//! From the bytes of the options to the typed fields of the report.
+//! From the bytes of DHCPv4 options to the typed fields of the report.
 //!
-//! Options come with a name or as `optN=HEX`, depending on how busybox was built; read from the bytes, the typed
-//! fields say the same in both cases. What cannot be read is reported, and stays in `options` as it is.
+//! Read from the bytes, the typed fields say the same whatever the client calls an option. What cannot be read is
+//! reported, and stays in `options` as it is.
 
 use std::net::Ipv4Addr;
 
-use dhcpmgr_message::{Lifetime, Prefix, StaticRoute, V4Report, limits};
+use dhcpmgr_message::{LeaseMessage, Lifetime, Prefix, StaticRoute, V4Report, wire};
 
-use crate::names;
-use crate::problems::{Problems, shown};
+use crate::option::Reader;
+use crate::problems::Problems;
+use crate::reading::Report;
+
+impl Report for V4Report {
+    fn put(self, message: &mut LeaseMessage) {
+        message.v4 = Some(self);
+    }
+
+    fn of(message: &mut LeaseMessage) -> Option<&mut Self> {
+        message.v4.as_mut()
+    }
+
+    fn leave_out_largest(&mut self) -> Option<(u16, usize)> {
+        let sizes = self.options.iter().map(|(code, wire)| (size(*code, &wire.0), *code));
+        let (_, code) = sizes.max()?;
+        let size = self.options[&code].0.len();
+        *self = without(std::mem::take(self), code);
+        Some((code.into(), size))
+    }
+}
+
+/// What the option needs of the message, its typed field included.
+fn size(code: u8, wire: &[u8]) -> usize {
+    let mut alone = V4Report::default();
+    fill(&mut alone, code, wire, &mut Problems::default());
+    wire.len() + wire::encode(&alone).map_or(0, |bytes| bytes.len())
+}
+
+fn without(mut report: V4Report, left_out: u8) -> V4Report {
+    let options = std::mem::take(&mut report.options);
+    let mut kept = V4Report {
+        address: report.address,
+        prefix_len: report.prefix_len,
+        siaddr: report.siaddr,
+        giaddr: report.giaddr,
+        sname: report.sname,
+        file: report.file,
+        ..V4Report::default()
+    };
+    for (code, wire) in options {
+        if code != left_out {
+            // What cannot be read has been reported when it was read first.
+            fill(&mut kept, code, &wire.0, &mut Problems::default());
+            kept.options.insert(code, wire);
+        }
+    }
+    kept
+}
 
 /// Fills the typed field of one option, if it has one.
 pub fn fill(report: &mut V4Report, code: u8, wire: &[u8], problems: &mut Problems) {
-    let reader = &mut Reader { code, problems };
+    let reader = &mut Reader { code: code.into(), problems };
     match code {
         1 => report.prefix_len = reader.mask(wire),
         2 => report.time_offset = reader.word(wire).map(|bits| bits as i32),
-        3 => report.routers = reader.addresses(wire),
-        6 => report.dns = reader.addresses(wire),
+        3 => report.routers = reader.chunks(wire),
+        6 => report.dns = reader.chunks(wire),
         12 => report.hostname = reader.text(wire),
         15 => report.domain = reader.text(wire),
         26 => report.mtu = reader.array(wire).map(|mtu| u16::from_be_bytes(mtu).into()),
         28 => report.broadcast = reader.address(wire),
         33 => report.static_routes = reader.host_routes(wire),
-        42 => report.ntp = reader.addresses(wire),
+        42 => report.ntp = reader.chunks(wire),
         51 => report.lease_time = reader.word(wire).map(Lifetime),
         54 => report.server = reader.address(wire),
         56 => report.message = reader.text(wire),
@@ -42,25 +89,7 @@ pub fn fill(report: &mut V4Report, code: u8, wire: &[u8], problems: &mut Problem
     }
 }
 
-struct Reader<'a> {
-    code: u8,
-    problems: &'a mut Problems,
-}
-
 impl Reader<'_> {
-    fn refuse(&mut self, wire: &[u8], why: &str) {
-        self.problems.add(format_args!("option {}: {} {why}", self.code, shown(wire)));
-    }
-
-    fn array<const N: usize>(&mut self, wire: &[u8]) -> Option<[u8; N]> {
-        let array = wire.try_into().ok();
-        if array.is_none() {
-            let (code, found) = (self.code, wire.len());
-            self.problems.add(format_args!("option {code} has {found} bytes, {N} are expected"));
-        }
-        array
-    }
-
     fn word(&mut self, wire: &[u8]) -> Option<u32> {
         self.array(wire).map(u32::from_be_bytes)
     }
@@ -78,14 +107,6 @@ impl Reader<'_> {
             return None;
         }
         Some(mask.leading_ones() as u8)
-    }
-
-    fn addresses(&mut self, wire: &[u8]) -> Vec<Ipv4Addr> {
-        let (whole, rest) = wire.as_chunks::<4>();
-        if !rest.is_empty() {
-            self.refuse(rest, "is left over after the last whole address");
-        }
-        self.bounded(whole.iter().map(|octets| Ipv4Addr::from(*octets)).collect())
     }
 
     /// RFC 2132 section 5.8: host routes; the default route is not allowed here.
@@ -132,50 +153,16 @@ impl Reader<'_> {
         self.bounded(routes)
     }
 
-    /// Text to the first NUL (RFC 2132 section 2 wants none, some servers send one).
-    fn text(&mut self, wire: &[u8]) -> Option<String> {
-        let text = wire.split(|b| *b == 0).next().unwrap_or_default();
-        if text.len() > limits::TEXT {
-            self.refuse(text, "is too long for a text");
-            return None;
-        }
-        match std::str::from_utf8(text) {
-            Ok("") => None,
-            Ok(text) => Some(text.to_owned()),
-            Err(_) => {
-                self.refuse(text, "is not UTF-8");
-                None
-            }
-        }
-    }
-
-    fn domains(&mut self, wire: &[u8]) -> Vec<String> {
-        let mut found = Vec::new();
-        if let Err(why) = names::decode(wire, |name| found.push(name)) {
-            self.refuse(wire, why);
-        }
-        let texts = found.iter().filter_map(|name| self.text(name)).collect();
-        self.bounded(texts)
-    }
-
     fn sip_servers(&mut self, wire: &[u8]) -> Vec<String> {
         match wire.split_first() {
             Some((0, names)) => self.domains(names),
-            Some((1, addresses)) => self.addresses(addresses).iter().map(Ipv4Addr::to_string).collect(),
+            Some((1, addresses)) => {
+                self.chunks::<4, Ipv4Addr>(addresses).iter().map(Ipv4Addr::to_string).collect()
+            }
             _ => {
                 self.refuse(wire, "has an unknown encoding (RFC 3361)");
                 Vec::new()
             }
         }
-    }
-
-    fn bounded<T>(&mut self, mut values: Vec<T>) -> Vec<T> {
-        if values.len() > limits::LIST {
-            let (code, found, kept) = (self.code, values.len(), limits::LIST);
-            self.problems
-                .add_first(format_args!("option {code} has {found} entries, only the first {kept} are read"));
-            values.truncate(limits::LIST);
-        }
-        values
     }
 }
