@@ -20,6 +20,8 @@ use carrier::Carrier;
 pub use vocabulary::Command;
 pub(super) use vocabulary::{Effect, Held, Input, Manners};
 
+/// After so long of asking without an answer nobody is taken to be there; udhcpc says so itself, and mostly sooner.
+const SILENCE_MS: u64 = 30_000;
 /// How long a client may take to give its lease back.
 const RELEASE_MS: u64 = 3_000;
 
@@ -69,9 +71,13 @@ pub(super) struct Machine {
     releasing: Option<Releasing>,
     /// The operator gave the lease back and has not asked for one since.
     released: bool,
+    /// By what other way IPv4 comes, so that this client is not needed.
+    aside: Option<String>,
     /// When the process was started.
     started_at: u64,
-    /// A whole cycle of DISCOVERs found nobody, and none has since.
+    /// Since when it has looked for a server.
+    searching_since: u64,
+    /// It has asked long enough to know that no server answers, and none has since.
     unanswered: bool,
 }
 
@@ -103,7 +109,9 @@ impl Machine {
             signalled_at: None,
             releasing: None,
             released: false,
+            aside: None,
             started_at: 0,
+            searching_since: 0,
             unanswered: false,
         }
     }
@@ -143,7 +151,7 @@ impl Machine {
             (Some(_), Some(Progress::Renewing)) => ClientState::Renewing,
             (Some(_), _) => ClientState::Bound,
             (None, _) if self.recovery.is_in_trouble() => ClientState::Error,
-            (None, _) if self.process != Process::Running || self.released => ClientState::Init,
+            (None, _) if self.process != Process::Running || !self.should_run() => ClientState::Init,
             (None, Some(Progress::Requesting)) => ClientState::Requesting,
             (None, _) => ClientState::Selecting,
         }
@@ -173,6 +181,9 @@ impl Machine {
     /// Takes what happened at `now` (milliseconds of `CLOCK_BOOTTIME`) and says what is to be done.
     pub(super) fn handle(&mut self, input: Input, now: u64) -> Vec<Effect> {
         let mut effects = Vec::new();
+        if self.bound {
+            self.searching_since = now;
+        }
         match input {
             Input::Link(link) => self.on_link(link, &mut effects, now),
             Input::Lease(held) => self.on_lease(held, now),
@@ -200,12 +211,16 @@ impl Machine {
             Input::Progress(progress) => {
                 self.sign_of_life(now);
                 self.progress = Some(progress);
+                let asks = matches!(progress, Progress::Selecting | Progress::Rebinding);
+                if asks && !self.bound && now.saturating_sub(self.searching_since) >= SILENCE_MS {
+                    self.on_silence(&mut effects);
+                }
             }
             Input::Started | Input::Adopted => {
                 self.process = Process::Running;
                 self.recovery.started();
                 self.health.sign(now);
-                (self.started_at, self.unanswered) = (now, false);
+                (self.started_at, self.searching_since, self.unanswered) = (now, now, false);
             }
             Input::ReleasedBefore => {
                 self.give_back("released by the operator", GivingBack::StaysWithout, &mut effects, now);
@@ -215,6 +230,7 @@ impl Machine {
                 self.process = Process::None;
                 self.on_fault(&fault, jitter, &mut effects, now);
             }
+            Input::Aside(way) => self.on_aside(way, &mut effects, now),
             Input::LaunchChanged => {
                 self.recovery.configuration_changed();
                 if self.process == Process::Running {
@@ -336,11 +352,19 @@ impl Machine {
     }
 
     fn should_run(&self) -> bool {
-        self.enabled && !self.released
+        self.enabled && !self.released && self.aside.is_none()
     }
 
     fn may_start_on_this_link(&self) -> bool {
-        self.should_run() && self.process == Process::None && self.carrier.can_start()
+        self.should_run()
+            && self.process == Process::None
+            && self.carrier.can_start()
+            && !self.waits_for_dad()
+    }
+
+    /// Whether its link is there but has no address yet that the client could send from.
+    fn waits_for_dad(&self) -> bool {
+        self.manners.needs_link_local && self.carrier.link().is_some_and(|link| !link.link_local)
     }
 
     /// What follows from the clock and from the state, whatever happened.

@@ -56,6 +56,7 @@ pub(super) struct Task {
 fn manners(client: &Client) -> Manners {
     Manners {
         renews_by_restart: client.program.renewal() == Renewal::Restart,
+        needs_link_local: client.program.needs_link_local(),
         renewal_ms: client.program.renewal_takes(client).as_millis() as u64,
     }
 }
@@ -196,6 +197,7 @@ impl Task {
             }
             Order::Link(state) => self.tell(Input::Link(state)).await,
             Order::HandlersChanged => self.look_again().await,
+            Order::Aside(way) => self.tell(Input::Aside(way)).await,
             Order::Reconfigure(client) => {
                 let enabled = client.enabled;
                 let changed = self.client != *client;

@@ -39,7 +39,7 @@ pub use dhcp::{Dhcp, Dhcp6, Ia, IaValue, MessageType, MessageType6};
 pub use dibbler::{DibblerConfig, DibblerServer};
 pub use dnsmasq::{Dnsmasq, DnsmasqConfig};
 pub use error::{Error, Result};
-pub use install::{Binaries, install};
+pub use install::{Binaries, SHIMS, install};
 pub use kea::{Kea, Kea6, Kea6Config, KeaConfig};
 pub use kernel::{Address, Address6, Route, Route6};
 pub use lan::LanHost;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use dhcpmgr_lab::{Binaries, Error, Result, SystemdVersion, lay_out};
+use dhcpmgr_lab::{Binaries, Error, Result, SHIMS, SystemdVersion, lay_out};
 
 use crate::cargo::{cargo, done, target};
 
@@ -46,7 +46,7 @@ pub(crate) fn manual() -> Result<PathBuf> {
     Ok(target().join("debug/dhcpmgr-manual"))
 }
 
-/// Builds the release: the shim statically, because it is executed for every message and the dynamic loader would
+/// Builds the release: the shims statically, because they are executed for every message and the dynamic loader would
 /// be most of its time.
 pub(crate) fn build() -> Result<Binaries> {
     for part in [
@@ -61,11 +61,12 @@ pub(crate) fn build() -> Result<Binaries> {
     }
     let triple = host_triple()?;
     let directory = target().join("shims");
-    let mut shims = cargo(&["build", "--profile", "shim", "-p", "dhcpmgr-udhcpc", "--target", &triple]);
+    let mut shims = cargo(&["build", "--profile", "shim", "--target", &triple]);
+    shims.args(SHIMS.iter().flat_map(|shim| ["-p", shim]));
     shims.arg("--target-dir").arg(&directory).env("RUSTFLAGS", SHIM_FLAGS.join(" "));
     done(shims, "building the shims")?;
     let mut binaries = Binaries::in_directory(&target().join("release"));
-    binaries.shim = directory.join(&triple).join("shim/dhcpmgr-udhcpc");
+    binaries.shims = SHIMS.map(|shim| directory.join(&triple).join("shim").join(shim)).into();
     Ok(binaries)
 }
 

@@ -18,19 +18,27 @@ impl Machine {
         if self.released {
             return Some("released by the operator; `dhcpmgr renew` asks for a lease again".to_owned());
         }
+        if let Some(way) = &self.aside {
+            return Some(format!("stands aside: IPv4 comes over {way}"));
+        }
         let network = match self.carrier.link() {
             None => Some(format!("interface {} does not exist", self.interface)),
             Some(link) if !link.up => Some(format!("interface {} is down", self.interface)),
             Some(link) if !link.carrier => Some(format!("interface {} has no carrier", self.interface)),
+            Some(_) if self.waits_for_dad() && self.process == Process::None => Some(format!(
+                "interface {} has no link-local address yet that passed duplicate address detection",
+                self.interface
+            )),
             Some(_) => None,
         };
         let running = self.process == Process::Running;
         let phrase = || self.recovery.phrase(&self.name, running, now);
         let silence = || match (running && self.health.is_stuck(), running && self.unanswered) {
             (true, _) => Some(format!("{}; it may be frozen, or its hook hangs", self.silence(now))),
-            (false, true) => {
-                Some(format!("no server has answered for {} s", now.saturating_sub(self.started_at) / 1000))
-            }
+            (false, true) => Some(format!(
+                "no server has answered for {} s",
+                now.saturating_sub(self.searching_since) / 1000
+            )),
             (false, false) => None,
         };
         // What an operator has to mend goes before what may pass.

@@ -11,7 +11,7 @@ const CARRIER: LinkState = LinkState {
     min_mtu: 68,
     max_mtu: 9000,
     hardware: None,
-    link_local: false,
+    link_local: true,
 };
 
 fn link(up: bool, carrier: bool) -> Input {
@@ -23,7 +23,8 @@ fn held(until: u64) -> Held {
     Held { address: Some(Ipv4Addr::new(192, 0, 2, 7)), valid_until: Some(until), renews_at }
 }
 
-pub(super) const UDHCPC: Manners = Manners { renews_by_restart: false, renewal_ms: 30_000 };
+pub(super) const UDHCPC: Manners =
+    Manners { renews_by_restart: false, renewal_ms: 30_000, needs_link_local: false };
 
 fn machine() -> Machine {
     Machine::new("wan4", "wan0", true, Recovery::default(), UDHCPC)
@@ -474,7 +475,7 @@ fn a_stuck_client_is_only_reported_where_that_is_the_policy() {
     assert_eq!(reports(&machine.handle(Input::Tick, 120_000)), [ReportKind::Stuck]);
     assert!(machine.reason(130_000).unwrap().starts_with("no sign of life of the client for 130 s"));
     assert_eq!(machine.deadline(130_000), None);
-    machine.handle(Input::Progress(Progress::Selecting), 140_000);
+    machine.handle(Input::Progress(Progress::Requesting), 140_000);
     assert_eq!(machine.reason(140_000), None);
 }
 
@@ -518,7 +519,7 @@ fn a_changed_configuration_ends_the_wait_of_a_client_that_refused_the_one_before
 }
 
 /// dibbler hears no signal to renew: killed and started again, it asks for the same lease.
-const DIBBLER: Manners = Manners { renews_by_restart: true, ..UDHCPC };
+pub(super) const DIBBLER: Manners = Manners { renews_by_restart: true, needs_link_local: true, ..UDHCPC };
 
 #[test]
 fn a_client_that_hears_no_signal_renews_by_a_new_start_and_its_lease_stays() {
@@ -554,4 +555,56 @@ fn a_renewal_by_a_new_start_that_nobody_answers_is_over_in_time() {
     machine.handle(Input::Started, 2_020);
     machine.handle(Input::Tick, 2_000 + DIBBLER.renewal_ms);
     assert_eq!(machine.state(), ClientState::Rebinding, "the lease counts on");
+}
+
+#[test]
+fn a_client_that_is_not_needed_gives_its_lease_back_and_asks_for_one_when_it_is_needed_again() {
+    let mut machine = bound();
+    let aside = |way: Option<&str>| Input::Aside(way.map(str::to_owned));
+    assert_eq!(
+        machine.handle(aside(Some("map-t of wan6")), 2_000),
+        [Effect::SignalRelease(GivingBack::MayAskAgain)]
+    );
+    assert_eq!(machine.handle(aside(Some("map-e of wan6")), 2_001), [], "the way may change");
+    let effects = machine.handle(Input::Deconfig, 2_010);
+    assert!(effects.contains(&Effect::Stop) && has_lose(&effects), "{effects:?}");
+    assert_eq!(exited(&mut machine, Fault::Ended("ended".into()), 2_020), []);
+    assert_eq!(machine.state(), ClientState::Init);
+    assert_eq!(machine.reason(3_000).unwrap(), "stands aside: IPv4 comes over map-e of wan6");
+    assert_eq!(
+        machine.handle(link(true, false), 4_000),
+        [Effect::LinkChanged("wan0 lost its carrier".into())]
+    );
+    machine.handle(link(true, true), 5_000);
+    assert_eq!(machine.handle(Input::Tick, 6_000), []);
+    assert!(machine.command(Command::Renew, 6_500).unwrap_err().contains("map-e of wan6"));
+    assert_eq!(machine.handle(aside(None), 7_000), [Effect::Start(Some(Ipv4Addr::new(192, 0, 2, 7)))]);
+}
+
+#[test]
+fn a_client_that_needs_a_link_local_address_waits_for_it() {
+    let mut machine = Machine::new("wan6", "wan0", true, Recovery::default(), DIBBLER);
+    let link = |link_local| Input::Link(Some(LinkState { link_local, ..CARRIER }));
+    assert_eq!(machine.handle(link(false), 0), []);
+    assert!(machine.reason(0).unwrap().contains("duplicate address detection"));
+    assert_eq!(machine.handle(link(true), 1_500), [Effect::Start(None)]);
+    machine.handle(Input::Started, 1_500);
+    assert_eq!(machine.handle(link(false), 2_000), [], "a running one is left alone");
+}
+
+#[test]
+fn a_client_whose_hook_says_nothing_of_silence_is_known_by_its_words_to_find_nobody() {
+    let mut machine = Machine::new("wan6", "wan0", true, Recovery::default(), DIBBLER);
+    machine.handle(link(true, true), 0);
+    machine.handle(Input::Started, 0);
+    assert_eq!(machine.handle(Input::Progress(Progress::Selecting), SILENCE_MS - 1), []);
+    let effects = machine.handle(Input::Progress(Progress::Selecting), SILENCE_MS);
+    assert_eq!(reports(&effects), [ReportKind::Silent]);
+    assert_eq!(machine.reason(SILENCE_MS).unwrap(), "no server has answered for 30 s");
+    assert_eq!(machine.handle(Input::Progress(Progress::Selecting), SILENCE_MS + 1), [], "said once");
+    machine.handle(Input::Lease(held(200_000)), 40_000);
+    assert_eq!(machine.reason(40_000), None);
+    machine.handle(Input::Gone("taken back".into()), 50_000);
+    assert_eq!(machine.handle(Input::Progress(Progress::Selecting), 60_000), []);
+    assert_eq!(reports(&machine.handle(Input::Progress(Progress::Selecting), 80_000)), [ReportKind::Silent]);
 }

@@ -50,6 +50,8 @@ pub(in crate::controller) enum Input {
         /// Spreads waits.
         jitter: u8,
     },
+    /// IPv4 comes by another way, this one, and the client stands aside; `None`: it does not any more.
+    Aside(Option<String>),
     /// What the client is started with has changed.
     LaunchChanged,
     /// The clock has passed the deadline.
@@ -129,6 +131,8 @@ pub(in crate::controller) struct Held {
 pub(in crate::controller) struct Manners {
     /// It hears no signal to extend its lease: a new start asks for the same one again.
     pub renews_by_restart: bool,
+    /// It starts only where the interface has a link-local address that passed duplicate address detection.
+    pub needs_link_local: bool,
     /// How long a renewal that was asked for may take, milliseconds.
     pub renewal_ms: u64,
 }
