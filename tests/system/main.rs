@@ -30,4 +30,5 @@ mod reload;
 mod renewal;
 mod service;
 mod store;
+mod v6;
 mod world;
