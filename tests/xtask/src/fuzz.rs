@@ -1,4 +1,5 @@
-//! `cargo xtask fuzz`: whatever a hostile sender may put on the lease socket or into an option, for a while.
+//! `cargo xtask fuzz`: whatever a hostile sender may put on the lease socket or a hostile server into its options, for a
+//! while.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,9 +9,9 @@ use dhcpmgr_lab::{Error, Result, program};
 use crate::cargo::{cargo, done, target, workspace};
 
 /// The crates that have fuzz targets.
-const CRATES: [&str; 2] = ["client-shims/message", "handlers/softwire"];
+const CRATES: [&str; 3] = ["client-shims/message", "handlers/softwire", "handlers/v6"];
 
-/// Runs every target of each crate for so long.
+/// Runs every target of every crate for so long.
 pub(crate) fn run(seconds: u64) -> Result {
     let tool = tool()?;
     CRATES.iter().try_for_each(|name| run_crate(&workspace().join(name), &tool, seconds))
@@ -21,10 +22,10 @@ fn run_crate(crate_dir: &Path, tool: &Path, seconds: u64) -> Result {
     let names: Vec<String> =
         targets.filter_map(|entry| Some(entry.path().file_stem()?.to_str()?.to_owned())).collect();
     if names.is_empty() {
-        return Err(Error::new(format!("{} has no fuzz target", crate_dir.display())));
+        return Err(Error::new(format!("there is no fuzz target in {}", crate_dir.display())));
     }
     for name in names {
-        println!("fuzzing {name} of {} for {seconds} s", crate_dir.display());
+        println!("fuzzing {name} for {seconds} s");
         // cargo-fuzz runs the cargo that it is told of; this one is not nightly.
         let mut fuzz = Command::new(rustup()?);
         fuzz.args(["run", "nightly"]).arg(tool).args(["run", &name]);
