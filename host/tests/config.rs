@@ -102,7 +102,7 @@ fn an_empty_file_configures_nothing() {
     assert_eq!(read("").unwrap(), Config::default());
 }
 
-const TOP: &str = "accepted: daemon, dns, clients, handlers";
+const TOP: &str = "accepted: daemon, dns, clients, handlers, delegations, ula, router_advertisements";
 const CLIENT_KEYS: &str = "accepted: enabled, protocol, interface, program, request, send, hostname, metric, mtu, \
                            routes, discover_attempts, discover_interval, discover_pause, on_stop, recovery";
 const FORMS: &str = "{ text = \"…\" }, { hex = \"0102…\" } or { ip = \"192.0.2.1\" }";
@@ -138,10 +138,6 @@ fn mistakes() -> Vec<(String, String)> {
             "6:1: H.isolaton: is not a known key (did you mean \"isolation\"?); accepted: module, isolation, grants, clients, deadline_ms, settings",
         ),
         // DHCPv6 comes later.
-        text(
-            "[delegations.br-lan]\nfrom = \"wan6\"\n",
-            &format!("1:2: delegations: is for DHCPv6, which comes in a later version; {TOP}"),
-        ),
         text(
             "[clients.wan6]\nprotocol  = \"v6\"\ninterface = \"wan0\"\n",
             "2:13: clients.wan6.protocol: \"v6\": DHCPv6 comes in a later version; accepted: \"v4\"",
