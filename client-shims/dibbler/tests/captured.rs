@@ -182,7 +182,7 @@ fn every_captured_call_becomes_a_message_that_the_daemon_reads() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 53);
+    assert_eq!(seen, 59);
 }
 
 #[test]
