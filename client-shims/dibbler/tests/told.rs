@@ -52,7 +52,7 @@ fn follow(name: &str, said: &[&[&str]]) {
         for lifetimes in learnt.values_mut().chain(real.values_mut()) {
             *lifetimes = "before".to_owned();
         }
-        learn(&mut learnt, &environment::read(common::context(), variables(file)).report);
+        learn(&mut learnt, &environment::read(common::context(), variables(file)).unwrap().report);
         truth(&mut real, said);
         assert_eq!(learnt, real, "{}", file.display());
     }
@@ -150,8 +150,9 @@ mod doubt {
     use super::*;
 
     fn told(name: &str) -> Vec<Vec<String>> {
-        let read =
-            |file: &std::path::PathBuf| values(&environment::read(common::context(), variables(file)).report);
+        let read = |file: &std::path::PathBuf| {
+            values(&environment::read(common::context(), variables(file)).unwrap().report)
+        };
         scenario(name).iter().map(read).collect()
     }
 

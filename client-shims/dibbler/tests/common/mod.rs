@@ -38,7 +38,7 @@ pub fn variables(file: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
 }
 
 pub fn capture(name: &str) -> Reading {
-    environment::read(context(), variables(&captures().join(name)))
+    environment::read(context(), variables(&captures().join(name))).unwrap()
 }
 
 /// The calls of one scenario, in order.
@@ -59,7 +59,7 @@ pub fn event(file: &Path) -> ClientEvent {
 }
 
 pub fn read(variables: &[(&str, &str)]) -> Reading {
-    environment::read(context(), variables.iter().copied())
+    environment::read(context(), variables.iter().copied()).unwrap()
 }
 
 /// The message that the daemon would get.
