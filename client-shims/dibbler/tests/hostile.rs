@@ -228,9 +228,9 @@ fn bytes_that_are_no_text_stay_in_the_options() {
 }
 
 #[test]
-fn ten_thousand_variables_make_a_message_of_ordinary_size() {
+fn twelve_thousand_variables_make_a_message_of_ordinary_size() {
     for name in ["unknown", "SRV_OPTION", "ADDR", "PREFIX", "CLNT_OPTION"] {
-        let many = (0..10_000).flat_map(|n| {
+        let many = (0..3_000).flat_map(|n| {
             ["", "LEN", "PREF", "VALID"].map(|field| {
                 let value = if field.is_empty() && name != "SRV_OPTION" { "2001:db8::" } else { "10" };
                 (format!("{name}{n}{field}"), value.to_owned())

@@ -12,6 +12,11 @@ use dhcpmgr_message::wire::LIMITS;
 use dhcpmgr_message::{ClientEvent, LeaseMessage, V6Report};
 use dhcpmgr_shim::message;
 
+#[path = "../../../shim/tests/environ/mod.rs"]
+mod environ;
+
+pub use environ::variables;
+
 pub fn captures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures")
 }
@@ -23,18 +28,6 @@ pub fn context() -> Context {
         socket: None,
         spool: None,
     }
-}
-
-pub fn variables(file: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let bytes = fs::read(file).unwrap();
-    bytes
-        .split(|b| *b == 0)
-        .filter(|entry| !entry.is_empty())
-        .map(|entry| {
-            let equals = entry.iter().position(|b| *b == b'=').unwrap();
-            (entry[..equals].to_vec(), entry[equals + 1..].to_vec())
-        })
-        .collect()
 }
 
 pub fn capture(name: &str) -> Reading {
