@@ -53,7 +53,7 @@ fn plan_for(grant: Grant) -> Plan {
             let (preferred, valid) = (Lifetime(1), Lifetime(1));
             plan.prefixes = vec![Delegation { prefix, iaid: Some(1), exclude: None, preferred, valid }];
         }
-        Grant::Softwire => plan.softwires = vec![Softwire { kind: "map-t".into(), option: Bytes::default() }],
+        Grant::Softwire => plan.softwires = vec![Softwire { kind: "map-t".into(), ..Softwire::default() }],
         Grant::Parameters => {
             plan.parameters = [("Name".to_owned(), "value".to_owned())].into();
             plan.hostname = Some("gw".parse().unwrap());

@@ -91,7 +91,7 @@ fn what_cannot_be_is_refused_with_what_is_wrong() {
         ..Plan::default()
     };
     let softwire = |kind: &str, bytes| Plan {
-        softwires: vec![Softwire { kind: kind.into(), option: Bytes(vec![0; bytes]) }],
+        softwires: vec![Softwire { kind: kind.into(), option: Bytes(vec![0; bytes]), ..Softwire::default() }],
         ..Plan::default()
     };
     for (plan, word) in [
