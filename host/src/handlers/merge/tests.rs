@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dhcpmgr_message::{Bytes, Lifetime};
+use dhcpmgr_message::Lifetime;
 use dhcpmgr_plugin_api::{
     AddressPlan, Delegation, Emitted, Mtu, Plan, Refusal, RoutePlan, RulePlan, Softwire,
 };
