@@ -4,12 +4,13 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use netlink_packet_core::NLM_F_APPEND;
-use netlink_packet_route::RouteNetlinkMessage;
 use nix::sched::{CloneFlags, unshare};
 
+use super::decode;
 use super::dump::dump;
 use super::mirror::Mirror;
 use super::watch::{Drained, Watch};
+use super::wire::Message;
 
 fn ip(commands: &str) {
     // `-force`: what is impossible in some order of the random walk is skipped.
@@ -43,7 +44,7 @@ fn command(dice: &mut Dice) -> String {
     let len = [24, 25][dice.throw(2)];
     let metric = [0, 100][dice.throw(2)];
     let verb = ["add", "append", "replace", "change", "prepend", "del"][dice.throw(6)];
-    match dice.throw(13) {
+    match dice.throw(16) {
         0 | 1 => format!("addr add 192.0.{net}.{host}/{len} dev {link}"),
         2 => format!("addr del 192.0.{net}.{host}/{len} dev {link}"),
         3 => format!("addr replace 192.0.{net}.{host}/{len} dev {link} metric {metric}"),
@@ -54,7 +55,12 @@ fn command(dice: &mut Dice) -> String {
         8 => format!("route {verb} 10.1.0.0/16 dev {link} table {}", [254, 1000][dice.throw(2)]),
         9 => format!("-6 route {verb} 2001:db8:f::/48 via 2001:db8:{net}::9 dev {link} metric 100 onlink"),
         10 => format!("-6 route {verb} unreachable 2001:db8:e::/48 metric 100"),
-        11 => format!("link set {link} {}", ["down", "up", "up"][dice.throw(3)]),
+        11 => format!(
+            "addr replace 2001:db8:{net}::{host}/128 dev {link} nodad preferred_lft 0 valid_lft forever"
+        ),
+        12 => format!("addr replace 2001:db8:{net}::{host}/64 dev {link} nodad noprefixroute"),
+        13 => format!("addr replace fe80::{host}/64 dev {link} nodad"),
+        14 => format!("link set {link} {}", ["down", "up", "up"][dice.throw(3)]),
         _ => format!("rule {} from 192.0.{net}.0/24 table 1000 priority 500", ["add", "del"][dice.throw(2)]),
     }
 }
@@ -71,8 +77,8 @@ fn the_mirror_follows_a_random_walk_of_others() {
              link set w0 addrgenmode none\nlink set w1 addrgenmode none\nlink set w0 up\nlink set w1 up\n");
         let watch = Watch::open().unwrap();
         let mut mirror = Mirror::default();
-        for message in dump().await.unwrap() {
-            mirror.note(&message, NLM_F_APPEND, 0, &mut Vec::new());
+        for message in dump(|| 0).await.unwrap() {
+            mirror.note(&message, NLM_F_APPEND, &mut Vec::new());
         }
         let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
         let mut history = Vec::new();
@@ -85,12 +91,15 @@ fn the_mirror_follows_a_random_walk_of_others() {
             let mut fresh = Mirror::default();
             // IPv6 addresses are announced by a kernel worker, a little later.
             for _ in 0..100 {
-                let note =
-                    |message: RouteNetlinkMessage, flags| mirror.note(&message, flags, 0, &mut Vec::new());
+                let note = |message: &Message<'_>| {
+                    if let Some(notice) = decode::notice(message, 0) {
+                        mirror.note(&notice, message.flags, &mut Vec::new());
+                    }
+                };
                 assert_eq!(watch.drain(&mut Vec::new(), note).unwrap(), Drained::All);
                 fresh = Mirror::default();
-                for message in dump().await.unwrap() {
-                    fresh.note(&message, NLM_F_APPEND, 0, &mut Vec::new());
+                for message in dump(|| 0).await.unwrap() {
+                    fresh.note(&message, NLM_F_APPEND, &mut Vec::new());
                 }
                 (ours, theirs) = (mirror.summary(), fresh.summary());
                 if ours == theirs {

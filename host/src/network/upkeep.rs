@@ -1,11 +1,13 @@
 //! The other half of the engine: listens to what others do, puts back what they undo, and tells of it.
 
-use netlink_packet_core::NLM_F_APPEND;
-use netlink_packet_route::RouteNetlinkMessage;
+use std::collections::BTreeSet;
 
-use dhcpmgr_message::{IfName, InterfaceAddress};
+use netlink_packet_core::NLM_F_APPEND;
+
+use dhcpmgr_message::IfName;
 
 use super::action::Action;
+use super::decode::{self, Notice};
 use super::engine::{Engine, HOST, Outcome};
 use super::mirror::{Mirror, Touched};
 use super::repair::Schedule;
@@ -25,10 +27,11 @@ impl Engine {
         let mut touched = Vec::new();
         let now = boottime_ms();
         let (mirror, recording) = (&mut self.mirror, &mut self.recording);
-        let drained = watch.drain(&mut self.buffer, |message, flags| {
-            mirror.note(&message, flags, now, &mut touched);
+        let drained = watch.drain(&mut self.buffer, |message| {
+            let Some(notice) = decode::notice(message, now) else { return };
+            mirror.note(&notice, message.flags, &mut touched);
             if let Some(recording) = recording {
-                recording.push((message, flags));
+                recording.push((notice, message.flags));
             }
         });
         match drained {
@@ -59,6 +62,12 @@ impl Engine {
     fn touched(&mut self, touched: Touched, now: u64) {
         match touched {
             Touched::Link(name, state) => self.tell_link(name, state),
+            Touched::Up(index) => {
+                if self.mirror.name(index).is_some_and(|name| self.by_interface.contains_key(name)) {
+                    self.sysctls.retain(|(of, _), _| *of != index);
+                    self.schedules.entry(index).or_default().link_came(now);
+                }
+            }
             Touched::Interface(index) => match self.mirror.name(index) {
                 Some(name) if self.by_interface.contains_key(name) => {
                     self.schedules.entry(index).or_default().touch(now);
@@ -77,6 +86,8 @@ impl Engine {
     fn forget(&mut self, index: u32) {
         self.schedules.remove(&index);
         self.reported.remove(&index);
+        self.duplicates.retain(|(of, _)| *of != index);
+        self.sysctls.retain(|(of, _), _| *of != index);
         self.originals.forget(index);
     }
 
@@ -134,9 +145,9 @@ impl Engine {
         };
         // What belongs to no interface is reported as of the loopback one.
         let Some(interface) = name.clone().or_else(|| "lo".parse().ok()) else { return };
-        let mut wrong = outcome.what_is_wrong();
+        let wrong = outcome.what_is_wrong();
         if let Some(name) = &name {
-            wrong.extend(self.duplicates(index, name));
+            self.tell_duplicates(index, name);
         }
         let schedule = self.schedules.entry(index).or_default();
         if planned && schedule.repaired(now) {
@@ -145,8 +156,10 @@ impl Engine {
         if !outcome.failures.is_empty() || !outcome.missing.is_empty() {
             schedule.look_after(now, RETRY_AFTER);
         }
-        if !outcome.done.is_empty() {
-            let what = outcome.done.iter().map(Action::to_string).collect();
+        // A client program that sets its own address again undoes nothing.
+        let what: Vec<_> =
+            outcome.done.iter().filter(|action| !action.takes_over()).map(Action::to_string).collect();
+        if !what.is_empty() {
             self.tell(NetworkEvent::Repaired { interface: interface.clone(), what });
         }
         if wrong.is_empty() {
@@ -156,20 +169,19 @@ impl Engine {
         }
     }
 
-    /// Wanted addresses that another host on the link has.
-    fn duplicates(&self, index: u32, name: &IfName) -> Vec<String> {
+    /// Tells of wanted addresses that another host on the link has, each once.
+    fn tell_duplicates(&mut self, index: u32, name: &IfName) {
         let wanted = self.wanted(index, name);
-        let view = self.mirror.view(index, &wanted, None, &self.claims);
-        let is_wanted = |address: &InterfaceAddress| wanted.addresses.iter().any(|w| w.address == *address);
-        (view.addresses.iter())
-            .filter(|a| a.dad_failed && is_wanted(&a.address))
-            .map(|a| {
-                format!(
-                    "address {} is in use by another host on the link (duplicate address detection)",
-                    a.address
-                )
-            })
-            .collect()
+        let failed: BTreeSet<_> = (self.mirror.duplicates(index))
+            .filter(|address| wanted.addresses.iter().any(|w| w.address == *address))
+            .map(|address| (index, address))
+            .collect();
+        let new: Vec<_> = failed.difference(&self.duplicates).map(|(_, address)| *address).collect();
+        self.duplicates.retain(|(of, _)| *of != index);
+        self.duplicates.extend(failed);
+        for address in new {
+            self.tell(NetworkEvent::Duplicate { interface: name.clone(), address });
+        }
     }
 
     /// The oldest event that was not told yet.
@@ -199,16 +211,16 @@ impl Engine {
     }
 
     /// The mirror is made anew from the dump and what was announced meanwhile; every interface is looked at.
-    pub(super) fn dump_ends(&mut self, dump: &[RouteNetlinkMessage], watch: &Watch) {
+    pub(super) fn dump_ends(&mut self, dump: &[Notice], watch: &Watch) {
         self.drain(watch);
         let now = boottime_ms();
         let mut mirror = Mirror::default();
-        for message in dump {
-            mirror.note(message, NLM_F_APPEND, now, &mut Vec::new());
+        for notice in dump {
+            mirror.note(notice, NLM_F_APPEND, &mut Vec::new());
         }
         mirror.inherit(&self.mirror);
-        for (message, flags) in self.recording.take().unwrap_or_default() {
-            mirror.note(&message, flags, now, &mut Vec::new());
+        for (notice, flags) in self.recording.take().unwrap_or_default() {
+            mirror.note(&notice, flags, &mut Vec::new());
         }
         let before = std::mem::replace(&mut self.mirror, mirror);
         let gone: Vec<_> = before
