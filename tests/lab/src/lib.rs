@@ -40,7 +40,7 @@ pub use dhcp::{Dhcp, Dhcp6, Ia, IaValue, MessageType, MessageType6};
 pub use dibbler::{DibblerConfig, DibblerServer};
 pub use dnsmasq::{Dnsmasq, DnsmasqConfig};
 pub use error::{Error, Result};
-pub use hook::Hook;
+pub use hook::{Exchange, Hook, Told};
 pub use install::{Binaries, MODULES, SHIMS, install};
 pub use kea::{Kea, Kea6, Kea6Config, KeaConfig};
 pub use kernel::{Address, Address6, Route, Route6};

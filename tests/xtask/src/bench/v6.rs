@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use dhcpmgr_lab::{Daemon, Error, Hook, Kind, Lab, Monitor, Result, eventually};
+use dhcpmgr_lab::{Daemon, Error, Exchange, Hook, Kind, Lab, Monitor, Result, Told, eventually};
 use nix::unistd::Pid;
 
 use super::table::{Bound, Table};
@@ -121,6 +121,11 @@ impl Given {
         }
     }
 
+    /// As it goes over the wire.
+    fn told(self, preferred: u32, valid: u32) -> [Told; 2] {
+        [Told::Address(self.address, preferred, valid), Told::Prefix(self.prefix, 56, preferred, valid)]
+    }
+
     /// The router's address in a part of the prefix.
     fn on_lan(self, subnet: u16) -> Ipv6Addr {
         let [a, b, c, d, ..] = self.prefix.segments();
@@ -128,37 +133,14 @@ impl Given {
     }
 }
 
-/// What the server answered to a REQUEST: this, and the one before withdrawn.
-fn variables(interface: &str, now: Given, before: Option<Given>) -> Vec<(String, String)> {
-    let mut all = Vec::new();
-    let mut set = |name: String, value: String| all.push((name, value));
-    for (name, value) in [
-        ("IFACE", interface),
-        ("IFINDEX", "2"),
-        ("REMOTE_ADDR", "ff02::1:2"),
-        ("CLNT_MESSAGE", "REQUEST"),
-        ("SRV_MESSAGE", "REPLY"),
-        ("SRV_OPTION1", "00:03:00:01:02:00:00:00:0c:06"),
-        ("SRV_OPTION2", "00:01:00:01:32:96:75:a6:02:00:00:00:0a:06"),
-        ("SRV_OPTION23", "2001:db8::53 "),
-    ] {
-        set(name.to_owned(), value.to_owned());
-    }
-    for (place, (given, preferred, valid)) in [(Some(now), 3000, 4000), (before, 0, 0)]
-        .into_iter()
-        .filter_map(|(g, p, v)| Some((g?, p, v)))
-        .enumerate()
-    {
-        let place = place + 1;
-        set(format!("ADDR{place}"), given.address.to_string());
-        set(format!("PREFIX{place}"), given.prefix.to_string());
-        set(format!("PREFIX{place}LEN"), "56".to_owned());
-        for kind in ["ADDR", "PREFIX"] {
-            set(format!("{kind}{place}PREF"), preferred.to_string());
-            set(format!("{kind}{place}VALID"), valid.to_string());
-        }
-    }
-    all
+/// Tells that the server gave this, and took back what it gave before.
+fn tell(lab: &Lab, hook: &Hook, interface: &str, now: Given, before: Option<Given>) -> Result<Instant> {
+    let mut answered = now.told(3000, 4000).to_vec();
+    answered.extend(before.into_iter().flat_map(|before| before.told(0, 0)));
+    // Who renews something has it: the first lease is an answer to REQUEST.
+    let asked = before.map(|before| before.told(3000, 4000).to_vec()).unwrap_or_default();
+    let request = if before.is_some() { "RENEW" } else { "REQUEST" };
+    hook.tell(&lab.gateway, &Exchange { request, interface, answered: &answered, asked: &asked })
 }
 
 fn measure(lab: &Lab, hook: &Hook) -> Result<Taken> {
@@ -167,7 +149,7 @@ fn measure(lab: &Lab, hook: &Hook) -> Result<Taken> {
     for run in 0..RUNS {
         let now = Given::new(0, run % TURNS);
         monitor.clear();
-        let start = hook.call(&lab.gateway, "add", &variables("wan0", now, before))?;
+        let start = tell(lab, hook, "wan0", now, before)?;
         let address = announced(&monitor, now.address)?;
         let prefix = announced(&monitor, now.on_lan(1))?;
         // Once around before it counts.
@@ -209,7 +191,7 @@ fn many(table: &mut Table) -> Result {
     let monitor = lab.monitor()?;
     let start = Instant::now();
     for (uplink, hook) in (0..UPLINKS).zip(&hooks) {
-        hook.call(&lab.gateway, "add", &variables(&format!("wan{uplink}"), Given::new(uplink, 0), None))?;
+        tell(&lab, hook, &format!("wan{uplink}"), Given::new(uplink, 0), None)?;
     }
     let last = Instant::now();
     let expected: Vec<Ipv6Addr> = (0..UPLINKS)
