@@ -117,6 +117,9 @@ impl Ledger {
             for said in said(report, at_ms) {
                 self.take_one(said, &mut notes);
             }
+            if report.answer_to == Some(V6Request::Request) {
+                self.replace(at_ms, &mut notes);
+            }
         }
         for ia in &report.ias {
             self.take_ia(ia, at_ms, &mut notes);
@@ -167,6 +170,23 @@ impl Ledger {
             }
             None => self.entries.push(entry),
         }
+    }
+
+    /// Who sends a REQUEST starts anew: what the server gives in an identity association is all that is in it (RFC 8415
+    /// section 18.2.10.1), and what it gave before to a client that was started again is given to nobody.
+    fn replace(&mut self, at_ms: u64, notes: &mut Vec<String>) {
+        let given: Vec<(IaKind, u32)> = self
+            .entries
+            .iter()
+            .filter(|entry| entry.said_at == at_ms)
+            .filter_map(|entry| Some((entry.value.kind(), entry.iaid?)))
+            .collect();
+        let (gone, kept) = std::mem::take(&mut self.entries).into_iter().partition(|entry| {
+            let ia = entry.iaid.map(|iaid| (entry.value.kind(), iaid));
+            entry.said_at < at_ms && ia.is_some_and(|ia| given.contains(&ia))
+        });
+        self.entries = kept;
+        self.remove_all(gone, at_ms, "the server gave another in its place", notes);
     }
 
     /// Addresses of both kinds are counted together.

@@ -13,7 +13,7 @@ use super::planner::TWO_HOURS;
 use crate::clock::BootId;
 use crate::store;
 
-/// The name of the record in `/var/lib/dhcpmgr`.
+/// The name of the record in `/var/lib/dhcpmgr`, and in `/run/dhcpmgr`, where it is a moment younger.
 pub(super) const NAME: &str = "delegations";
 
 /// What is kept.

@@ -27,6 +27,8 @@ pub(super) struct State {
     pub(super) known: Known,
     network: Network,
     store: Store,
+    /// The record once more, and at once: a daemon that is killed has not waited for the flash.
+    volatile: Store,
     runtime: PathBuf,
     boot: BootId,
     applied: BTreeMap<IfName, Desired>,
@@ -34,6 +36,7 @@ pub(super) struct State {
     complaints: BTreeMap<IfName, String>,
     radvd: Option<Radvd>,
     kept: Option<Record>,
+    kept_volatile: Option<Record>,
     /// The record is of this boot: what it says was in force until a moment ago.
     same_boot: bool,
 }
@@ -42,8 +45,11 @@ impl State {
     pub(super) fn restore(options: DelegationOptions, lans: Lans, now: u64) -> Self {
         let DelegationOptions { network, store, runtime, boot } = options;
         let kept: Option<Record> = store.read(record::NAME);
-        let same_boot = kept.as_ref().is_some_and(|record| record.is_of_boot(boot));
-        let known = Known::restore(kept.clone(), Moment::new(boot, now, clock::wall_ms()));
+        let volatile = Store::volatile(&runtime, boot);
+        let kept_volatile: Option<Record> = volatile.read(record::NAME);
+        let latest = kept_volatile.as_ref().or(kept.as_ref());
+        let same_boot = latest.is_some_and(|record| record.is_of_boot(boot));
+        let known = Known::restore(latest.cloned(), Moment::new(boot, now, clock::wall_ms()));
         if same_boot {
             adopt(&network, &known.memory);
         }
@@ -51,12 +57,14 @@ impl State {
             known,
             network,
             store,
+            volatile,
             runtime,
             boot,
             applied: BTreeMap::new(),
             complaints: BTreeMap::new(),
             radvd: None,
             kept,
+            kept_volatile,
             same_boot,
         };
         state.reconfigure(lans);
@@ -95,9 +103,11 @@ impl State {
             self.known.decide(now, &|lan| network.link(lan)?.hardware);
         let lines = events.iter().filter_map(|event| event.detail.clone()).collect();
         let mut outcome = Outcome { events, lines, applied: Vec::new() };
+        // First: whoever finds a change in the kernel must also find what it means.
+        let record = self.record(now);
         self.apply(desired, &mut outcome).await;
         self.tell_hosts(advertised, now, &mut outcome);
-        (outcome, self.record(now))
+        (outcome, record)
     }
 
     async fn apply(&mut self, wanted: BTreeMap<IfName, Desired>, outcome: &mut Outcome) {
@@ -145,6 +155,10 @@ impl State {
 
     fn record(&mut self, now: u64) -> Option<Record> {
         let record = Record::of(&self.known.memory, Moment::new(self.boot, now, clock::wall_ms()));
+        let says_the_same = self.kept_volatile.as_ref().map(|kept| kept.says_the_same(&record));
+        if !says_the_same.unwrap_or(record.is_empty()) && self.volatile.write(record::NAME, &record).is_ok() {
+            self.kept_volatile = Some(record.clone());
+        }
         if self.kept.as_ref().is_some_and(|kept| kept.says_the_same(&record)) {
             return None;
         }

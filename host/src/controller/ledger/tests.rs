@@ -76,6 +76,26 @@ fn a_renumbering_gives_the_new_prefix_and_takes_the_old_one_back() {
     assert_eq!(notes, [format!("prefix {OLD}: the server took it back (valid lifetime 0)")]);
 }
 
+/// A client that was killed and started again, at a server that has forgotten it: the server does not name what it no
+/// longer knows.
+#[test]
+fn what_a_server_gives_on_request_takes_the_place_of_what_was_in_the_same_association() {
+    let of = |iaid: u32, text: &str| V6Prefix { iaid: Some(iaid), ..prefix(text, 40, 60) };
+    let request = |prefix: V6Prefix| V6Report { answer_to: Some(V6Request::Request), ..prefixes(&[prefix]) };
+    let mut ledger = Ledger::default();
+    ledger.take(&message(ClientEvent::Add, 0, request(of(1, OLD))));
+    ledger.take(&message(ClientEvent::Add, 1_000, request(of(2, NEW))));
+    assert_eq!(held(&ledger).len(), 2, "another association");
+    let third = "2001:db8:f300::/56";
+    let notes = ledger.take(&message(ClientEvent::Add, 2_000, request(of(1, third))));
+    assert_eq!(notes, [format!("prefix {OLD}: the server gave another in its place")]);
+    let expected = [(format!("prefix {NEW}"), Some(61_000)), (format!("prefix {third}"), Some(62_000))];
+    assert_eq!(held(&ledger), expected);
+    // A renewal names what it likes.
+    ledger.take(&message(ClientEvent::Update, 3_000, prefixes(&[of(1, OLD)])));
+    assert_eq!(held(&ledger).len(), 3);
+}
+
 #[test]
 fn a_deprecated_prefix_is_held_until_its_end() {
     let mut ledger = Ledger::default();
