@@ -5,6 +5,7 @@
 mod adapter;
 mod census;
 mod command_line;
+mod dibbler;
 mod launch;
 mod output;
 mod privileges;
@@ -18,7 +19,8 @@ mod udhcpc;
 pub use adapter::{Adapter, Confirmation, KnownIa, LaunchContext, LaunchError, Progress, Release, Renewal};
 pub use census::{Adopted, Census, Foreign, Inherited, LeftOver, fifo};
 pub use command_line::CommandLine;
-pub use launch::{Launch, LaunchFile};
+pub(crate) use dibbler::{AddressManager, XmlError};
+pub use launch::{Content, Launch, LaunchFile};
 pub use output::Output;
 pub use privileges::Confinement;
 pub(crate) use privileges::cut_bounding;

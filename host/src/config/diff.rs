@@ -4,7 +4,7 @@ use std::fmt;
 
 use dhcpmgr_message::ClientName;
 
-use super::model::{Client, Config, Handler};
+use super::model::{Client, Config, Handler, V6};
 
 /// The difference between two configurations. `Display` writes a line for each part, for `dhcpmgr config reload`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -172,7 +172,9 @@ fn client_change(before: &Client, after: &Client) -> Option<ClientChange> {
         discover_pause: _,
         on_stop: _,
         recovery: _,
+        v6,
     } = before;
+    let V6 { ia_na: _, ia_pd: _, rapid_commit: _, reconfigure_accept: _, accept_ra: _ } = v6;
     let link = differing!(before, after, protocol, interface);
     let process = differing!(
         before,
@@ -185,7 +187,11 @@ fn client_change(before: &Client, after: &Client) -> Option<ClientChange> {
         discover_interval,
         discover_pause
     );
+    let v6 = differing!(before.v6, after.v6, ia_na, ia_pd, rapid_commit, reconfigure_accept);
+    let process = [process, v6].concat();
     let policy = differing!(before, after, metric, mtu, routes);
+    let sysctl = differing!(before.v6, after.v6, accept_ra);
+    let policy = [policy, sysctl].concat();
     let state = differing!(before, after, enabled, on_stop, recovery);
     let change = ClientChange {
         name: before.name.clone(),

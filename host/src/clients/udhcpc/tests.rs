@@ -28,6 +28,7 @@ fn client() -> Client {
         discover_pause: Duration::from_secs(20),
         on_stop: OnStop::Keep,
         recovery: crate::config::Recovery::default(),
+        v6: crate::config::V6::default(),
     }
 }
 

@@ -4,7 +4,9 @@ mod client;
 mod handler;
 mod recovery;
 mod send;
+mod send6;
 mod settings;
+mod v6;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +17,7 @@ use tracing_subscriber::filter::Targets;
 use super::model::{Config, Daemon, Dns};
 use super::reader::{Report, Section};
 use super::tree::Entry;
-use super::words::DNS_BACKENDS;
+use super::words::{DNS_BACKENDS, PROTOCOLS, word_of};
 
 const SECTIONS: [&str; 4] = ["daemon", "dns", "clients", "handlers"];
 
@@ -86,8 +88,9 @@ fn clients(top: &Section<'_>) -> (BTreeMap<ClientName, super::Client>, BTreeSet<
             && let Some(interface) = table.get("interface")
         {
             interface.refuse(format!(
-                "\"{}\" already has the v4 client \"{first}\"; accepted: one client of a protocol on an interface",
-                client.interface
+                "\"{}\" already has the {} client \"{first}\"; accepted: one client of a protocol on an interface",
+                client.interface,
+                word_of(PROTOCOLS, &client.protocol)
             ));
         }
         taken.entry(link).or_insert_with(|| name.clone());
