@@ -70,9 +70,9 @@ fn the_example_of_the_contract_is_accepted() {
 
 #[test]
 fn what_is_left_out_takes_its_default() {
-    let ours = "[handlers.v4]\nmodule = \"libdhcpmgr_v4.so\"\n";
+    let ours = ["v4", "v6"].map(|name| format!("[handlers.{name}]\nmodule = \"libdhcpmgr_{name}.so\"\n"));
     let theirs = "[handlers.x]\nmodule = \"/opt/libdhcpmgr_v4.so\"\n";
-    let config = read(&format!("{CLIENT}{ours}{theirs}")).unwrap();
+    let config = read(&format!("{CLIENT}{}{theirs}", ours.concat())).unwrap();
     assert_eq!((config.daemon.log.as_str(), config.dns.backend), ("info", DnsBackend::None));
     let client = &config.clients["wan4"];
     assert!(
@@ -87,8 +87,10 @@ fn what_is_left_out_takes_its_default() {
     assert_eq!(client.discover_interval, Duration::from_secs(3));
     assert_eq!(client.discover_pause, Duration::from_secs(20));
     assert_eq!(client.recovery, Recovery::default());
-    let [ours, theirs] = config.handlers.as_slice() else { panic!("two handlers") };
-    assert_eq!((ours.isolation, ours.grants.len()), (Isolation::InProcess, Grant::ALL.len()));
+    let [v4, v6, theirs] = config.handlers.as_slice() else { panic!("three handlers") };
+    for ours in [v4, v6] {
+        assert_eq!((ours.isolation, ours.grants.len()), (Isolation::InProcess, Grant::ALL.len()));
+    }
     // Our file name somewhere else is not our module.
     assert_eq!((theirs.isolation, theirs.grants.clone()), (Isolation::Worker, Grant::THIRD_PARTY.into()));
     assert_eq!(theirs.deadline, Duration::from_millis(250));

@@ -88,6 +88,7 @@ impl Task {
     async fn take_in_one(&mut self, trust: &Trust, arrival: Arrival) {
         if trust.over.is_some() && arrival.message.event.carries_lease() {
             // Said by the client that has ended, and kept again when it came in.
+            self.shared.sessions.journal().settle(&arrival.message);
             return self.shared.sessions.journal().forget(&self.client.name);
         }
         let not_its_own = arrival.origin == Origin::Journal && arrival.message.at_ms < trust.leases_since;

@@ -47,8 +47,11 @@ impl Task {
 
     /// Stores the lease in force when it is another one than the last that was stored.
     pub(super) fn remember_lease(&mut self) {
-        let Some(lease) = &self.lease else { return };
-        let (address, server) = (lease.held.address, lease.server());
+        let Some((lease, address)) = self.lease.as_ref().and_then(|lease| Some((lease, lease.held.address?)))
+        else {
+            return;
+        };
+        let server = lease.server();
         // What could not be written is tried again with the next message.
         if self.shared.keeper.has_failed(&self.client.name) {
             self.stored_lease = None;

@@ -9,8 +9,9 @@ use nix::sys::signal::Signal;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::associations::Look;
 use super::lease::Lease;
-use super::machine::{Command, Effect, Input, Machine};
+use super::machine::{Command, Effect, Input, Machine, Manners};
 use super::recorder::Recorder;
 use super::{Ending, Order, Shared};
 use crate::clients::{
@@ -47,7 +48,17 @@ pub(super) struct Task {
     /// What a reboot would find.
     pub(super) stored_lease: Option<LastLease>,
     pub(super) wear: Wear,
+    /// When what the hook does not tell is looked for.
+    pub(super) look: Look,
     ending: Option<(Ending, oneshot::Sender<()>)>,
+}
+
+fn manners(client: &Client) -> Manners {
+    Manners {
+        renews_by_restart: client.program.renewal() == Renewal::Restart,
+        needs_link_local: client.program.needs_link_local(),
+        renewal_ms: client.program.renewal_takes(client).as_millis() as u64,
+    }
 }
 
 /// What the select below wakes up for.
@@ -61,13 +72,13 @@ enum Woken {
 
 impl Task {
     pub(super) fn new(client: Client, shared: Rc<Shared>) -> Self {
-        let mut machine = Machine::new(
+        let machine = Machine::new(
             client.name.as_str(),
             client.interface.as_str(),
             client.enabled,
             client.recovery.clone(),
+            manners(&client),
         );
-        machine.set_patience(client.recovery.clone(), client.program.renewal_takes(&client));
         let stored_lease = shared.keeper.identities().client(&client.name).last_lease;
         Self {
             client,
@@ -84,6 +95,7 @@ impl Task {
             record: RunRecord::default(),
             stored_lease,
             wear: Wear::default(),
+            look: Look::default(),
             ending: None,
         }
     }
@@ -107,14 +119,13 @@ impl Task {
                 Woken::Exited(reason) => Box::pin(self.on_exit(reason)).await,
                 Woken::Kill => {
                     self.kill_at = None;
-                    if let Some((process, _)) = &self.running {
-                        process.kill();
-                    }
+                    self.kill();
                 }
                 Woken::Tick => {
                     // What it wrote may be the sign of life that is due.
                     Box::pin(self.listen()).await;
                     Box::pin(self.tell(Input::Tick)).await;
+                    Box::pin(self.attend_to_associations()).await;
                 }
             }
         }
@@ -146,7 +157,7 @@ impl Task {
         orders: &mut mpsc::Receiver<Order>,
     ) -> Woken {
         let now = clock::boottime_ms();
-        let deadline = self.machine.deadline(now);
+        let deadline = [self.machine.deadline(now), self.associations_due()].into_iter().flatten().min();
         let tick = async {
             match deadline {
                 Some(at) => {
@@ -186,12 +197,12 @@ impl Task {
             }
             Order::Link(state) => self.tell(Input::Link(state)).await,
             Order::HandlersChanged => self.look_again().await,
+            Order::Aside(way) => self.tell(Input::Aside(way)).await,
             Order::Reconfigure(client) => {
                 let enabled = client.enabled;
                 let changed = self.client != *client;
                 self.client = *client;
-                let renewal = self.client.program.renewal_takes(&self.client);
-                self.machine.set_patience(self.client.recovery.clone(), renewal);
+                self.machine.reconfigure(self.client.recovery.clone(), manners(&self.client));
                 if enabled != self.machine.enabled() {
                     let command = if enabled { Command::Enable } else { Command::Disable };
                     let _ = self.command(command).await;
@@ -297,15 +308,12 @@ impl Task {
                 self.signal(self.client.program.stop());
                 self.publish(self.event(EventKind::ClientStopped));
             }
-            Effect::Kill => {
-                if let Some((process, _)) = &self.running {
-                    process.kill();
+            Effect::Kill => self.kill(),
+            Effect::SignalRenew => {
+                if let Renewal::Signal(signal) = self.client.program.renewal() {
+                    self.signal(signal);
                 }
             }
-            Effect::SignalRenew => match self.client.program.renewal() {
-                Renewal::Signal(signal) => self.signal(signal),
-                Renewal::Restart => self.signal(self.client.program.stop()),
-            },
             Effect::SignalRelease(then) => {
                 self.record(|record, _| record.giving_back = Some(then));
                 self.signal(self.client.program.release().signal);
@@ -328,6 +336,12 @@ impl Task {
     fn signal(&self, signal: Signal) {
         if let Some((process, _)) = &self.running {
             process.signal(signal);
+        }
+    }
+
+    fn kill(&self) {
+        if let Some((process, _)) = &self.running {
+            process.kill();
         }
     }
 
@@ -356,7 +370,7 @@ impl Task {
     }
 
     fn lease_view(&self) -> Option<events::Lease> {
-        self.lease.as_ref().map(|lease| events::Lease::V4(Box::new(lease.shown(clock::boottime_ms()))))
+        self.lease.as_ref().map(|lease| lease.shown(clock::boottime_ms()))
     }
 
     fn status(&self) -> ClientStatus {

@@ -13,6 +13,8 @@ use crate::{Error, Result, program};
 const BUILT: &str = "DHCPMGR_BUILT";
 /// Set to the root of an installation to use that instead of this build.
 const INSTALLED: &str = "DHCPMGR_INSTALLED";
+/// The handler modules that are shipped.
+const MODULES: [&str; 2] = ["libdhcpmgr_v4.so", "libdhcpmgr_v6.so"];
 
 /// The built files.
 #[derive(Debug, Clone)]
@@ -35,7 +37,7 @@ impl Binaries {
             daemon: directory.join("dhcpmgrd"),
             cli: directory.join("dhcpmgr"),
             shim: directory.join("dhcpmgr-udhcpc"),
-            modules: vec![directory.join("libdhcpmgr_v4.so")],
+            modules: MODULES.map(|module| directory.join(module)).into(),
         }
     }
 
@@ -46,7 +48,7 @@ impl Binaries {
             daemon: root.join("usr/sbin/dhcpmgrd"),
             cli: root.join("usr/bin/dhcpmgr"),
             shim: root.join("usr/lib/dhcpmgr/dhcpmgr-udhcpc"),
-            modules: vec![root.join("usr/lib/dhcpmgr/handlers/libdhcpmgr_v4.so")],
+            modules: MODULES.map(|module| root.join("usr/lib/dhcpmgr/handlers").join(module)).into(),
         }
     }
 

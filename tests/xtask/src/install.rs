@@ -53,6 +53,7 @@ pub(crate) fn build() -> Result<Binaries> {
         &["-p", "dhcpmgr", "--bin", "dhcpmgrd"][..],
         &["-p", "dhcpmgr", "--bin", "dhcpmgr"],
         &["-p", "dhcpmgr-handler-v4", "--lib"],
+        &["-p", "dhcpmgr-handler-v6", "--lib"],
     ] {
         let mut release = cargo(&["rustc", "--release"]);
         release.args(part).arg("--").args(RELEASE_FLAGS);

@@ -57,6 +57,7 @@ fn tone(kind: &EventKind) -> Tone {
         | EventKind::ClientRecovered
         | EventKind::HandlerRecovered => Tone::Good,
         EventKind::LeaseChanged
+        | EventKind::PrefixDeprecated
         | EventKind::ClientStarted
         | EventKind::ClientStopped
         | EventKind::LinkChanged

@@ -12,6 +12,7 @@ pub(super) fn run(root: &Path, table: &mut Table) -> Result {
         ("usr/bin/dhcpmgr", Bound::None),
         ("usr/lib/dhcpmgr/dhcpmgr-udhcpc", Bound::AtMost(1.2)),
         ("usr/lib/dhcpmgr/handlers/libdhcpmgr_v4.so", Bound::None),
+        ("usr/lib/dhcpmgr/handlers/libdhcpmgr_v6.so", Bound::None),
     ];
     for (file, bound) in files {
         let bytes = root.join(file).metadata()?.len();

@@ -4,23 +4,23 @@
 use std::fmt::Display;
 
 /// Sentences kept; what comes after them is counted.
-pub(crate) const MAX_NOTES: usize = 48;
+pub const MAX_NOTES: usize = 48;
 /// Bytes of one sentence.
-pub(crate) const MAX_NOTE_BYTES: usize = 240;
+pub const MAX_NOTE_BYTES: usize = 240;
 /// Characters of a server's text, and items of a list, that a sentence repeats.
 const MAX_QUOTED_CHARS: usize = 48;
 const MAX_LISTED: usize = 4;
 
 /// Collects the sentences of one decision.
 #[derive(Debug, Default)]
-pub(crate) struct Notes {
+pub struct Notes {
     sentences: Vec<String>,
     left_out: usize,
 }
 
 impl Notes {
     /// Adds a sentence. Texts from the network must have gone through [`quoted`] before.
-    pub(crate) fn add(&mut self, sentence: impl Into<String>) {
+    pub fn add(&mut self, sentence: impl Into<String>) {
         if self.sentences.len() < MAX_NOTES {
             self.sentences.push(shortened(sentence.into()));
         } else {
@@ -29,7 +29,7 @@ impl Notes {
     }
 
     /// The sentences; the last one counts those that were left out.
-    pub(crate) fn finish(self) -> Vec<String> {
+    pub fn finish(self) -> Vec<String> {
         let Self { mut sentences, left_out } = self;
         if left_out > 0 {
             sentences.push(format!("{left_out} more remarks are left out"));
@@ -52,7 +52,7 @@ fn shortened(mut sentence: String) -> String {
 }
 
 /// A text that a server chose, in quotes, for a sentence: control and non-ASCII characters escaped, shortened.
-pub(crate) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let mut escaped: String = text.chars().take(MAX_QUOTED_CHARS).flat_map(char::escape_default).collect();
     if text.chars().nth(MAX_QUOTED_CHARS).is_some() {
         escaped.push('…');
@@ -61,7 +61,7 @@ pub(crate) fn quoted(text: &str) -> String {
 }
 
 /// Values for a sentence: the first few, and how many more there are.
-pub(crate) fn listed<T: Display>(values: impl IntoIterator<Item = T>) -> String {
+pub fn listed<T: Display>(values: impl IntoIterator<Item = T>) -> String {
     let mut values = values.into_iter();
     let mut text = values.by_ref().take(MAX_LISTED).map(|v| v.to_string()).collect::<Vec<_>>().join(", ");
     match values.count() {
