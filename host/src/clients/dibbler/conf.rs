@@ -114,7 +114,9 @@ pub(super) fn interfaces(text: &str) -> Vec<IfName> {
     let mut found = Vec::new();
     for line in text.lines() {
         let line = line.split(['#']).next().unwrap_or_default().trim_start();
-        let Some(rest) = line.strip_prefix("iface").filter(|rest| rest.starts_with([' ', '\t'])) else { continue };
+        let Some(rest) = line.strip_prefix("iface").filter(|rest| rest.starts_with([' ', '\t'])) else {
+            continue;
+        };
         let rest = rest.trim_start();
         let name = match rest.chars().next() {
             Some(quote @ ('"' | '\'')) => rest[1..].split(quote).next(),

@@ -9,7 +9,8 @@ pub(super) fn ending(how: ExitReason, words: &[String]) -> Fault {
     let told = |what: &str| format!("the client {how}: {what}");
     // What fails without ending it is no error to it.
     let serious = |line: &'_ String| matches!(said(line), Some(("Critical" | "Error", _)));
-    let said: Vec<&str> = words.iter().filter(|line| serious(line)).filter_map(|line| Some(said(line)?.1)).collect();
+    let said: Vec<&str> =
+        words.iter().filter(|line| serious(line)).filter_map(|line| Some(said(line)?.1)).collect();
     let find = |parts: &[&str]| said.iter().rev().find(|words| parts.iter().any(|part| words.contains(part)));
     if let Some(words) = find(&["Signal received. Shutting down"]) {
         let _ = words;
@@ -21,11 +22,14 @@ pub(super) fn ending(how: ExitReason, words: &[String]) -> Fault {
     if let Some(words) = find(&["Config parse error", "Fatal error during config parsing"]) {
         return Fault::Misconfigured { what: told(words), argument: None };
     }
-    if let Some(words) = find(&["is not present or does not support IPv6", "link-local address", "Unable to find interface"])
+    if let Some(words) =
+        find(&["is not present or does not support IPv6", "link-local address", "Unable to find interface"])
     {
         return Fault::Network(told(words));
     }
-    if let Some(words) = find(&["Permission denied", "Operation not permitted", "Unable to read info interfaces"]) {
+    if let Some(words) =
+        find(&["Permission denied", "Operation not permitted", "Unable to read info interfaces"])
+    {
         return Fault::Forbidden(told(words));
     }
     if let Some(words) = find(&["Process already running", "Unable to bind socket"]) {

@@ -18,9 +18,11 @@ use dhcpmgr_message::{Bytes, IfName};
 use dhcpmgr_plugin_api::Protocol;
 use nix::sys::signal::Signal;
 
-pub(crate) use address_manager::{AddressManager, XmlError};
+pub(crate) use address_manager::AddressManager;
 
-use super::adapter::{Adapter, Confirmation, KnownIa, LaunchContext, LaunchError, Progress, Release, Renewal};
+use super::adapter::{
+    Adapter, Confirmation, KnownIa, LaunchContext, LaunchError, Progress, Release, Renewal,
+};
 use super::launch::{Content, LaunchFile, PATH, environment, find, is_executable};
 use super::recognition::base_name;
 use super::{CommandLine, Confinement, ExitReason, Launch};
@@ -81,7 +83,10 @@ impl Adapter for Dibbler {
             file("client.conf.base", conf.base),
             file("client-duid", colons(duid)),
             // The same as it writes to its output, and it would grow for ever.
-            LaunchFile { content: Content::Link("/dev/null".into()), ..LaunchFile::new("client.log", Vec::new()) },
+            LaunchFile {
+                content: Content::Link("/dev/null".into()),
+                ..LaunchFile::new("client.log", Vec::new())
+            },
             LaunchFile::new(context::FILE, context_file(client, context)?).of_this_start(),
         ];
         Ok(Launch {
@@ -149,11 +154,7 @@ impl Adapter for Dibbler {
         })
     }
 
-    fn interfaces(
-        &self,
-        command: &[&str],
-        file: &dyn Fn(&Path) -> Option<String>,
-    ) -> Option<Vec<IfName>> {
+    fn interfaces(&self, command: &[&str], file: &dyn Fn(&Path) -> Option<String>) -> Option<Vec<IfName>> {
         let (program, rest) = command.split_first()?;
         if base_name(program) != "dibbler-client" || !matches!(rest.first(), Some(&("run" | "start"))) {
             return None;
@@ -167,7 +168,11 @@ impl Adapter for Dibbler {
                 None => {}
             }
         }
-        Some(file(&Path::new(directory).join("client.conf")).map(|text| conf::interfaces(&text)).unwrap_or_default())
+        Some(
+            file(&Path::new(directory).join("client.conf"))
+                .map(|text| conf::interfaces(&text))
+                .unwrap_or_default(),
+        )
     }
 }
 

@@ -103,7 +103,12 @@ fn option(code: u16, item: &Item<'_>) -> Option<Vec<u8>> {
 fn classes(table: &Section<'_>) -> Option<Vec<u8>> {
     let accepted = "a list of texts or { hex = \"…\" }";
     let mut bytes = Vec::new();
-    let list = table.get("classes")?.list(accepted)?;
+    let Some(item) = table.get("classes") else {
+        let at = table.entries.first()?.name_at;
+        table.report.add(at, &table.key, format!("key \"classes\" is missing; accepted: {accepted}"));
+        return None;
+    };
+    let list = item.list(accepted)?;
     for class in &list {
         let class = match &class.node.value {
             crate::config::tree::Value::Text(text) => text.as_bytes().to_vec(),
@@ -111,7 +116,7 @@ fn classes(table: &Section<'_>) -> Option<Vec<u8>> {
         };
         put(&mut bytes, &class);
     }
-    (!list.is_empty()).then_some(bytes)
+    Some(bytes)
 }
 
 /// The number that IANA has given a vendor.

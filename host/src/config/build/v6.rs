@@ -49,7 +49,7 @@ pub(super) fn v6(table: &Section<'_>) -> V6 {
 }
 
 fn ias(item: &Item<'_>, accepted: &str, hint: &str) -> Vec<IaConfig> {
-    let list = item.list(accepted).unwrap_or_default();
+    let Some(list) = item.list(accepted) else { return Vec::new() };
     if !(1..=MOST_IAS).contains(&list.len()) {
         item.refuse(format!("has {} associations; accepted: 1 to {MOST_IAS}", list.len()));
     }
