@@ -1,5 +1,7 @@
 //! Clients for DHCPv6 in the configuration.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
+
 use dhcpmgr::clients::Program;
 use dhcpmgr::config::{Client, Config, IaConfig, V6, diff, parse, to_toml};
 use dhcpmgr_plugin_api::Protocol;

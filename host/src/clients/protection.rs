@@ -111,7 +111,7 @@ mod tests {
         std::os::unix::fs::symlink(may_not.join("resolv.conf"), may.join("resolv.conf")).unwrap();
         let (allowed, link) = (may.clone(), may.join("resolv.conf"));
         let enforced = alone(move || {
-            let enforced = write_only_below(&[allowed.clone()]).unwrap();
+            let enforced = write_only_below(std::slice::from_ref(&allowed)).unwrap();
             fs::write(allowed.join("client.pid"), "1").unwrap();
             fs::rename(allowed.join("client.pid"), allowed.join("client.old")).unwrap();
             fs::write("/dev/null", "1").unwrap();

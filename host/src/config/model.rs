@@ -7,6 +7,7 @@ use dhcpmgr_message::{Bytes, ClientName, HostName, IfName, Prefix};
 use dhcpmgr_plugin_api::{MtuPolicy, Protocol, RoutePolicy};
 use serde::{Deserialize, Serialize};
 
+use super::lan::Lans;
 use crate::clients::Program;
 
 /// Everything the operator decided.
@@ -20,6 +21,8 @@ pub struct Config {
     pub clients: BTreeMap<ClientName, Client>,
     /// `[handlers.NAME]`, in the order of the files: the order of the chain.
     pub handlers: Vec<Handler>,
+    /// `[delegations.IFACE]`, `[ula]`, `[router_advertisements]`
+    pub lans: Lans,
 }
 
 /// `[daemon]`

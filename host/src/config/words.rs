@@ -2,6 +2,7 @@
 
 use dhcpmgr_plugin_api::{MtuPolicy, Protocol, RoutePolicy};
 
+use super::lan::{RaBackend, RaDns};
 use super::model::{DnsBackend, Grant, Isolation, OnStop, OnStuck};
 
 /// Word and value.
@@ -33,6 +34,11 @@ pub(super) const DNS_BACKENDS: Words<DnsBackend> = &[
     ("resolvconf", DnsBackend::Resolvconf),
     ("resolved", DnsBackend::Resolved),
 ];
+
+pub(super) const RA_BACKENDS: Words<RaBackend> = &[("none", RaBackend::None), ("radvd", RaBackend::Radvd)];
+
+pub(super) const RA_DNS: Words<RaDns> =
+    &[("none", RaDns::None), ("lease", RaDns::Lease), ("router", RaDns::Router)];
 
 pub(super) const GRANTS: Words<Grant> = &[
     ("addresses", Grant::Addresses),
@@ -120,6 +126,8 @@ mod tests {
         same(ON_STUCK);
         same(ISOLATIONS);
         same(DNS_BACKENDS);
+        same(RA_BACKENDS);
+        same(RA_DNS);
         same(GRANTS);
         assert_eq!(GRANTS.len(), Grant::ALL.len());
     }

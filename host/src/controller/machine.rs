@@ -20,6 +20,8 @@ use carrier::Carrier;
 pub use vocabulary::Command;
 pub(super) use vocabulary::{Effect, Held, Input, Manners};
 
+/// After so long of asking without an answer nobody is taken to be there; udhcpc says so itself, and mostly sooner.
+const SILENCE_MS: u64 = 30_000;
 /// How long a client may take to give its lease back.
 const RELEASE_MS: u64 = 3_000;
 
@@ -73,7 +75,9 @@ pub(super) struct Machine {
     aside: Option<String>,
     /// When the process was started.
     started_at: u64,
-    /// A whole cycle of DISCOVERs found nobody, and none has since.
+    /// Since when it has looked for a server.
+    searching_since: u64,
+    /// It has asked long enough to know that no server answers, and none has since.
     unanswered: bool,
 }
 
@@ -107,6 +111,7 @@ impl Machine {
             released: false,
             aside: None,
             started_at: 0,
+            searching_since: 0,
             unanswered: false,
         }
     }
@@ -176,6 +181,9 @@ impl Machine {
     /// Takes what happened at `now` (milliseconds of `CLOCK_BOOTTIME`) and says what is to be done.
     pub(super) fn handle(&mut self, input: Input, now: u64) -> Vec<Effect> {
         let mut effects = Vec::new();
+        if self.bound {
+            self.searching_since = now;
+        }
         match input {
             Input::Link(link) => self.on_link(link, &mut effects, now),
             Input::Lease(held) => self.on_lease(held, now),
@@ -203,12 +211,16 @@ impl Machine {
             Input::Progress(progress) => {
                 self.sign_of_life(now);
                 self.progress = Some(progress);
+                let asks = matches!(progress, Progress::Selecting | Progress::Rebinding);
+                if asks && !self.bound && now.saturating_sub(self.searching_since) >= SILENCE_MS {
+                    self.on_silence(&mut effects);
+                }
             }
             Input::Started | Input::Adopted => {
                 self.process = Process::Running;
                 self.recovery.started();
                 self.health.sign(now);
-                (self.started_at, self.unanswered) = (now, false);
+                (self.started_at, self.searching_since, self.unanswered) = (now, now, false);
             }
             Input::ReleasedBefore => {
                 self.give_back("released by the operator", GivingBack::StaysWithout, &mut effects, now);

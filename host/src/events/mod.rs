@@ -94,8 +94,14 @@ pub enum EventKind {
     LeaseLost,
     /// A lease was offered that cannot be used.
     LeaseRefused,
+    /// A LAN was given a part of a prefix, and the router's address in it.
+    PrefixAssigned,
     /// A prefix that a LAN was given is not to be used for new connections any more.
     PrefixDeprecated,
+    /// A LAN has a prefix no more.
+    PrefixRemoved,
+    /// A LAN gets nothing of a prefix that it was to get a part of.
+    PrefixRefused,
     /// A handler gave no plan.
     HandlerFailed,
     /// A handler is left alone.

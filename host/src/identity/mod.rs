@@ -7,13 +7,12 @@
 mod keeper;
 mod record;
 mod v6;
-mod wear;
 
+pub use crate::store::Wear;
 pub use dhcpmgr_message::IaKind;
 pub use keeper::Keeper;
 pub use record::{ClientRecord, DeviceRecord, Ia, LastLease};
 pub use v6::{WantedIa, new_duid, wanted_ias};
-pub use wear::Wear;
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -152,7 +152,7 @@ impl Journal {
     /// Forgets the lease of a client.
     pub fn forget(&self, client: &ClientName) {
         if let Some(kept) = self.kept.borrow_mut().get_mut(client)
-            && kept.file.write(&[]).is_ok()
+            && (kept.message.is_none() || kept.file.write(&[]).is_ok())
         {
             kept.message = None;
             return;

@@ -13,8 +13,11 @@ use crate::{Error, Result, program};
 const BUILT: &str = "DHCPMGR_BUILT";
 /// Set to the root of an installation to use that instead of this build.
 const INSTALLED: &str = "DHCPMGR_INSTALLED";
+
+/// The shims; the packages that they are built of have the same names.
+pub const SHIMS: [&str; 2] = ["dhcpmgr-udhcpc", "dhcpmgr-dibbler"];
 /// The handler modules that are shipped.
-const MODULES: [&str; 2] = ["libdhcpmgr_v4.so", "libdhcpmgr_v6.so"];
+pub const MODULES: [&str; 2] = ["libdhcpmgr_v4.so", "libdhcpmgr_v6.so"];
 
 /// The built files.
 #[derive(Debug, Clone)]
@@ -23,9 +26,9 @@ pub struct Binaries {
     pub daemon: PathBuf,
     /// `dhcpmgr`
     pub cli: PathBuf,
-    /// `dhcpmgr-udhcpc`
-    pub shim: PathBuf,
-    /// Handler modules.
+    /// [`SHIMS`]
+    pub shims: Vec<PathBuf>,
+    /// [`MODULES`]
     pub modules: Vec<PathBuf>,
 }
 
@@ -36,7 +39,7 @@ impl Binaries {
         Self {
             daemon: directory.join("dhcpmgrd"),
             cli: directory.join("dhcpmgr"),
-            shim: directory.join("dhcpmgr-udhcpc"),
+            shims: SHIMS.map(|shim| directory.join(shim)).into(),
             modules: MODULES.map(|module| directory.join(module)).into(),
         }
     }
@@ -47,7 +50,7 @@ impl Binaries {
         Self {
             daemon: root.join("usr/sbin/dhcpmgrd"),
             cli: root.join("usr/bin/dhcpmgr"),
-            shim: root.join("usr/lib/dhcpmgr/dhcpmgr-udhcpc"),
+            shims: SHIMS.map(|shim| root.join("usr/lib/dhcpmgr").join(shim)).into(),
             modules: MODULES.map(|module| root.join("usr/lib/dhcpmgr/handlers").join(module)).into(),
         }
     }
@@ -115,7 +118,7 @@ pub fn install(binaries: &Binaries, root: &Path) -> Result {
     };
     place(&binaries.daemon, "usr/sbin", "755")?;
     place(&binaries.cli, "usr/bin", "755")?;
-    place(&binaries.shim, "usr/lib/dhcpmgr", "755")?;
+    binaries.shims.iter().try_for_each(|shim| place(shim, "usr/lib/dhcpmgr", "755"))?;
     binaries.modules.iter().try_for_each(|module| place(module, "usr/lib/dhcpmgr/handlers", "644"))?;
     directories(root, "etc/dhcpmgr/conf.d")
 }

@@ -45,6 +45,20 @@ const LONGEST_MEMORY: u64 = 256 * 1024;
 /// It waits a second for better offers, and then for its hook.
 const RENEWAL: Duration = Duration::from_secs(30);
 
+/// How its lines begin.
+const WORDS: [(&str, Progress); 10] = [
+    ("Creating SOLICIT", Progress::Selecting),
+    ("Processing msg (SOLICIT", Progress::Selecting),
+    ("Creating INFORMATION-REQUEST", Progress::Selecting),
+    ("Processing msg (INF-REQUEST", Progress::Selecting),
+    ("Creating REQUEST", Progress::Requesting),
+    ("Processing msg (REQUEST", Progress::Requesting),
+    ("Generating RENEW", Progress::Renewing),
+    ("Processing msg (RENEW", Progress::Renewing),
+    ("RENEW remains unanswered", Progress::Rebinding),
+    ("Processing msg (REBIND", Progress::Rebinding),
+];
+
 /// dibbler-client.
 #[derive(Debug)]
 pub(super) struct Dibbler;
@@ -128,20 +142,7 @@ impl Adapter for Dibbler {
 
     fn progress(&self, line: &str) -> Option<Progress> {
         let words = said(line)?.1;
-        let begins = |starts: &[&str]| starts.iter().any(|start| words.starts_with(start));
-        if begins(&["Creating SOLICIT", "Processing msg (SOLICIT", "Creating INFORMATION-REQUEST"]) {
-            Some(Progress::Selecting)
-        } else if begins(&["Processing msg (INF-REQUEST"]) {
-            Some(Progress::Selecting)
-        } else if begins(&["Creating REQUEST", "Processing msg (REQUEST"]) {
-            Some(Progress::Requesting)
-        } else if begins(&["Generating RENEW", "Processing msg (RENEW"]) {
-            Some(Progress::Renewing)
-        } else if begins(&["RENEW remains unanswered", "Processing msg (REBIND"]) {
-            Some(Progress::Rebinding)
-        } else {
-            None
-        }
+        WORDS.iter().find(|(start, _)| words.starts_with(start)).map(|(_, progress)| *progress)
     }
 
     fn ias(&self, _client: &Client, directory: &Path) -> Vec<KnownIa> {

@@ -15,10 +15,6 @@ use crate::config::Client;
 use crate::events::{self, Change};
 use crate::network::Desired;
 
-/// How far the end of a lifetime may move without being another one, milliseconds: what is said again counts from
-/// another instant.
-const SAME_END_MS: u64 = 1_500;
-
 /// A delegated prefix with the instants at which it ends, `None` for never. Milliseconds of `CLOCK_BOOTTIME`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Delegated {
@@ -97,23 +93,19 @@ impl Lease {
 
     /// Whether everything that both have ends when it did before.
     fn ends_like(&self, before: &Self) -> bool {
-        let same = |a: Option<u64>, b: Option<u64>| match (a, b) {
-            (Some(a), Some(b)) => a.abs_diff(b) < SAME_END_MS,
-            (a, b) => a == b,
-        };
         let addresses = self.desired.addresses.iter().all(|new| {
             let old = before.desired.addresses.iter().find(|old| old.address == new.address);
             old.is_none_or(|old| {
-                same(old.preferred_until, new.preferred_until) && same(old.valid_until, new.valid_until)
+                old.preferred_until == new.preferred_until && old.valid_until == new.valid_until
             })
         });
         let prefixes = self.delegated.iter().all(|new| {
             let old = before.delegated.iter().find(|old| old.prefix == new.prefix);
             old.is_none_or(|old| {
-                same(old.preferred_until, new.preferred_until) && same(old.valid_until, new.valid_until)
+                old.preferred_until == new.preferred_until && old.valid_until == new.valid_until
             })
         });
-        addresses && prefixes && same(self.held.valid_until, before.held.valid_until)
+        addresses && prefixes && self.held.valid_until == before.held.valid_until
     }
 }
 

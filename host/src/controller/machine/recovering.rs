@@ -35,9 +35,10 @@ impl Machine {
         let phrase = || self.recovery.phrase(&self.name, running, now);
         let silence = || match (running && self.health.is_stuck(), running && self.unanswered) {
             (true, _) => Some(format!("{}; it may be frozen, or its hook hangs", self.silence(now))),
-            (false, true) => {
-                Some(format!("no server has answered for {} s", now.saturating_sub(self.started_at) / 1000))
-            }
+            (false, true) => Some(format!(
+                "no server has answered for {} s",
+                now.saturating_sub(self.searching_since) / 1000
+            )),
             (false, false) => None,
         };
         // What an operator has to mend goes before what may pass.

@@ -475,7 +475,7 @@ fn a_stuck_client_is_only_reported_where_that_is_the_policy() {
     assert_eq!(reports(&machine.handle(Input::Tick, 120_000)), [ReportKind::Stuck]);
     assert!(machine.reason(130_000).unwrap().starts_with("no sign of life of the client for 130 s"));
     assert_eq!(machine.deadline(130_000), None);
-    machine.handle(Input::Progress(Progress::Selecting), 140_000);
+    machine.handle(Input::Progress(Progress::Requesting), 140_000);
     assert_eq!(machine.reason(140_000), None);
 }
 
@@ -590,4 +590,21 @@ fn a_client_that_needs_a_link_local_address_waits_for_it() {
     assert_eq!(machine.handle(link(true), 1_500), [Effect::Start(None)]);
     machine.handle(Input::Started, 1_500);
     assert_eq!(machine.handle(link(false), 2_000), [], "a running one is left alone");
+}
+
+#[test]
+fn a_client_whose_hook_says_nothing_of_silence_is_known_by_its_words_to_find_nobody() {
+    let mut machine = Machine::new("wan6", "wan0", true, Recovery::default(), DIBBLER);
+    machine.handle(link(true, true), 0);
+    machine.handle(Input::Started, 0);
+    assert_eq!(machine.handle(Input::Progress(Progress::Selecting), SILENCE_MS - 1), []);
+    let effects = machine.handle(Input::Progress(Progress::Selecting), SILENCE_MS);
+    assert_eq!(reports(&effects), [ReportKind::Silent]);
+    assert_eq!(machine.reason(SILENCE_MS).unwrap(), "no server has answered for 30 s");
+    assert_eq!(machine.handle(Input::Progress(Progress::Selecting), SILENCE_MS + 1), [], "said once");
+    machine.handle(Input::Lease(held(200_000)), 40_000);
+    assert_eq!(machine.reason(40_000), None);
+    machine.handle(Input::Gone("taken back".into()), 50_000);
+    assert_eq!(machine.handle(Input::Progress(Progress::Selecting), 60_000), []);
+    assert_eq!(reports(&machine.handle(Input::Progress(Progress::Selecting), 80_000)), [ReportKind::Silent]);
 }
