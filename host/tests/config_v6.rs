@@ -31,7 +31,7 @@ fn a_client_of_three_lines_asks_for_an_address_and_a_prefix() {
 fn every_key_is_read_and_written_again() {
     let text = format!(
         "{CLIENT}program = \"dibbler\"\nrequest = [23, 65535]\nrapid_commit = true\nreconfigure_accept = true\n\
-         accept_ra = 2\nmetric = 7\non_stop = \"release\"\n\
+         metric = 7\non_stop = \"release\"\n\
          ia_na = [{{ iaid = 4294967295, address = \"2001:db8::7\", t1 = 60, t2 = 90 }}, {{}}]\n\
          ia_pd = [{{ iaid = 0, prefix = \"::/56\" }}]\n\
          [clients.wan4]\nprotocol = \"v4\"\ninterface = \"wan0\"\n"
@@ -41,9 +41,9 @@ fn every_key_is_read_and_written_again() {
     assert_eq!(v6.ia_na[0].hint, Some("2001:db8::7/128".parse().unwrap()));
     assert_eq!((v6.ia_na[0].t1, v6.ia_na[0].t2, v6.ia_na[0].iaid), (Some(60), Some(90), Some(u32::MAX)));
     assert_eq!(v6.ia_pd, [IaConfig { iaid: Some(0), hint: "::/56".parse().ok(), ..IaConfig::default() }]);
-    assert!(v6.rapid_commit && v6.reconfigure_accept && v6.accept_ra == Some(2));
+    assert!(v6.rapid_commit && v6.reconfigure_accept);
     assert_eq!(read(&to_toml(&config)).unwrap(), config, "{}", to_toml(&config));
-    for more in ["addresses = false\n", "prefixes = false\n", "accept_ra = 0\n"] {
+    for more in ["addresses = false\n", "prefixes = false\n"] {
         let config = read(&format!("{CLIENT}{more}")).unwrap();
         assert_eq!(read(&to_toml(&config)).unwrap(), config, "{more}");
     }
@@ -77,8 +77,9 @@ fn options_are_sent_as_their_rfc_codes_them() {
 
 #[test]
 fn what_is_wrong_is_said_with_its_place_and_what_is_accepted() {
-    let keys = "accepted: enabled, protocol, interface, program, request, send, metric, on_stop, recovery";
-    let v6_keys = "addresses, prefixes, rapid_commit, reconfigure_accept, ia_na, ia_pd, accept_ra";
+    let keys =
+        "accepted: enabled, protocol, interface, program, request, send, metric, on_stop, recovery, sysctls";
+    let v6_keys = "addresses, prefixes, rapid_commit, reconfigure_accept, ia_na, ia_pd";
     let ia = "every key may be left out";
     for (more, expected) in [
         (
@@ -87,7 +88,6 @@ fn what_is_wrong_is_said_with_its_place_and_what_is_accepted() {
         ),
         ("program = \"udhcpc\"", "4:11: WAN6.program: \"udhcpc\" does not speak v6; accepted: \"dibbler\"".into()),
         ("request = [0]", "4:12: WAN6.request: 0 is out of range; accepted: a whole number from 1 to 65535 (an option code)".into()),
-        ("accept_ra = 3", "4:13: WAN6.accept_ra: 3 is out of range; accepted: a whole number from 0 to 2".into()),
         ("ia_pd = [{ prefix = \"10.0.0.0/8\" }]", "4:21: WAN6.ia_pd.prefix: \"10.0.0.0/8\": it is not one of IPv6; accepted: an IPv6 prefix, such as \"::/56\" or \"2001:db8:f000::/56\"".into()),
         ("ia_pd = [{ address = \"2001:db8::1\" }]", "4:12: WAN6.ia_pd.address: is not a known key; accepted: iaid, prefix, t1, t2".into()),
         ("ia_na = [{ address = \"2001:db8::1/64\" }]", "4:22: WAN6.ia_na.address: invalid IPv6 address syntax; accepted: an IPv6 address, such as \"2001:db8::7\"".into()),
@@ -121,7 +121,7 @@ fn what_is_wrong_is_said_with_its_place_and_what_is_accepted() {
 }
 
 #[test]
-fn what_a_client_is_started_with_starts_it_again_and_a_sysctl_does_not() {
+fn what_a_client_is_started_with_starts_it_again() {
     let change = |before: &str, after: &str| {
         let config = |more: &str| read(&format!("{CLIENT}{more}")).unwrap();
         let mut diff = diff(&config(before), &config(after));
@@ -129,6 +129,5 @@ fn what_a_client_is_started_with_starts_it_again_and_a_sysctl_does_not() {
     };
     assert_eq!(change("", "prefixes = false\n"), Some(("ia_pd".into(), true, false)));
     assert_eq!(change("", "reconfigure_accept = true\n"), Some(("reconfigure_accept".into(), true, false)));
-    assert_eq!(change("", "accept_ra = 2\n"), Some(("accept_ra".into(), false, true)));
     assert_eq!(change("", "ia_na = [{}]\n"), None);
 }

@@ -207,10 +207,11 @@ fn client_change(before: &Client, after: &Client) -> Option<ClientChange> {
         discover_interval: _,
         discover_pause: _,
         on_stop: _,
+        sysctls: _,
         recovery: _,
         v6,
     } = before;
-    let V6 { ia_na: _, ia_pd: _, rapid_commit: _, reconfigure_accept: _, accept_ra: _ } = v6;
+    let V6 { ia_na: _, ia_pd: _, rapid_commit: _, reconfigure_accept: _ } = v6;
     let link = differing!(before, after, protocol, interface);
     let process = differing!(
         before,
@@ -226,9 +227,7 @@ fn client_change(before: &Client, after: &Client) -> Option<ClientChange> {
     let v6 = differing!(before.v6, after.v6, ia_na, ia_pd, rapid_commit, reconfigure_accept);
     let process = [process, v6].concat();
     let policy = differing!(before, after, metric, mtu, routes);
-    let sysctl = differing!(before.v6, after.v6, accept_ra);
-    let policy = [policy, sysctl].concat();
-    let state = differing!(before, after, enabled, on_stop, recovery);
+    let state = differing!(before, after, enabled, on_stop, sysctls, recovery);
     let change = ClientChange {
         name: before.name.clone(),
         restart: !link.is_empty() || !process.is_empty(),

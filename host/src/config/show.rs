@@ -53,6 +53,12 @@ fn write_client(out: &mut Writer, client: &Client) {
             out.line(&code.to_string(), &option_value(value));
         }
     }
+    if !client.sysctls.is_empty() {
+        out.section(&format!("{section}.sysctls"));
+        for (sysctl, value) in &client.sysctls {
+            out.put(sysctl.name(), i64::from(*value).into());
+        }
+    }
     let recovery = &client.recovery;
     out.section(&format!("{section}.recovery"));
     out.put("restarts", i64::from(recovery.restarts).into());
@@ -85,9 +91,6 @@ fn write_v6(out: &mut Writer, v6: &V6) {
     }
     out.put("rapid_commit", v6.rapid_commit.into());
     out.put("reconfigure_accept", v6.reconfigure_accept.into());
-    if let Some(accept_ra) = v6.accept_ra {
-        out.put("accept_ra", i64::from(accept_ra).into());
-    }
 }
 
 fn association(ia: &IaConfig, hint: &str) -> Value {

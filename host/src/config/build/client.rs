@@ -10,6 +10,7 @@ use dhcpmgr_plugin_api::Protocol;
 use super::recovery::recovery;
 use super::send::send;
 use super::send6::send6;
+use super::sysctls::sysctls;
 use super::v6::v6;
 use crate::clients::Program;
 use crate::config::model::{Client, V6};
@@ -18,16 +19,25 @@ use crate::config::source::Place;
 use crate::config::words::{MTU_POLICIES, ON_STOP, PROTOCOLS, ROUTE_POLICIES, quoted, word_of};
 
 /// Keys of every client.
-const KEYS: [&str; 9] =
-    ["enabled", "protocol", "interface", "program", "request", "send", "metric", "on_stop", "recovery"];
+const KEYS: [&str; 10] = [
+    "enabled",
+    "protocol",
+    "interface",
+    "program",
+    "request",
+    "send",
+    "metric",
+    "on_stop",
+    "recovery",
+    "sysctls",
+];
 
 /// Keys of clients for DHCPv4.
 const V4_KEYS: [&str; 6] =
     ["hostname", "mtu", "routes", "discover_attempts", "discover_interval", "discover_pause"];
 
 /// Keys of clients for DHCPv6.
-const V6_KEYS: [&str; 7] =
-    ["addresses", "prefixes", "rapid_commit", "reconfigure_accept", "ia_na", "ia_pd", "accept_ra"];
+const V6_KEYS: [&str; 6] = ["addresses", "prefixes", "rapid_commit", "reconfigure_accept", "ia_na", "ia_pd"];
 
 /// Routes of a lease lose against static ones without a metric, and leave room on both sides.
 const DEFAULT_METRIC: u32 = 100;
@@ -88,6 +98,7 @@ pub(super) fn client(name: ClientName, at: Place, table: &Section<'_>) -> Option
         discover_interval: interval,
         discover_pause: pause,
         on_stop: choice(table, "on_stop", "a way to stop", ON_STOP).unwrap_or_default(),
+        sysctls: sysctls(table),
         recovery,
         v6: if is_v6 { v6(table) } else { V6::default() },
     };

@@ -7,6 +7,7 @@ mod recovery;
 mod send;
 mod send6;
 mod settings;
+mod sysctls;
 mod v6;
 
 use std::collections::{BTreeMap, BTreeSet};

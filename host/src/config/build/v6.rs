@@ -43,8 +43,6 @@ pub(super) fn v6(table: &Section<'_>) -> V6 {
         ia_pd: ias("prefixes", "ia_pd", IA_PD, "prefix"),
         rapid_commit: flag("rapid_commit", false),
         reconfigure_accept: flag("reconfigure_accept", false),
-        // 0 to 2 fit.
-        accept_ra: table.get("accept_ra").and_then(|item| item.whole(0..=2, "")).map(|number| number as u8),
     }
 }
 

@@ -4,26 +4,17 @@ mod v4;
 mod v6;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use dhcpmgr_message::{LeaseMessage, Lifetime, Prefix};
+use dhcpmgr_message::{LeaseMessage, Lifetime};
 use dhcpmgr_plugin_api::{Plan, Protocol};
 
 use super::ledger::Ledger;
 use super::machine::Held;
 use crate::config::Client;
+use crate::delegation::{Delegated, Handed};
 use crate::events::{self, Change};
 use crate::network::Desired;
-
-/// A delegated prefix with the instants at which it ends, `None` for never. Milliseconds of `CLOCK_BOOTTIME`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Delegated {
-    pub prefix: Prefix,
-    pub exclude: Option<Prefix>,
-    pub iaid: Option<u32>,
-    pub preferred_until: Option<u64>,
-    pub valid_until: Option<u64>,
-}
 
 /// A lease in force.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,6 +64,17 @@ impl Lease {
             }
         }
         view
+    }
+
+    /// What LANs get of it.
+    #[must_use]
+    pub(super) fn handed(&self) -> Handed {
+        let v6 = |server: &IpAddr| if let IpAddr::V6(server) = server { Some(*server) } else { None };
+        Handed {
+            prefixes: self.delegated.clone(),
+            dns: self.desired.dns.iter().filter_map(v6).collect(),
+            search: self.desired.search.clone(),
+        }
     }
 
     /// What differs from the lease before, or from none.
