@@ -104,7 +104,7 @@ pub(super) fn build(
     };
     let desired = Desired {
         addresses,
-        // dibbler sets them itself, before it calls its hook.
+        // A client program may have set them itself, before it called its hook.
         takes_over: true,
         routes: plan.routes,
         rules: plan.rules,
