@@ -182,5 +182,15 @@ fn every_captured_call_becomes_a_message_that_the_daemon_reads() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 26);
+    assert_eq!(seen, 53);
+}
+
+#[test]
+fn options_that_are_there_twice_are_two_values_in_order() {
+    for file in ["duplicates/0001-add.env", "duplicates/0002-update.env"] {
+        let reading = capture(file);
+        assert_eq!(reading.report.options[&17], [hex("0000118b 0001 0002 aabb"), hex("00000de9 0002 0000")]);
+        assert_eq!(reading.report.options[&245], [hex("00ff"), hex("01")]);
+        assert_eq!(reading.problems.lines(), Vec::<String>::new());
+    }
 }

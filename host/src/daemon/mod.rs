@@ -19,6 +19,7 @@ use crate::config::{self, Client, Config, OnStop};
 use crate::control::views::{ClientStatus, ConfigShown, Reload, Status};
 use crate::control::{Controls, Request, Response};
 use crate::controller::{Command, Controller, Ending, Shared};
+use crate::delegation::Outcome;
 use crate::events::{Event, EventKind, EventLog};
 use crate::handlers::{HandlerNotice, NoticeKind};
 use crate::import::{self, Order};
@@ -120,6 +121,7 @@ impl Daemon {
                 for running in self.running().into_iter().filter(|running| running.client.interface == name) {
                     running.controller.link(state.clone()).await;
                 }
+                self.tell(self.shared.delegations.link(&name).await);
             }
             NetworkEvent::Repaired { interface, what } => {
                 self.publish_about(&interface, EventKind::KernelRepaired, &what);
@@ -128,6 +130,11 @@ impl Daemon {
                 self.publish_about(&interface, EventKind::KernelMismatch, &what);
             }
         }
+    }
+
+    /// Publishes what came of LANs.
+    fn tell(&self, outcome: Outcome) {
+        outcome.events.into_iter().for_each(|event| self.shared.events.publish(event));
     }
 
     fn publish_about(&self, interface: &dhcpmgr_message::IfName, kind: EventKind, what: &[String]) {
@@ -189,6 +196,9 @@ impl Daemon {
         for name in &diff.clients_added {
             self.add_client(loaded.config.clients[name].clone()).await;
         }
+        if !diff.lans.is_empty() {
+            self.tell(self.shared.delegations.reconfigure(loaded.config.lans.clone()).await);
+        }
         if diff.touches_handlers() {
             self.handlers_changed().await;
         }
@@ -232,6 +242,7 @@ impl Daemon {
             uptime: self.started.elapsed().as_secs(),
             clients: self.statuses().await,
             handlers: self.shared.chain.status(),
+            lans: self.shared.delegations.lans().await,
             messages: self.shared.sessions.counters(),
         }
     }

@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use dhcpmgr_message::{Bytes, LeaseMessage, Lifetime};
 use dhcpmgr_plugin_api::Plan;
 
-use super::{Delegated, Lease, differing, end, is_different};
+use super::{Lease, differing, end, is_different};
 use crate::config::Client;
 use crate::controller::ledger::{Entry, Ledger, Value};
 use crate::controller::machine::Held;
+use crate::delegation::Delegated;
 use crate::events::{self, AddressV6, Change, IaView, LeaseV6, PrefixV6};
 use crate::network::{Desired, DesiredAddress};
 
