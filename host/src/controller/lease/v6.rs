@@ -103,8 +103,9 @@ pub(super) fn build(
             .collect(),
     };
     let desired = Desired {
-        interface: client.interface.clone(),
         addresses,
+        // dibbler sets them itself, before it calls its hook.
+        takes_over: true,
         routes: plan.routes,
         rules: plan.rules,
         metric: client.metric,
@@ -112,7 +113,7 @@ pub(super) fn build(
         dns: plan.dns,
         domain: plan.domain,
         search: plan.search,
-        unreachable: Vec::new(),
+        ..Desired::of(client.interface.clone())
     };
     Ok(Lease { held, view: events::Lease::V6(Box::new(view)), desired, delegated, ledger })
 }
