@@ -1,5 +1,7 @@
 //! LANs with real hosts behind a real radvd: what they hold when prefixes come, change and go.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
+
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -15,7 +17,7 @@ const OLD: &str = "2001:db8:f100::/56";
 const NEW: &str = "2001:db8:f200::/56";
 const THIRD: &str = "2001:db8:f300::/56";
 
-/// What the daemon would be told, and what it then says happened: the event, and the prefix it is about.
+/// What the daemon would be told.
 enum Word {
     /// These prefixes with preferred and valid lifetimes in seconds.
     Take(Vec<(&'static str, u64, u64)>),
