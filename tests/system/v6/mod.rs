@@ -2,6 +2,7 @@
 //! a real radvd.
 
 mod crash;
+mod dibbler;
 mod given;
 mod hosts;
 mod killed;

@@ -90,7 +90,7 @@ impl AddressManager {
 }
 
 fn association(tag: &Tag<'_>) -> Result<Association, XmlError> {
-    let number = |name: &str| tag.attribute(name).and_then(|text| text.parse().ok());
+    let number = |name: &str| tag.attribute(name).and_then(number);
     let kind = match tag.name {
         "AddrIA" => IaKind::Na,
         "AddrTA" => IaKind::Ta,
@@ -103,6 +103,11 @@ fn association(tag: &Tag<'_>) -> Result<Association, XmlError> {
         configured: tag.attribute("state") == Some("CONFIGURED"),
         known: KnownIa { ia: V6Ia { kind, iaid, t1, t2, status: None }, values: Vec::new() },
     })
+}
+
+/// IAIDs from 2^31 on are written as negative numbers, times are not.
+fn number(text: &str) -> Option<u32> {
+    text.parse::<u32>().ok().or_else(|| text.parse::<i32>().ok().map(i32::cast_unsigned))
 }
 
 fn leased(address: &str, length: Option<&str>) -> Option<Prefix> {
