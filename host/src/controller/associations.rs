@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use dhcpmgr_message::LeaseMessage;
+use dhcpmgr_message::{IaKind, LeaseMessage};
 
 use super::ledger::Ledger;
 use super::machine::Input;
@@ -48,6 +48,7 @@ impl Task {
         mut entry: Entry,
     ) {
         let mut ledger = self.ledger();
+        let message = self.attributed(message);
         entry.decisions = ledger.take(&message);
         entry.decisions.extend(ledger.expire(clock::boottime_ms()));
         entry.news = (!entry.decisions.is_empty()).then(|| entry.decisions.join("; "));
@@ -56,6 +57,26 @@ impl Task {
         self.look = Look::soon(clock::boottime_ms());
         // What the client said on its way to the lease is history: kept for `why`, and no word on its state.
         self.written();
+    }
+
+    /// With the IAIDs that follow from the configuration: where there is one association of a kind, all is in it.
+    fn attributed(&self, message: Rc<LeaseMessage>) -> Rc<LeaseMessage> {
+        let wanted = self.wanted_ias();
+        let only = |kind: IaKind| {
+            let mut of_kind = wanted.iter().filter(|ia| ia.kind == kind).map(|ia| ia.iaid);
+            of_kind.next().filter(|_| of_kind.next().is_none())
+        };
+        let (address, prefix) = (only(IaKind::Na), only(IaKind::Pd));
+        let mut message = Rc::unwrap_or_clone(message);
+        if let Some(report) = &mut message.v6 {
+            for said in report.addresses.iter_mut().filter(|said| !said.temporary) {
+                said.iaid = said.iaid.or(address);
+            }
+            for said in &mut report.prefixes {
+                said.iaid = said.iaid.or(prefix);
+            }
+        }
+        Rc::new(message)
     }
 
     async fn take_ledger(&mut self, last: &LeaseMessage, ledger: Ledger, origin: Origin, mut entry: Entry) {

@@ -44,6 +44,11 @@ impl Radvd {
         self.process.signal(Signal::SIGHUP)
     }
 
+    /// Kills it: it says no farewell to the hosts.
+    pub fn kill(mut self) {
+        self.process.kill();
+    }
+
     /// What it logged.
     #[must_use]
     pub fn log(&self) -> String {

@@ -3,6 +3,7 @@
 use dhcpmgr_lab::{
     Address6, Capture6, Change, Daemon, Error, Kea6, Kea6Config, Lab, MessageType6, Result, eventually,
 };
+use nix::sys::signal::{Signal, kill};
 use serde_json::Value;
 
 /// The handler that every configuration of DHCPv6 has.
@@ -127,4 +128,20 @@ pub(super) fn started_again(
     eventually(&format!("another process runs for {client}"), || {
         Ok(pid(daemon, client).ok().filter(|now| *now != before))
     })
+}
+
+/// The gateway loses its power and gets it back: nothing of `/run` and nothing in the kernel is left, and it is another
+/// boot. The daemon is not started.
+pub(super) fn reboot(lab: &Lab, daemon: &mut Daemon<'_>) -> Result {
+    let client = pid(daemon, "wan6")?;
+    daemon.kill()?;
+    kill(client, Signal::SIGKILL)?;
+    eventually("the client is gone", || Ok((!lab.gateway.processes().contains(&client)).then_some(())))?;
+    std::fs::remove_dir_all(daemon.root().join("run"))?;
+    for interface in ["wan0", "lan0"] {
+        lab.gateway.ip(&["-6", "addr", "flush", "dev", interface, "scope", "global"])?;
+    }
+    lab.gateway.ip(&["-6", "route", "flush", "type", "unreachable"])?;
+    let other = lab.write("boot_id", "11111111-2222-3333-4444-555555555555\n")?.display().to_string();
+    lab.gateway.command("mount", &["--bind", &other, "/proc/sys/kernel/random/boot_id"]).map(drop)
 }

@@ -1,8 +1,8 @@
 //! A real radvd and a real host behind it: what the provider does is what the host sees.
 
-use dhcpmgr_lab::{Daemon, Lab, Radvd, Result, eventually, lab_or_skip};
+use dhcpmgr_lab::{Address6, Daemon, Lab, Radvd, Result, eventually, lab_or_skip};
 
-use super::given::{NEW, OLD, configured, home, kea};
+use super::given::{NEW, OLD, configured, home, kea, reboot};
 
 /// A gateway whose radvd announces what `dhcpmgrd` writes, and where that is.
 fn announcing<'lab>(lab: &'lab Lab) -> Result<(Daemon<'lab>, Radvd)> {
@@ -31,7 +31,7 @@ fn after_a_renumbering_the_host_prefers_the_new_prefix_and_the_old_one_is_deprec
     let host = lab.lan_host("lan0")?;
     let (_daemon, radvd) = announcing(&lab)?;
     let group = |group: u16| format!("2001:db8:{group:x}:1:");
-    let has = |wanted: u16| -> Result<Option<dhcpmgr_lab::Address6>> {
+    let has = |wanted: u16| -> Result<Option<Address6>> {
         Ok(host.addresses()?.into_iter().find(|found| found.address.starts_with(&group(wanted))))
     };
     eventually("the host has an address", || has(OLD))?;
@@ -51,5 +51,33 @@ fn after_a_renumbering_the_host_prefers_the_new_prefix_and_the_old_one_is_deprec
     })?;
     assert_eq!(host.default_routes()?.len(), 1, "the router was never taken away");
     assert!(!radvd.log().contains("syntax error"), "{}", radvd.log());
+    Ok(())
+}
+
+/// The host does not notice that the gateway was away, and the gateway comes back with another prefix.
+#[test]
+fn after_a_reboot_with_another_prefix_the_host_learns_that_the_old_one_is_over() -> Result {
+    lab_or_skip!();
+    let lab = Lab::new()?;
+    let times = (1000, 1600, 3000, 9000);
+    let server = kea(&lab, times).start()?;
+    let host = lab.lan_host("lan0")?;
+    let (mut daemon, radvd) = announcing(&lab)?;
+    let has = |wanted: u16| -> Result<Option<Address6>> {
+        let group = format!("2001:db8:{wanted:x}:1:");
+        Ok(host.addresses()?.into_iter().find(|found| found.address.starts_with(&group)))
+    };
+    eventually("the host has an address", || has(OLD))?;
+    // What is durable is written a moment later.
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    radvd.kill();
+    reboot(&lab, &mut daemon)?;
+    let _server = server.forget().times(1000, 1600, 3000, 9000).prefix(NEW).start()?;
+    daemon.start()?;
+    daemon.cli().wait_for("wan6", "Bound")?;
+    configured(&lab, NEW)?;
+    let _radvd = lab.radvd(&lab.dir().join("radvd/radvd.conf"))?;
+    eventually("the host has one of the new prefix", || Ok(has(NEW)?.filter(|new| !new.deprecated)))?;
+    eventually("and the old one is deprecated", || Ok(has(OLD)?.filter(|old| old.deprecated)))?;
     Ok(())
 }

@@ -13,6 +13,9 @@ use crate::identity::WantedIa;
 /// Options that are never requested (RFC 8415 section 24, "Client ORO"): it asks for what they stand for by itself.
 const NOT_REQUESTED: [u16; 20] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 18, 19, 20, 25, 26];
 
+/// Recursive DNS servers (RFC 3646).
+const DNS_SERVERS: u16 = 23;
+
 /// What is written, and what is to be said of it.
 pub(super) struct Conf {
     /// What it runs with.
@@ -46,7 +49,8 @@ pub(super) fn write(client: &Client, context: &LaunchContext<'_>, shim: &Path) -
         }
         let _ = writeln!(out, "iface {interface} {{");
         if context.ias.is_empty() {
-            let _ = writeln!(out, "\tstateless");
+            // For options by number alone dibbler would not ask at all: INFORMATION-REQUEST is for those that it knows.
+            let _ = writeln!(out, "\tstateless\n\toption dns-server");
         }
         for ia in context.ias {
             association(&mut out, ia, wishes);
@@ -90,7 +94,8 @@ fn options(out: &mut String, client: &Client, context: &LaunchContext<'_>) {
         let _ = writeln!(out, "\toption {code:04} hex 0x{}", value.to_hex());
     }
     let requested: BTreeSet<u16> = context.wants.request.union(&client.request).copied().collect();
-    let asked = |code: &&u16| !sent.contains_key(code) && !NOT_REQUESTED.contains(code);
+    let by_name = |code: u16| context.ias.is_empty() && code == DNS_SERVERS;
+    let asked = |code: &&u16| !sent.contains_key(code) && !NOT_REQUESTED.contains(code) && !by_name(**code);
     for code in requested.iter().filter(asked) {
         let _ = writeln!(out, "\toption {code:04} hex");
     }

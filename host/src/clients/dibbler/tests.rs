@@ -89,7 +89,11 @@ fn without_associations_it_asks_for_options_only_and_rapid_commit_is_left_out() 
     let client = client("addresses = false\nprefixes = false\nrapid_commit = true\n");
     assert_eq!(client.v6, V6 { rapid_commit: true, ..V6::default() });
     let written = conf(&client, &Wants::default(), &[]).unwrap();
-    assert!(written.base.ends_with("iface \"wan0\" {\n\tstateless\n}\n"), "{}", written.base);
+    assert!(
+        written.base.ends_with("iface \"wan0\" {\n\tstateless\n\toption dns-server\n}\n"),
+        "{}",
+        written.base
+    );
     assert!(!written.base.contains("rapid"), "{}", written.base);
     assert!(written.notes[0].starts_with("rapid_commit is left out: dibbler runs no hook"));
 }
