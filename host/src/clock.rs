@@ -17,10 +17,16 @@ pub fn monotonic_us() -> u64 {
     clock_gettime(ClockId::CLOCK_MONOTONIC).map(|t| Duration::from(t).as_micros() as u64).unwrap_or_default()
 }
 
+/// The wall clock, milliseconds since 1970.
+#[must_use]
+pub fn wall_ms() -> u64 {
+    now(ClockId::CLOCK_REALTIME)
+}
+
 /// The wall clock as RFC 3339 in UTC with milliseconds: `2026-11-23T05:08:44.120Z`.
 #[must_use]
 pub fn timestamp() -> String {
-    rfc3339(now(ClockId::CLOCK_REALTIME))
+    rfc3339(wall_ms())
 }
 
 /// Which boot of the machine it is: dates on `CLOCK_BOOTTIME` mean something within one only.

@@ -10,6 +10,7 @@ pub mod config;
 pub mod control;
 pub mod controller;
 pub mod daemon;
+pub mod delegation;
 pub mod events;
 pub mod handlers;
 pub mod identity;

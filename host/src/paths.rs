@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use dhcpmgr_message::ClientName;
+
 /// The places of one installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paths {
@@ -79,6 +81,12 @@ impl Paths {
     #[must_use]
     pub fn clients(&self) -> PathBuf {
         self.runtime().join("clients")
+    }
+
+    /// `/run/dhcpmgr/clients/NAME.d`: the working directory of a client that needs one.
+    #[must_use]
+    pub fn client(&self, name: &ClientName) -> PathBuf {
+        self.clients().join(format!("{name}.d"))
     }
 
     /// `/run/dhcpmgr/network`: what links were before we changed them.

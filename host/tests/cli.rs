@@ -179,7 +179,7 @@ fn events_of_a_client_that_is_not_there_are_not_waited_for() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         stderr(&output),
-        "dhcpmgr: no client is called \"wan5\"; configured: guest, lab, voip, wan4\n"
+        "dhcpmgr: no client is called \"wan5\"; configured: guest, lab, voip, wan4, wan6\n"
     );
 
     let fake = Fake::answering(vec![status, event]);

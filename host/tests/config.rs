@@ -5,9 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dhcpmgr::config::{
-    Config, DnsBackend, Grant, Isolation, OnStop, Program, Recovery, diff, load, parse, to_toml,
-};
+use dhcpmgr::clients::Program;
+use dhcpmgr::config::{Config, DnsBackend, Grant, Isolation, OnStop, Recovery, diff, load, parse, to_toml};
 use dhcpmgr::paths::Paths;
 use dhcpmgr_message::wire;
 use dhcpmgr_plugin_api::{MtuPolicy, Protocol, RoutePolicy};
@@ -71,22 +70,27 @@ fn the_example_of_the_contract_is_accepted() {
 
 #[test]
 fn what_is_left_out_takes_its_default() {
-    let ours = "[handlers.v4]\nmodule = \"libdhcpmgr_v4.so\"\n";
+    let ours = ["v4", "v6"].map(|name| format!("[handlers.{name}]\nmodule = \"libdhcpmgr_{name}.so\"\n"));
     let theirs = "[handlers.x]\nmodule = \"/opt/libdhcpmgr_v4.so\"\n";
-    let config = read(&format!("{CLIENT}{ours}{theirs}")).unwrap();
+    let config = read(&format!("{CLIENT}{}{theirs}", ours.concat())).unwrap();
     assert_eq!((config.daemon.log.as_str(), config.dns.backend), ("info", DnsBackend::None));
     let client = &config.clients["wan4"];
     assert!(
         client.enabled && client.request.is_empty() && client.send.is_empty() && client.hostname.is_none()
     );
-    assert_eq!((client.program, client.metric, client.on_stop), (Program::Udhcpc, 100, OnStop::Keep));
+    assert_eq!(
+        (client.program, client.metric, client.on_stop),
+        (Program::named("udhcpc").unwrap(), 100, OnStop::Keep)
+    );
     assert_eq!((client.mtu, client.routes), (MtuPolicy::Link, RoutePolicy::All));
     assert_eq!(client.discover_attempts, 3);
     assert_eq!(client.discover_interval, Duration::from_secs(3));
     assert_eq!(client.discover_pause, Duration::from_secs(20));
     assert_eq!(client.recovery, Recovery::default());
-    let [ours, theirs] = config.handlers.as_slice() else { panic!("two handlers") };
-    assert_eq!((ours.isolation, ours.grants.len()), (Isolation::InProcess, Grant::ALL.len()));
+    let [v4, v6, theirs] = config.handlers.as_slice() else { panic!("three handlers") };
+    for ours in [v4, v6] {
+        assert_eq!((ours.isolation, ours.grants.len()), (Isolation::InProcess, Grant::ALL.len()));
+    }
     // Our file name somewhere else is not our module.
     assert_eq!((theirs.isolation, theirs.grants.clone()), (Isolation::Worker, Grant::THIRD_PARTY.into()));
     assert_eq!(theirs.deadline, Duration::from_millis(250));
@@ -98,7 +102,7 @@ fn an_empty_file_configures_nothing() {
     assert_eq!(read("").unwrap(), Config::default());
 }
 
-const TOP: &str = "accepted: daemon, dns, clients, handlers";
+const TOP: &str = "accepted: daemon, dns, clients, handlers, delegations, ula, router_advertisements";
 const CLIENT_KEYS: &str = "accepted: enabled, protocol, interface, program, request, send, hostname, metric, mtu, \
                            routes, discover_attempts, discover_interval, discover_pause, on_stop, recovery";
 const FORMS: &str = "{ text = \"…\" }, { hex = \"0102…\" } or { ip = \"192.0.2.1\" }";
@@ -134,10 +138,6 @@ fn mistakes() -> Vec<(String, String)> {
             "6:1: H.isolaton: is not a known key (did you mean \"isolation\"?); accepted: module, isolation, grants, clients, deadline_ms, settings",
         ),
         // DHCPv6 comes later.
-        text(
-            "[delegations.br-lan]\nfrom = \"wan6\"\n",
-            &format!("1:2: delegations: is for DHCPv6, which comes in a later version; {TOP}"),
-        ),
         text(
             "[clients.wan6]\nprotocol  = \"v6\"\ninterface = \"wan0\"\n",
             "2:13: clients.wan6.protocol: \"v6\": DHCPv6 comes in a later version; accepted: \"v4\"",

@@ -11,6 +11,8 @@ mod leases;
 mod many;
 #[path = "network/others.rs"]
 mod others;
+#[path = "network/owners.rs"]
+mod owners;
 #[path = "network/restarts.rs"]
 mod restarts;
 #[path = "network/v6.rs"]

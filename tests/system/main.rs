@@ -32,4 +32,5 @@ mod reload;
 mod renewal;
 mod service;
 mod store;
+mod v6;
 mod world;

@@ -3,25 +3,21 @@
 //! An element of a list that cannot be read is reported and left out; the others stay.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::str::FromStr;
 
-use crate::names;
-use crate::problems::{Problems, shown};
+use dhcpmgr_shim::Problems;
+use dhcpmgr_shim::text::{LONGEST, Reader, parse, words};
+
 use crate::variables::{Syntax, Variable};
-
-/// No DHCP message is longer (UDP), so no option is.
-const LONGEST: usize = 65_535;
 
 /// The bytes of the option, or nothing if there is nothing in it that could be read. `name` is the variable's.
 #[must_use]
 pub fn option(name: &str, variable: Variable, text: &[u8], problems: &mut Problems) -> Option<Vec<u8>> {
-    let mut reader = Reader { name, code: variable.code, problems };
-    if text.len() > 2 * LONGEST {
-        reader.refuse(text, "is longer than any DHCP message");
+    let mut reader = Udhcpc(Reader { name, code: variable.code.into(), problems });
+    if !reader.0.fits(text, text.len(), 2 * LONGEST) {
         return None;
     }
     if text.is_empty() {
-        reader.refuse(text, "is empty: udhcpc could not read what the server sent, or a NUL came first");
+        reader.0.refuse(text, "is empty: udhcpc could not read what the server sent, or a NUL came first");
         return None;
     }
     let wire = match variable.syntax {
@@ -35,29 +31,17 @@ pub fn option(name: &str, variable: Variable, text: &[u8], problems: &mut Proble
         Syntax::S32 => (reader.number(text, i32::MIN.into(), u32::MAX.into())? as u32).to_be_bytes().to_vec(),
         Syntax::Text => text.to_vec(),
         Syntax::HostText if text == b"bad" => {
-            reader.refuse(text, "is what udhcpc writes instead of a name that is not one; left out");
+            reader.0.refuse(text, "is what udhcpc writes instead of a name that is not one; left out");
             return None;
         }
         Syntax::HostText => text.to_vec(),
         Syntax::Routes => reader.routes(text),
-        Syntax::Domains => reader.domains(text),
+        Syntax::Domains => reader.0.domains(text),
         Syntax::SipServers => reader.sip_servers(text),
         Syntax::SixRd => reader.six_rd(text)?,
         Syntax::Hex => reader.hex(text)?,
     };
-    if wire.len() > LONGEST {
-        reader.refuse(text, "is longer than any DHCP message");
-        return None;
-    }
-    (!wire.is_empty()).then_some(wire)
-}
-
-fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|b| *b == b' ').filter(|word| !word.is_empty())
-}
-
-fn parse<T: FromStr>(text: &[u8]) -> Option<T> {
-    std::str::from_utf8(text).ok()?.parse().ok()
+    (reader.0.fits(text, wire.len(), LONGEST) && !wire.is_empty()).then_some(wire)
 }
 
 fn split_slash(text: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -65,34 +49,18 @@ fn split_slash(text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&text[..slash], &text[slash + 1..]))
 }
 
-struct Reader<'a> {
-    name: &'a str,
-    code: u8,
-    problems: &'a mut Problems,
-}
+/// How udhcpc writes.
+struct Udhcpc<'a>(Reader<'a>);
 
-impl Reader<'_> {
-    fn refuse(&mut self, text: &[u8], why: &str) {
-        let Self { name, code, .. } = self;
-        self.problems.add(format_args!("option {code} ({name}): {} {why}", shown(text)));
-    }
-
-    /// Reports what is not there.
-    fn or_refuse<T>(&mut self, value: Option<T>, text: &[u8], why: &str) -> Option<T> {
-        if value.is_none() {
-            self.refuse(text, why);
-        }
-        value
-    }
-
+impl Udhcpc<'_> {
     fn address(&mut self, text: &[u8]) -> Option<[u8; 4]> {
         let address = parse::<Ipv4Addr>(text).map(|a| a.octets());
-        self.or_refuse(address, text, "is not an IPv4 address")
+        self.0.or_refuse(address, text, "is not an IPv4 address")
     }
 
     fn number(&mut self, text: &[u8], least: i64, most: i64) -> Option<i64> {
         let number = parse::<i64>(text).filter(|n| (least..=most).contains(n));
-        self.or_refuse(number, text, "is not a number that the option can hold")
+        self.0.or_refuse(number, text, "is not a number that the option can hold")
     }
 
     fn address_pairs(&mut self, text: &[u8]) -> Vec<u8> {
@@ -100,7 +68,7 @@ impl Reader<'_> {
         for word in words(text) {
             let pair = split_slash(word)
                 .and_then(|(to, via)| Some((parse::<Ipv4Addr>(to)?, parse::<Ipv4Addr>(via)?)));
-            if let Some((to, via)) = self.or_refuse(pair, word, "is not a pair ADDRESS/ADDRESS") {
+            if let Some((to, via)) = self.0.or_refuse(pair, word, "is not a pair ADDRESS/ADDRESS") {
                 wire.extend(to.octets());
                 wire.extend(via.octets());
             }
@@ -114,28 +82,18 @@ impl Reader<'_> {
         let mut words = words(text);
         while let Some(to) = words.next() {
             let Some(via) = words.next() else {
-                self.refuse(to, "is a route without a router");
+                self.0.refuse(to, "is a route without a router");
                 break;
             };
             let net = split_slash(to)
                 .and_then(|(net, len)| Some((parse::<Ipv4Addr>(net)?, parse::<u8>(len)?)))
                 .filter(|(_, len)| *len <= 32);
-            let net = self.or_refuse(net, to, "is not a route's NET/LENGTH");
+            let net = self.0.or_refuse(net, to, "is not a route's NET/LENGTH");
             let via = self.address(via);
             if let (Some((net, len)), Some(via)) = (net, via) {
                 wire.push(len);
                 wire.extend(&net.octets()[..usize::from(len.div_ceil(8))]);
                 wire.extend(via);
-            }
-        }
-        wire
-    }
-
-    fn domains(&mut self, text: &[u8]) -> Vec<u8> {
-        let mut wire = Vec::new();
-        for word in words(text) {
-            if let Err(why) = names::encode(word, &mut wire) {
-                self.refuse(word, why);
             }
         }
         wire
@@ -148,7 +106,7 @@ impl Reader<'_> {
             wire.extend(words(text).filter_map(|word| self.address(word)).flatten());
             wire.insert(0, 1);
         } else {
-            wire = self.domains(text);
+            wire = self.0.domains(text);
             if !wire.is_empty() {
                 wire.insert(0, 0);
             }
@@ -163,12 +121,12 @@ impl Reader<'_> {
         };
         let head = head();
         let (v4_mask, prefix_len, prefix) =
-            self.or_refuse(head, text, "is not V4MASKLEN V6PREFIXLEN PREFIX RELAY...")?;
+            self.0.or_refuse(head, text, "is not V4MASKLEN V6PREFIXLEN PREFIX RELAY...")?;
         let mut wire = vec![v4_mask, prefix_len];
         wire.extend(prefix.octets());
         wire.extend(words.filter_map(|word| self.address(word)).flatten());
         if wire.len() < 22 {
-            self.refuse(text, "has no border relay");
+            self.0.refuse(text, "has no border relay");
             return None;
         }
         Some(wire)
@@ -179,6 +137,6 @@ impl Reader<'_> {
             .ok()
             .and_then(|text| dhcpmgr_message::Bytes::from_hex(text).ok())
             .map(|bytes| bytes.0);
-        self.or_refuse(wire, text, "is not an even count of hex digits")
+        self.0.or_refuse(wire, text, "is not an even count of hex digits")
     }
 }

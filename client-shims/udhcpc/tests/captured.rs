@@ -8,8 +8,8 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use dhcpmgr_message::{Bytes, ClientEvent, LeaseMessage, Lifetime, StaticRoute, V4Report};
+use dhcpmgr_shim::message;
 use dhcpmgr_udhcpc::environment::{self, Reading};
-use dhcpmgr_udhcpc::message;
 
 fn captures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures")
@@ -254,8 +254,8 @@ fn every_captured_call_becomes_a_message_that_the_daemon_reads() {
             variables.push((b"DHCPMGR_CLIENT".to_vec(), b"wan4".to_vec()));
             variables.push((b"DHCPMGR_TOKEN".to_vec(), b"00112233445566778899aabbccddeeff".to_vec()));
             let mut reading = environment::read(variables);
-            let message = message::build(&mut reading, event, 5, 6).unwrap();
-            let bytes = message::encode(message.clone(), &mut reading.problems).unwrap();
+            let message = message::build(&mut reading, "udhcpc", event, 5, 6).unwrap();
+            let bytes = message::encode::<V4Report>(message.clone(), &mut reading.problems).unwrap();
             assert_eq!(LeaseMessage::decode(&bytes).unwrap(), message, "{}", file.display());
             let preset = variables_of_the_lab(&file);
             assert_eq!(message.v4.unwrap().address.is_some(), event.carries_lease(), "{}", file.display());

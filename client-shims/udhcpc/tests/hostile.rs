@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 
 use dhcpmgr_message::wire::LIMITS;
 use dhcpmgr_message::{Bytes, ClientEvent, LeaseMessage, V4Report};
+use dhcpmgr_shim::message;
 use dhcpmgr_udhcpc::environment::{self, Reading};
-use dhcpmgr_udhcpc::{message, names};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -22,8 +22,8 @@ fn read(variables: &[(&str, &str)]) -> Reading {
 
 /// The message that the daemon would get.
 fn sent(mut reading: Reading) -> LeaseMessage {
-    let message = message::build(&mut reading, ClientEvent::Bound, 1, 2).unwrap();
-    let bytes = message::encode(message, &mut reading.problems).unwrap();
+    let message = message::build(&mut reading, "udhcpc", ClientEvent::Bound, 1, 2).unwrap();
+    let bytes = message::encode::<V4Report>(message, &mut reading.problems).unwrap();
     assert!(bytes.len() <= LIMITS.bytes);
     LeaseMessage::decode(&bytes).unwrap()
 }
@@ -316,7 +316,7 @@ fn more_routes_than_a_list_may_have_are_cut_and_said_so() {
 fn without_its_context_there_is_no_message_but_a_reason() {
     let refused = |variables: &[(&[u8], &[u8])]| {
         let mut reading = environment::read(variables.iter().copied());
-        message::build(&mut reading, ClientEvent::Bound, 1, 2).unwrap_err()
+        message::build(&mut reading, "udhcpc", ClientEvent::Bound, 1, 2).unwrap_err()
     };
     assert!(refused(&CONTEXT[..2]).contains("interface"));
     assert!(refused(&[CONTEXT[1], CONTEXT[2]]).contains("DHCPMGR_CLIENT is not set"));
@@ -381,19 +381,5 @@ proptest! {
     #[test]
     fn any_environment_becomes_a_message_that_the_daemon_reads(variables in vec((names(), values()), 0..12)) {
         sent(with_context(variables.iter().map(|(name, value)| (&name[..], &value[..]))));
-    }
-
-    #[test]
-    fn names_survive_the_wire(name in "[a-z_-]{1,63}(\\.[a-z0-9]{1,20}){0,6}") {
-        let mut wire = Vec::new();
-        names::encode(name.as_bytes(), &mut wire).unwrap();
-        let mut read = Vec::new();
-        names::decode(&wire, |name| read.push(name)).unwrap();
-        prop_assert_eq!(read, [name.into_bytes()]);
-    }
-
-    #[test]
-    fn any_bytes_are_names_or_not_but_the_walk_ends(wire in vec(prop_oneof![0_u8..6, Just(0xc0), any::<u8>()], 0..80)) {
-        let _refused = names::decode(&wire, |name| assert!(name.len() <= 253));
     }
 }

@@ -4,136 +4,45 @@
 
 use std::fs::{self, Permissions};
 use std::io::Read;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
-use std::thread::{self, JoinHandle};
+use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use dhcpmgr_message::{Answer, ClientEvent, LeaseMessage, wire};
-use nix::sys::socket::{self, AddressFamily, Backlog, MsgFlags, SockFlag, SockType, UnixAddr};
-use tempfile::TempDir;
+use dhcpmgr_message::{Answer, ClientEvent, wire};
+use nix::sys::socket::{self, AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr};
 
-/// What the shim may take at most, with room for a machine under load.
-const IN_TIME: Duration = Duration::from_millis(2500);
+#[path = "../../shim/tests/lab/mod.rs"]
+mod lab;
 
-struct Lab {
-    dir: TempDir,
-}
+use lab::{IN_TIME, Lab, Reply};
 
-struct Run {
-    output: Output,
-    took: Duration,
-}
-
-impl Run {
-    fn stderr(&self) -> String {
-        String::from_utf8(self.output.stderr.clone()).unwrap()
-    }
-}
-
-impl Lab {
-    fn new() -> Self {
-        let lab = Self { dir: tempfile::tempdir().unwrap() };
-        fs::create_dir(lab.spool()).unwrap();
-        lab
-    }
-
-    fn spool(&self) -> PathBuf {
-        self.dir.path().join("spool")
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.dir.path().join("lease.sock")
-    }
-
-    fn command(&self, event: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dhcpmgr-udhcpc"));
-        command
-            .arg(event)
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .env("DHCPMGR_CLIENT", "wan4")
-            .env("DHCPMGR_TOKEN", "00112233445566778899aabbccddeeff")
-            .env("DHCPMGR_SOCKET", self.socket())
-            .env("DHCPMGR_SPOOL", self.spool())
-            .env("interface", "wan0")
-            .env("ip", "192.0.2.7")
-            .env("subnet", "255.255.255.0")
-            .env("router", "192.0.2.1")
-            .env("opt43", "0104deadbeef")
-            .stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, command: &mut Command) -> Run {
-        let start = Instant::now();
-        let output = command.output().unwrap();
-        let took = start.elapsed();
-        assert_eq!(output.status.code(), Some(0), "{output:?}");
-        assert_eq!(output.stdout, b"", "stdout belongs to udhcpc");
-        assert!(took < IN_TIME, "{took:?}");
-        Run { output, took }
-    }
-
-    /// Accepts one connection, reads one message, answers with these bytes or hangs up; gives the message.
-    fn daemon(&self, answer: Reply) -> JoinHandle<LeaseMessage> {
-        let listener = self.listen();
-        thread::spawn(move || {
-            let fd = socket::accept(listener.as_raw_fd()).unwrap();
-            let mut buffer = vec![0; 70_000];
-            let len = socket::recv(fd, &mut buffer, MsgFlags::empty()).unwrap();
-            match answer {
-                Reply::Answer(answer) => {
-                    let bytes = wire::encode(&answer).unwrap();
-                    socket::send(fd, &bytes, MsgFlags::empty()).unwrap();
-                }
-                Reply::Bytes(bytes) => {
-                    socket::send(fd, bytes, MsgFlags::empty()).unwrap();
-                }
-                Reply::HangUp => nix::unistd::close(fd).unwrap(),
-                Reply::Silence => thread::sleep(IN_TIME),
-            }
-            LeaseMessage::decode(&buffer[..len]).unwrap()
-        })
-    }
-
-    fn listen(&self) -> OwnedFd {
-        let listener =
-            socket::socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC, None).unwrap();
-        socket::bind(listener.as_raw_fd(), &UnixAddr::new(&self.socket()).unwrap()).unwrap();
-        socket::listen(&listener, Backlog::new(0).unwrap()).unwrap();
-        listener
-    }
-
-    /// The messages in the spool, with their names.
-    fn spooled(&self) -> Vec<(String, LeaseMessage)> {
-        let mut files: Vec<_> =
-            fs::read_dir(self.spool()).unwrap().map(|file| file.unwrap().path()).collect();
-        files.sort();
-        files
-            .iter()
-            .map(|path| {
-                let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-                (name, LeaseMessage::decode(&fs::read(path).unwrap()).unwrap())
-            })
-            .collect()
-    }
-}
-
-enum Reply {
-    Answer(Answer),
-    Bytes(&'static [u8]),
-    HangUp,
-    Silence,
+/// The shim as udhcpc runs it.
+fn command(lab: &Lab, event: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dhcpmgr-udhcpc"));
+    command
+        .arg(event)
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("DHCPMGR_CLIENT", "wan4")
+        .env("DHCPMGR_TOKEN", "00112233445566778899aabbccddeeff")
+        .env("DHCPMGR_SOCKET", lab.socket())
+        .env("DHCPMGR_SPOOL", lab.spool())
+        .env("interface", "wan0")
+        .env("ip", "192.0.2.7")
+        .env("subnet", "255.255.255.0")
+        .env("router", "192.0.2.1")
+        .env("opt43", "0104deadbeef")
+        .stdin(Stdio::null());
+    command
 }
 
 #[test]
 fn a_message_that_the_daemon_takes_leaves_nothing_behind() {
     let lab = Lab::new();
     let daemon = lab.daemon(Reply::Answer(Answer::accepted()));
-    let run = lab.run(&mut lab.command("bound"));
+    let run = lab.run(&mut command(&lab, "bound"));
     let message = daemon.join().unwrap();
     assert_eq!(message.event, ClientEvent::Bound);
     assert_eq!((message.client.as_str(), message.interface.as_str()), ("wan4", "wan0"));
@@ -151,7 +60,7 @@ fn a_message_that_the_daemon_takes_leaves_nothing_behind() {
 fn a_refused_message_is_logged_and_not_spooled() {
     let lab = Lab::new();
     let daemon = lab.daemon(Reply::Answer(Answer::refused("token of an earlier start\nof the client")));
-    let run = lab.run(&mut lab.command("bound"));
+    let run = lab.run(&mut command(&lab, "bound"));
     daemon.join().unwrap();
     let line = "event \"bound\" is refused by dhcpmgrd: token of an earlier start of the client\n";
     assert!(run.stderr().ends_with(line), "{}", run.stderr());
@@ -163,7 +72,7 @@ fn a_refused_message_is_logged_and_not_spooled() {
 fn a_daemon_that_never_answers_costs_a_second_and_the_message_is_spooled() {
     let lab = Lab::new();
     let daemon = lab.daemon(Reply::Silence);
-    let run = lab.run(&mut lab.command("renew"));
+    let run = lab.run(&mut command(&lab, "renew"));
     assert!(run.took >= Duration::from_millis(950), "{:?}", run.took);
     assert!(run.stderr().contains("no answer in time"), "{}", run.stderr());
     let received = daemon.join().unwrap();
@@ -183,7 +92,7 @@ fn a_daemon_that_hangs_up_or_talks_nonsense_has_not_taken_the_message() {
     {
         let lab = Lab::new();
         let daemon = lab.daemon(reply);
-        let run = lab.run(&mut lab.command("bound"));
+        let run = lab.run(&mut command(&lab, "bound"));
         let received = daemon.join().unwrap();
         assert_eq!(lab.spooled()[0].1, received);
         assert!(run.stderr().contains("is left as"), "{}", run.stderr());
@@ -195,7 +104,7 @@ fn without_a_daemon_every_event_goes_to_the_spool_in_order() {
     let lab = Lab::new();
     let events = ["deconfig", "bound", "renew", "nak", "leasefail"];
     for event in events {
-        lab.run(&mut lab.command(event));
+        lab.run(&mut command(&lab, event));
         thread::sleep(Duration::from_millis(3));
     }
     let spooled = lab.spooled();
@@ -211,7 +120,7 @@ fn without_a_daemon_every_event_goes_to_the_spool_in_order() {
 fn a_socket_that_nobody_listens_on_is_like_none() {
     let lab = Lab::new();
     drop(lab.listen());
-    lab.run(&mut lab.command("bound"));
+    lab.run(&mut command(&lab, "bound"));
     assert_eq!(lab.spooled().len(), 1);
 }
 
@@ -223,7 +132,7 @@ fn a_daemon_that_accepts_nobody_costs_a_second() {
     let first =
         socket::socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC, None).unwrap();
     socket::connect(first.as_raw_fd(), &UnixAddr::new(&lab.socket()).unwrap()).unwrap();
-    let run = lab.run(&mut lab.command("bound"));
+    let run = lab.run(&mut command(&lab, "bound"));
     assert!(run.took >= Duration::from_millis(950), "{:?}", run.took);
     assert_eq!(lab.spooled().len(), 1);
     drop((first, listener));
@@ -246,7 +155,7 @@ fn a_full_backlog_that_empties_in_time_is_waited_for() {
         nix::unistd::close(early).unwrap();
         len
     });
-    let run = lab.run(&mut lab.command("bound"));
+    let run = lab.run(&mut command(&lab, "bound"));
     assert!(run.took >= Duration::from_millis(140), "{:?}", run.took);
     assert!(daemon.join().unwrap() > 0);
     assert!(lab.spooled().is_empty());
@@ -255,12 +164,12 @@ fn a_full_backlog_that_empties_in_time_is_waited_for() {
 #[test]
 fn a_full_spool_takes_no_more() {
     let lab = Lab::new();
-    for n in 0..dhcpmgr_udhcpc::spool::CAPACITY - 1 {
+    for n in 0..dhcpmgr_shim::spool::CAPACITY - 1 {
         fs::write(lab.spool().join(format!("{n:020}-0.lease")), "x").unwrap();
     }
-    lab.run(&mut lab.command("bound"));
+    lab.run(&mut command(&lab, "bound"));
     assert_eq!(fs::read_dir(lab.spool()).unwrap().count(), 256);
-    let run = lab.run(&mut lab.command("bound"));
+    let run = lab.run(&mut command(&lab, "bound"));
     assert_eq!(fs::read_dir(lab.spool()).unwrap().count(), 256);
     assert!(run.stderr().contains("is lost"), "{}", run.stderr());
     assert!(run.stderr().contains("already holds 256 messages"), "{}", run.stderr());
@@ -270,17 +179,17 @@ fn a_full_spool_takes_no_more() {
 fn a_spool_that_cannot_be_written_is_logged() {
     let lab = Lab::new();
     fs::remove_dir(lab.spool()).unwrap();
-    let run = lab.run(&mut lab.command("bound"));
+    let run = lab.run(&mut command(&lab, "bound"));
     assert!(run.stderr().contains("is lost"), "{}", run.stderr());
     // A file where the directory should be; as root a mode would stop nobody.
     fs::write(lab.spool(), "").unwrap();
-    let run = lab.run(&mut lab.command("bound"));
+    let run = lab.run(&mut command(&lab, "bound"));
     assert!(run.stderr().contains("Not a directory"), "{}", run.stderr());
     fs::remove_file(lab.spool()).unwrap();
     fs::create_dir(lab.spool()).unwrap();
     fs::set_permissions(lab.spool(), Permissions::from_mode(0o555)).unwrap();
     if fs::write(lab.spool().join("probe"), "").is_err() {
-        let run = lab.run(&mut lab.command("bound"));
+        let run = lab.run(&mut command(&lab, "bound"));
         assert!(run.stderr().contains("Permission denied"), "{}", run.stderr());
     }
 }
@@ -288,11 +197,11 @@ fn a_spool_that_cannot_be_written_is_logged() {
 #[test]
 fn a_path_that_no_socket_can_have_is_like_no_daemon() {
     let lab = Lab::new();
-    let run = lab.run(lab.command("bound").env("DHCPMGR_SOCKET", "/x".repeat(200)));
+    let run = lab.run(command(&lab, "bound").env("DHCPMGR_SOCKET", "/x".repeat(200)));
     assert!(run.stderr().contains("is left as"), "{}", run.stderr());
-    lab.run(lab.command("bound").env_remove("DHCPMGR_SOCKET"));
+    lab.run(command(&lab, "bound").env_remove("DHCPMGR_SOCKET"));
     assert_eq!(lab.spooled().len(), 2);
-    let run = lab.run(lab.command("bound").env_remove("DHCPMGR_SPOOL"));
+    let run = lab.run(command(&lab, "bound").env_remove("DHCPMGR_SPOOL"));
     assert!(run.stderr().contains("DHCPMGR_SPOOL is not set"), "{}", run.stderr());
 }
 
@@ -314,14 +223,14 @@ fn a_call_by_hand_gets_an_explanation() {
 fn closed_standard_streams_are_no_obstacle() {
     let lab = Lab::new();
     // No shell in the program, but one here: it is what can close descriptors before an exec.
-    let mut command = Command::new("sh");
+    let mut shell = Command::new("sh");
     let binary = env!("CARGO_BIN_EXE_dhcpmgr-udhcpc");
-    command.args(["-c", "exec \"$0\" bound <&- >&- 2>&-", binary]);
-    let from = lab.command("bound");
-    command.env_clear().envs(from.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    lab.run(&mut command);
+    shell.args(["-c", "exec \"$0\" bound <&- >&- 2>&-", binary]);
+    let from = command(&lab, "bound");
+    shell.env_clear().envs(from.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    lab.run(&mut shell);
     let daemon = lab.daemon(Reply::Answer(Answer::accepted()));
-    lab.run(&mut command);
+    lab.run(&mut shell);
     daemon.join().unwrap();
     assert_eq!(lab.spooled().len(), 1);
 }
@@ -332,13 +241,13 @@ fn a_stderr_that_nobody_reads_or_that_is_full_does_not_stop_it() {
     // Closed at the other end: a write would raise SIGPIPE.
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let status = lab.command("bound").stdout(Stdio::null()).stderr(writer).status().unwrap();
+    let status = command(&lab, "bound").stdout(Stdio::null()).stderr(writer).status().unwrap();
     assert_eq!(status.code(), Some(0));
     // Full: a write would wait for ever.
     let (mut reader, writer) = std::io::pipe().unwrap();
     fill(&writer);
     let start = Instant::now();
-    let status = lab.command("bound").stdout(Stdio::null()).stderr(writer).status().unwrap();
+    let status = command(&lab, "bound").stdout(Stdio::null()).stderr(writer).status().unwrap();
     assert_eq!(status.code(), Some(0));
     assert!(start.elapsed() < IN_TIME);
     assert_eq!(lab.spooled().len(), 2);
@@ -376,6 +285,6 @@ fn a_panic_is_logged_and_ends_with_status_0() {
 #[test]
 #[ignore = "run by a_panic_is_logged_and_ends_with_status_0"]
 fn child_that_panics() {
-    dhcpmgr_udhcpc::log::catch_panics();
+    dhcpmgr_udhcpc::PROGRAM.log.catch_panics();
     panic!("on\npurpose");
 }

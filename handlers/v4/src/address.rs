@@ -3,9 +3,9 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use dhcpmgr_handler_common::notes::Notes;
 use dhcpmgr_plugin_api::message::{InterfaceAddress, Prefix, V4Report};
 
-use crate::notes::Notes;
 use crate::options;
 
 /// The shortest subnet mask of a lease that is believed. A shorter one would make networks of strangers on-link.

@@ -11,7 +11,6 @@ mod handler;
 mod lifetimes;
 mod mtu;
 mod names;
-mod notes;
 mod options;
 mod parameters;
 mod routes;
@@ -19,11 +18,11 @@ mod servers;
 
 pub use handler::V4Handler;
 
+use dhcpmgr_handler_common::notes::Notes;
 use dhcpmgr_plugin_api::message::V4Report;
 use dhcpmgr_plugin_api::{AddressPlan, LeaseEvent, Mtu, Plan};
 
 use crate::address::Leased;
-use crate::notes::Notes;
 
 /// Decides what a lease means. [`Plan::refuse`] is set when the lease cannot be right; the plan then carries
 /// nothing else but notes.

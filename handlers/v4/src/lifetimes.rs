@@ -1,9 +1,8 @@
 //! How long the lease lasts (options 51, 58 and 59). When to renew is the client's business; the times are only
 //! compared with each other here.
 
+use dhcpmgr_handler_common::notes::Notes;
 use dhcpmgr_plugin_api::message::{Lifetime, V4Report};
-
-use crate::notes::Notes;
 
 /// What udhcpc assumes when a server sends no lease time.
 const WITHOUT_OPTION_51: Lifetime = Lifetime(3600);

@@ -1,8 +1,7 @@
 //! What option 26 may do to the MTU of the link or of the routes (RFC 2132 section 5.1).
 
+use dhcpmgr_handler_common::notes::Notes;
 use dhcpmgr_plugin_api::{Link, MtuPolicy, Policy};
-
-use crate::notes::Notes;
 
 /// What every IPv4 host must take in one datagram (RFC 791 section 3.1). Option 26 may go down to 68, which no
 /// real link has and which only slows everything down.

@@ -1,9 +1,9 @@
 //! Names that a server hands out (options 12, 15, 66 and 119): each passes RFC 1123 before anybody writes it
 //! anywhere, or is left out with a note.
 
+use dhcpmgr_handler_common::notes::Notes;
 use dhcpmgr_plugin_api::message::{DomainName, HostName, V4Report};
 
-use crate::notes::Notes;
 use crate::parameters::offered_text;
 
 /// Search domains that are taken. The C library looks at six, newer ones at as many as fit.

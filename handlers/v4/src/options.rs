@@ -24,12 +24,6 @@ pub(crate) fn addresses(raw: &[u8]) -> Result<Vec<Ipv4Addr>, String> {
     Ok(chunks.iter().map(|octets| Ipv4Addr::from(*octets)).collect())
 }
 
-/// A text (RFC 2132 section 2): UTF-8, trailing NULs deleted as that section demands.
-pub(crate) fn text(raw: &[u8]) -> Result<&str, String> {
-    let end = raw.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-    std::str::from_utf8(&raw[..end]).map_err(|_| "is not text (UTF-8)".to_owned())
-}
-
 /// Option 125, vendor-identifying information (RFC 3925 section 4): enterprise number and data, in order.
 pub(crate) fn vendor_identifying(mut raw: &[u8]) -> Result<Vec<(u32, &[u8])>, String> {
     let mut vendors = Vec::new();
@@ -42,33 +36,6 @@ pub(crate) fn vendor_identifying(mut raw: &[u8]) -> Result<Vec<(u32, &[u8])>, St
         raw = rest;
     }
     Ok(vendors)
-}
-
-/// Option 114, the URI of the captive portal API (RFC 8910 section 2): a `https`, `http` or `urn` URI of the
-/// characters that RFC 3986 allows.
-pub(crate) fn captive_portal(raw: &[u8]) -> Result<&str, String> {
-    let uri = text(raw)?;
-    if let Some(bad) = uri.chars().find(|c| !is_uri_character(*c)) {
-        return Err(format!("contains '{}', which no URI does (RFC 3986)", bad.escape_default()));
-    }
-    let (scheme, rest) = uri.split_once(':').ok_or("has no scheme")?;
-    let complete = match scheme.to_ascii_lowercase().as_str() {
-        "https" | "http" => rest.strip_prefix("//").is_some_and(has_host),
-        // A name within a namespace: urn:ietf:params:capport:unrestricted says that there is no portal.
-        "urn" => rest.split_once(':').is_some_and(|(nid, nss)| !nid.is_empty() && !nss.is_empty()),
-        _ => return Err("has another scheme than https, http and urn".to_owned()),
-    };
-    if complete { Ok(uri) } else { Err("names no host".to_owned()) }
-}
-
-fn has_host(after_slashes: &str) -> bool {
-    let authority = after_slashes.split(['/', '?', '#']).next().unwrap_or_default();
-    // What is before `@` only makes the host look like another one.
-    !authority.is_empty() && !authority.starts_with(':') && !authority.contains('@')
-}
-
-fn is_uri_character(c: char) -> bool {
-    c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}')
 }
 
 #[cfg(test)]
@@ -95,44 +62,11 @@ mod tests {
     }
 
     #[test]
-    fn a_text_loses_its_trailing_nuls_only() {
-        assert_eq!(text(b"isp.example\0\0"), Ok("isp.example"));
-        assert_eq!(text(b"a\0b"), Ok("a\0b"));
-        assert_eq!(text(b"\0"), Ok(""));
-        assert!(text(&[0xff, 0xfe]).is_err());
-    }
-
-    #[test]
     fn vendors_are_read_one_after_the_other() {
         let raw = [0, 0, 0x11, 0x8b, 2, 1, 2, 0, 0, 0x0d, 0xe9, 0];
         assert_eq!(vendor_identifying(&raw), Ok(vec![(4491, &[1, 2][..]), (3561, &[][..])]));
         assert_eq!(vendor_identifying(&raw[..6]).unwrap_err(), "ends within the data of vendor 1");
         assert_eq!(vendor_identifying(&raw[..8]).unwrap_err(), "ends within the data of vendor 2");
-    }
-
-    #[test]
-    fn a_captive_portal_is_a_web_address_or_a_urn() {
-        for good in [
-            "https://portal.example/api?x=1",
-            "HTTP://[2001:db8::1]:8080/",
-            "urn:ietf:params:capport:unrestricted",
-        ] {
-            assert_eq!(captive_portal(good.as_bytes()), Ok(good));
-        }
-        for bad in [
-            "javascript:alert(1)",
-            "file:///etc/passwd",
-            "https:///nohost",
-            "https://good.example@evil.example/",
-            "https://a b/",
-            "https://a/\nX: y",
-            "https://é.example/",
-            "portal.example",
-            "urn:ietf",
-            "",
-        ] {
-            assert!(captive_portal(bad.as_bytes()).is_err(), "{bad}");
-        }
     }
 
     proptest! {
@@ -147,8 +81,6 @@ mod tests {
             if let Ok(vendors) = vendor_identifying(&raw) {
                 prop_assert_eq!(vendors.iter().map(|(_, data)| data.len() + 5).sum::<usize>(), raw.len());
             }
-            let _ = text(&raw);
-            let _ = captive_portal(&raw);
         }
 
         #[test]
@@ -162,13 +94,6 @@ mod tests {
             }
             let read = vendor_identifying(&raw).unwrap();
             prop_assert!(read.iter().map(|(n, d)| (*n, d.to_vec())).eq(vendors));
-        }
-
-        #[test]
-        fn a_portal_that_is_accepted_is_printable(text in "(https?|urn|ftp)?:?/{0,2}\\PC{0,40}") {
-            if let Ok(uri) = captive_portal(text.as_bytes()) {
-                prop_assert!(uri.bytes().all(|b| b.is_ascii_graphic()));
-            }
         }
     }
 }

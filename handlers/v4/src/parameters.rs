@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
+use dhcpmgr_handler_common::notes::{Notes, quoted};
+use dhcpmgr_handler_common::text::{is_posix_tz, is_printable, is_tzdb_name, short};
+use dhcpmgr_handler_common::{text, uri};
 use dhcpmgr_plugin_api::message::{DomainName, V4Report};
 
 use crate::address::{Leased, not_a_host};
-use crate::notes::{Notes, quoted};
 use crate::servers::usable;
 use crate::{names, options};
 
@@ -56,7 +58,7 @@ pub(crate) fn offered_text(
 ) -> Option<String> {
     let text = match (typed, report.options.get(&option)) {
         (Some(typed), _) => typed.trim_end_matches('\0'),
-        (None, Some(raw)) => match options::text(&raw.0) {
+        (None, Some(raw)) => match text::text(&raw.0) {
             Ok(text) => text,
             Err(why) => {
                 notes.add(format!("option {option} is ignored: it {why}"));
@@ -86,40 +88,6 @@ fn checked(
     )
 }
 
-fn short(text: &str, limit: usize) -> Result<(), String> {
-    if text.len() > limit {
-        return Err(format!("has {} bytes, at most {limit} are accepted", text.len()));
-    }
-    Ok(())
-}
-
-/// A text for a person or a file name: no control characters, nothing that turns the direction of writing.
-fn is_printable(text: &str) -> Result<(), &'static str> {
-    let bad = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
-    };
-    if text.chars().any(bad) { Err("contains control characters") } else { Ok(()) }
-}
-
-/// Option 100 (RFC 4833): a POSIX TZ string. One that starts with `:` would name a file.
-fn is_posix_tz(text: &str) -> Result<(), &'static str> {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"<>+-:,./".contains(&b);
-    if text.starts_with(':') || !text.bytes().all(allowed) {
-        return Err("is not a POSIX time zone (IEEE 1003.1, TZ)");
-    }
-    Ok(())
-}
-
-/// Option 101 (RFC 4833): a name in the TZ database, which is a path below the zone directory and no other.
-fn is_tzdb_name(text: &str) -> Result<(), &'static str> {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_+-.".contains(&b);
-    let part_is_name = |part: &str| {
-        !part.is_empty() && !part.starts_with('.') && !part.starts_with('-') && part.bytes().all(allowed)
-    };
-    if text.split('/').all(part_is_name) { Ok(()) } else { Err("is not a name of the TZ database") }
-}
-
 fn time_offset(report: &V4Report, notes: &mut Notes) -> Option<String> {
     let seconds = report.time_offset?;
     if seconds.unsigned_abs() > MAX_TIME_OFFSET {
@@ -143,7 +111,7 @@ fn tftp_addresses(report: &V4Report, leased: Leased, notes: &mut Notes) -> Optio
 
 fn captive_portal(report: &V4Report, notes: &mut Notes) -> Option<String> {
     let raw = &report.options.get(&114)?.0;
-    let uri = options::captive_portal(raw).and_then(|uri| short(uri, MAX_URI).map(|()| uri.to_owned()));
+    let uri = uri::captive_portal(raw).and_then(|uri| short(uri, MAX_URI).map(|()| uri.to_owned()));
     uri.map_err(|why| {
         notes.add(format!("option 114 is ignored: {} {why}", quoted(&String::from_utf8_lossy(raw))));
     })

@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
+use dhcpmgr_handler_common::notes::{Notes, listed};
 use dhcpmgr_plugin_api::message::{Prefix, StaticRoute, V4Report};
 use dhcpmgr_plugin_api::{Policy, RoutePlan, RoutePolicy};
 
 use crate::address::{Leased, not_a_destination};
-use crate::notes::{Notes, listed};
 
 /// Routes of one lease that are taken. A gateway of an access network has a handful.
 pub(crate) const MAX_ROUTES: usize = 256;

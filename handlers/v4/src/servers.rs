@@ -2,11 +2,12 @@
 
 use std::net::Ipv4Addr;
 
-use crate::address::{Leased, not_a_host};
-use crate::notes::{Notes, listed};
+use dhcpmgr_handler_common::notes::{Notes, listed};
 
-/// Servers of one kind that are taken: what one option holds (RFC 2132 section 2), and more than anybody uses.
-pub(crate) const MAX_SERVERS: usize = 63;
+use crate::address::{Leased, not_a_host};
+
+/// Servers of one kind that are taken: more than anybody uses, and what the host accepts in a plan.
+pub(crate) const MAX_SERVERS: usize = 32;
 
 /// The usable addresses of an option that lists servers of a `kind`.
 pub(crate) fn usable(

@@ -8,11 +8,13 @@ use std::path::Path;
 use std::str::FromStr;
 
 use dhcpmgr_message::{ClientName, IfName, Token, context};
+use dhcpmgr_plugin_api::Protocol;
 use nix::unistd::{Pid, geteuid};
 
 use super::procfs::{self, Environment, Stat};
+use super::recognition::{Recognised, recognise};
 use super::record::Proof;
-use super::{Launch, Output, Process, RunRecord, forget, process, programs};
+use super::{CommandLine, Output, Process, Program, RunRecord, forget, process};
 use crate::paths::Paths;
 use crate::store::Store;
 
@@ -27,7 +29,7 @@ pub struct Census {
 struct Found {
     pid: Pid,
     stat: Stat,
-    interface: IfName,
+    what: Recognised,
     ours: Option<(ClientName, Token)>,
 }
 
@@ -55,10 +57,21 @@ pub struct Adopted {
     pub output: Output,
     /// The secret that it was started with.
     pub token: Token,
-    /// How it was started; without the environment.
-    pub launch: Launch,
+    /// How it was started.
+    pub command: CommandLine,
     /// When it was started, milliseconds of `CLOCK_BOOTTIME`.
     pub started_ms: u64,
+}
+
+/// A client of ours that is not configured any more.
+#[derive(Debug)]
+pub struct LeftOver {
+    /// Its name.
+    pub client: ClientName,
+    /// What it is.
+    pub program: Program,
+    /// Its process.
+    pub process: Process,
 }
 
 /// A DHCP client that we did not start.
@@ -90,10 +103,11 @@ impl Census {
         let spool = paths.spool();
         let mut found: Vec<Found> = (procfs::all().into_iter())
             .filter_map(|pid| {
-                let interface = programs::interface(&procfs::command_line(pid).ok()?)?;
+                let file = |path: &Path| procfs::file_of(pid, path);
+                let what = recognise(&procfs::command_line(pid).ok()?, &file)?;
                 let here = procfs::network_namespace(pid).is_ok_and(|theirs| theirs == namespace);
                 let stat = Stat::of(pid).ok().filter(|_| here)?;
-                Some(Found { pid, stat, interface, ours: ours(pid, &spool) })
+                Some(Found { pid, stat, what, ours: ours(pid, &spool) })
             })
             .collect();
         // A client that is just about to start its hook is there twice.
@@ -110,9 +124,15 @@ impl Census {
         Self { kept, ..self }
     }
 
-    /// What there is of this client on this interface. `records` is where [`RunRecord`]s are kept.
+    /// What there is of this client of this protocol on this interface. `records` is where [`RunRecord`]s are kept.
     #[must_use]
-    pub fn inherit(&mut self, client: &ClientName, interface: &IfName, records: &Store) -> Inherited {
+    pub fn inherit(
+        &mut self,
+        client: &ClientName,
+        protocol: Protocol,
+        interface: &IfName,
+        records: &Store,
+    ) -> Inherited {
         let mut inherited = Inherited::default();
         let fifo = fifo(records, client);
         inherited.record = records.read::<RunRecord>(client.as_str()).unwrap_or_default();
@@ -122,10 +142,10 @@ impl Census {
             match record.prove(self.kept.remove(client)) {
                 Proof::Proven(process) => {
                     self.found.retain(|found| found.pid.as_raw() != process.pid() as i32);
-                    let (token, launch, started_ms) =
-                        (record.token().clone(), record.launch(), record.started_ms());
+                    let (token, command, started_ms) =
+                        (record.token().clone(), record.command().clone(), record.started_ms());
                     inherited.running =
-                        Some(Adopted { process, output: Output::resume(&fifo), token, launch, started_ms });
+                        Some(Adopted { process, output: Output::resume(&fifo), token, command, started_ms });
                 }
                 Proof::Ended => inherited.ended = Some(record.pid()),
                 Proof::Failed(why) => {
@@ -136,7 +156,7 @@ impl Census {
                 }
             }
         }
-        for found in self.take_ours(|name, found| name == client && found.interface == *interface) {
+        for found in self.take_ours(|name, found| name == client && found.runs_on(protocol, interface)) {
             let Some(stray) = found.adopt(&fifo) else { continue };
             if inherited.running.is_none() {
                 tracing::info!(
@@ -148,7 +168,8 @@ impl Census {
                 inherited.strays.push(stray.process);
             }
         }
-        let foreign = self.found.iter().find(|found| found.ours.is_none() && found.interface == *interface);
+        let mut others = self.found.iter().filter(|found| found.ours.is_none());
+        let foreign = others.find(|found| found.runs_on(protocol, interface));
         inherited.foreign = foreign.map(|found| Foreign { pid: found.pid, stat: found.stat });
         inherited
     }
@@ -160,16 +181,17 @@ impl Census {
         &mut self,
         interface: impl Fn(&ClientName) -> Option<IfName>,
         records: &Store,
-    ) -> Vec<(ClientName, Process)> {
+    ) -> Vec<LeftOver> {
         let mut left = Vec::new();
         for name in records.names().iter().filter_map(|name| name.parse::<ClientName>().ok()) {
             let record = records.read::<RunRecord>(name.as_str()).unwrap_or_default();
             let configured = interface(&name);
             match record.process {
                 Some(process) if configured.as_ref() != Some(process.interface().0) => {
-                    if let Proof::Proven(process) = process.prove(None) {
+                    let program = process.program();
+                    if let (Proof::Proven(process), Some(program)) = (process.prove(None), program) {
                         self.found.retain(|found| found.pid.as_raw() != process.pid() as i32);
-                        left.push((name.clone(), process));
+                        left.push(LeftOver { client: name.clone(), program, process });
                     }
                     forget(records, &name);
                 }
@@ -177,9 +199,16 @@ impl Census {
                 _ => {}
             }
         }
-        for found in self.take_ours(|name, found| interface(name).as_ref() != Some(&found.interface)) {
-            let Some((name, _)) = found.ours.clone() else { continue };
-            left.extend(found.adopt(&fifo(records, &name)).map(|adopted| (name, adopted.process)));
+        let elsewhere = |name: &ClientName, found: &Found| {
+            let configured = interface(name);
+            found.what.clients.iter().all(|(_, interface)| configured.as_ref() != Some(interface))
+        };
+        for found in self.take_ours(elsewhere) {
+            let (Some((client, _)), Some(program)) = (found.ours.clone(), found.what.program) else {
+                continue;
+            };
+            let adopted = found.adopt(&fifo(records, &client));
+            left.extend(adopted.map(|Adopted { process, .. }| LeftOver { client, program, process }));
         }
         left
     }
@@ -191,12 +220,15 @@ impl Census {
 }
 
 impl Found {
+    fn runs_on(&self, protocol: Protocol, interface: &IfName) -> bool {
+        self.what.clients.iter().any(|(p, name)| *p == protocol && name == interface)
+    }
+
     /// `None` when it is no longer the process that was found.
     fn adopt(&self, fifo: &Path) -> Option<Adopted> {
         let (_, token) = self.ours.clone()?;
         let pidfd = process::open(self.pid).ok()?;
-        let mut command = procfs::command_line(self.pid).ok()?.into_iter();
-        let launch = Launch { program: command.next()?.into(), args: command.collect(), env: Vec::new() };
+        let command = CommandLine::of_words(&procfs::command_line(self.pid).ok()?);
         if Stat::of(self.pid).ok()? != self.stat || !process::is_alive(&pidfd) {
             return None;
         }
@@ -205,7 +237,7 @@ impl Found {
             process,
             output: Output::resume(fifo),
             token,
-            launch,
+            command,
             started_ms: self.stat.started_ms(),
         })
     }

@@ -1,6 +1,6 @@
 //! How a client was started, kept in one piece for as long as it runs: there may be sixty arguments, and many clients.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::rc::Rc;
 
@@ -17,25 +17,39 @@ impl CommandLine {
     /// That of a start. An argument with a zero byte in it cannot be handed to a program.
     #[must_use]
     pub fn of(launch: &Launch) -> Self {
+        Self::packed(std::iter::once(launch.program.as_os_str()).chain(launch.args.iter().map(AsRef::as_ref)))
+    }
+
+    /// That of a process, its program first.
+    pub(super) fn of_words(words: &[OsString]) -> Self {
+        Self::packed(words.iter().map(AsRef::as_ref))
+    }
+
+    fn packed<'a>(words: impl Iterator<Item = &'a OsStr>) -> Self {
         let mut packed = Vec::new();
-        for word in std::iter::once(launch.program.as_os_str()).chain(launch.args.iter().map(AsRef::as_ref)) {
+        for word in words {
             packed.extend_from_slice(word.as_bytes());
             packed.push(0);
         }
         Self(packed.into())
     }
 
-    /// The start; without its environment.
-    #[must_use]
-    pub fn launch(&self) -> Launch {
-        let mut words = self.words();
-        let program = words.next().unwrap_or_default().into();
-        Launch { program, args: words.map(Into::into).collect(), env: Vec::new() }
-    }
-
-    fn words(&self) -> impl Iterator<Item = &OsStr> {
+    /// Program and arguments.
+    pub fn words(&self) -> impl Iterator<Item = &OsStr> {
         let words = self.0.strip_suffix(&[0]).unwrap_or(&self.0);
         words.split(|byte| *byte == 0).map(OsStr::from_bytes)
+    }
+
+    /// The arguments, without the program.
+    #[must_use]
+    pub fn args(&self) -> Vec<&OsStr> {
+        self.words().skip(1).collect()
+    }
+
+    /// The words as a person would type them; without the environment, which holds the token.
+    #[must_use]
+    pub fn shown(&self) -> Vec<String> {
+        self.words().map(|word| word.to_string_lossy().into_owned()).collect()
     }
 }
 
@@ -58,9 +72,11 @@ mod tests {
     #[test]
     fn a_start_comes_back_with_its_empty_arguments() {
         let args = ["-V", "", "-x", "0x3c:61", ""].map(Into::into).to_vec();
-        let launch = Launch { program: "/sbin/udhcpc".into(), args, env: Vec::new() };
-        assert_eq!(CommandLine::of(&launch).launch(), launch);
-        let bare = Launch { program: "/sbin/udhcpc".into(), args: Vec::new(), env: Vec::new() };
-        assert_eq!(CommandLine::of(&bare).launch(), bare);
+        let launch = Launch { program: "/sbin/udhcpc".into(), args, ..Launch::default() };
+        let command = CommandLine::of(&launch);
+        assert_eq!(command.shown(), ["/sbin/udhcpc", "-V", "", "-x", "0x3c:61", ""]);
+        assert_eq!(command.args(), launch.args);
+        let bare = CommandLine::of_words(&["/sbin/udhcpc".into()]);
+        assert_eq!((bare.shown(), bare.args()), (vec!["/sbin/udhcpc".to_owned()], Vec::new()));
     }
 }

@@ -6,26 +6,25 @@
 
 use std::io;
 use std::process::{Child, Command};
-use std::sync::{OnceLock, mpsc};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::sys::prctl;
 use tokio::sync::oneshot;
 
-/// udhcpc: raw packets while it has no address, and port 68 once it has one.
-pub(super) static UDHCPC: Starter =
-    Starter::new(&[Capability::CAP_NET_RAW, Capability::CAP_NET_BIND_SERVICE]);
-
 /// The thread does little.
 const STACK: usize = 64 * 1024;
 
-/// Starts programs with these capabilities at most, whoever the daemon is. Its thread comes with the first of them.
-#[derive(Debug)]
-pub(super) struct Starter {
-    rights: &'static [Capability],
-    thread: OnceLock<mpsc::Sender<Order>>,
+/// What a client may do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Confinement {
+    /// Its capabilities: those of them that the daemon has.
+    pub rights: &'static [Capability],
 }
+
+/// The threads that start clients, one for each kind of them; each comes with its first client.
+static STARTERS: Mutex<Vec<(Confinement, mpsc::Sender<Order>)>> = Mutex::new(Vec::new());
 
 #[derive(Debug)]
 struct Order {
@@ -33,34 +32,29 @@ struct Order {
     started: oneshot::Sender<io::Result<Child>>,
 }
 
-impl Starter {
-    const fn new(rights: &'static [Capability]) -> Self {
-        Self { rights, thread: OnceLock::new() }
-    }
+/// Starts a program that may do so much at most, whoever the daemon is. Returns when it runs or cannot be run.
+pub(super) async fn spawn(confinement: Confinement, command: Command) -> io::Result<Child> {
+    let gone = || io::Error::other("the thread that starts clients has ended");
+    let (started, child) = oneshot::channel();
+    starter(confinement)?.send(Order { command, started }).map_err(|_| gone())?;
+    child.await.unwrap_or_else(|_| Err(gone()))
+}
 
-    /// Returns when the program runs or cannot be run.
-    pub(super) async fn spawn(&self, command: Command) -> io::Result<Child> {
-        let gone = || io::Error::other("the thread that starts clients has ended");
-        let (started, child) = oneshot::channel();
-        self.thread()?.send(Order { command, started }).map_err(|_| gone())?;
-        child.await.unwrap_or_else(|_| Err(gone()))
+fn starter(confinement: Confinement) -> io::Result<mpsc::Sender<Order>> {
+    let mut starters = STARTERS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, orders)) = starters.iter().find(|(of, _)| *of == confinement) {
+        return Ok(orders.clone());
     }
-
-    fn thread(&self) -> io::Result<&mpsc::Sender<Order>> {
-        if let Some(thread) = self.thread.get() {
-            return Ok(thread);
+    let (orders, waiting) = mpsc::channel::<Order>();
+    thread::Builder::new().name("client start".to_owned()).stack_size(STACK).spawn(move || {
+        confine(confinement.rights);
+        for mut order in waiting {
+            // Whoever gave the order may be gone; then its client is found by its environment later.
+            let _ = order.started.send(order.command.spawn());
         }
-        let (orders, waiting) = mpsc::channel::<Order>();
-        let rights = self.rights;
-        thread::Builder::new().name("client start".to_owned()).stack_size(STACK).spawn(move || {
-            confine(rights);
-            for mut order in waiting {
-                // Whoever gave the order may be gone; then its client is found by its environment later.
-                let _ = order.started.send(order.command.spawn());
-            }
-        })?;
-        Ok(self.thread.get_or_init(|| orders))
-    }
+    })?;
+    starters.push((confinement, orders.clone()));
+    Ok(orders)
 }
 
 /// Leaves the calling thread's children these capabilities: those of them that it has.
@@ -99,18 +93,21 @@ mod tests {
 
     use super::*;
 
+    const SOME: Confinement =
+        Confinement { rights: &[Capability::CAP_NET_RAW, Capability::CAP_NET_BIND_SERVICE] };
+
     #[tokio::test]
     async fn a_client_has_its_rights_and_no_others() {
         let mut command = Command::new("cat");
         command.arg("/proc/self/status").stdout(Stdio::piped());
-        let child = UDHCPC.spawn(command).await.unwrap();
+        let child = spawn(SOME, command).await.unwrap();
         let output = child.wait_with_output().unwrap();
         let status = String::from_utf8(output.stdout).unwrap();
         let field = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
             u64::from_str_radix(line.unwrap().trim(), 16).unwrap()
         };
-        let rights: u64 = UDHCPC.rights.iter().map(|right| right.bitmask()).sum();
+        let rights: u64 = SOME.rights.iter().map(|right| right.bitmask()).sum();
         for set in ["CapPrm", "CapEff", "CapInh", "CapAmb"] {
             assert_eq!(field(set) & !rights, 0, "{set} in {status}");
         }
@@ -124,7 +121,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_that_is_not_there_is_an_error_as_ever() {
-        let error = UDHCPC.spawn(Command::new("/no/such")).await.unwrap_err();
+        let error = spawn(SOME, Command::new("/no/such")).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 }

@@ -93,6 +93,7 @@ impl Process {
     /// Starts the client; what it writes goes through a FIFO of this name. Needs a tokio runtime.
     pub async fn spawn(launch: &Launch, fifo: &Path) -> Result<(Self, Output), SpawnError> {
         let error = |source: io::Error| SpawnError { program: launch.program.clone(), source };
+        launch.write_files().map_err(error)?;
         let (output, writer) = Output::create(fifo).map_err(error)?;
         let copy = writer.try_clone().map_err(error)?;
         let mut command = Command::new(&launch.program);
@@ -100,12 +101,12 @@ impl Process {
             .args(&launch.args)
             .env_clear()
             .envs(launch.env.iter().map(|(name, value)| (name, value)))
-            .current_dir("/")
+            .current_dir(launch.directory.as_deref().unwrap_or(Path::new("/")))
             .stdin(Stdio::null())
             .stdout(Stdio::from(writer))
             .stderr(Stdio::from(copy))
             .process_group(0);
-        let mut child = privileges::UDHCPC.spawn(command).await.map_err(error)?;
+        let mut child = privileges::spawn(launch.confinement, command).await.map_err(error)?;
         let pid = Pid::from_raw(child.id() as i32);
         // A child that was not waited for yet keeps its pid, so this is its pidfd.
         match open(pid).and_then(watched) {

@@ -2,16 +2,20 @@
 //! process holds a pidfd from before, and finds the process alive afterwards.
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use nix::fcntl::OFlag;
 use nix::unistd::{Pid, SysconfVar, sysconf};
 use serde::{Deserialize, Serialize};
+
+/// What is read of a configuration of somebody else's.
+const LONGEST_FILE: u64 = 64 * 1024;
 
 /// An executable: the file itself, also when another one has its name by now, as after an upgrade.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,6 +120,15 @@ pub(super) fn shares(pid: Pid, theirs: &Path, ours: &Path) -> bool {
         (Ok(theirs), Ok(ours)) => (theirs.dev(), theirs.ino()) == (ours.dev(), ours.ino()),
         _ => false,
     }
+}
+
+/// A small file as the process sees it, by its absolute path; nothing when it is not text.
+pub(super) fn file_of(pid: Pid, path: &Path) -> Option<String> {
+    let path = file(pid, "root").join(path.strip_prefix("/").ok()?);
+    let mut text = String::new();
+    let opened = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path).ok()?;
+    opened.take(LONGEST_FILE).read_to_string(&mut text).ok()?;
+    Some(text)
 }
 
 /// Its network namespace; interface names mean something within one.

@@ -1,41 +1,59 @@
-//! DHCP clients known by their command line, whoever started them.
+//! The client programs that there are.
 
-use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::fmt;
+use std::ops::Deref;
 
-use dhcpmgr_message::IfName;
+use dhcpmgr_plugin_api::Protocol;
 
-use super::udhcpc;
+use super::adapter::Adapter;
+use super::udhcpc::Udhcpc;
 
-/// The interface that a process with this command line runs a DHCPv4 client on; `None` when it is none.
-pub(super) fn interface(command: &[OsString]) -> Option<IfName> {
-    let words: Vec<&str> = command.iter().map(|word| word.to_str().unwrap_or("\u{fffd}")).collect();
-    let (program, rest) = words.split_first()?;
-    match (base_name(program), rest) {
-        ("busybox", ["udhcpc", rest @ ..]) | ("udhcpc", rest) => udhcpc::interface(rest)?.parse().ok(),
-        ("dhclient" | "dhcpcd", rest) if !rest.contains(&"-6") => last_name(rest),
-        // dhcpcd writes its state there: `dhcpcd: wan0 [ip4]`.
-        (title, []) => {
-            let (interface, families) = title.strip_prefix("dhcpcd: ")?.split_once(' ')?;
-            let named = !interface.starts_with('[') && families != "[ip6]";
-            named.then(|| interface.parse().ok()).flatten()
-        }
-        _ => None,
+/// All of them; the first of a protocol is its default.
+static PROGRAMS: [&dyn Adapter; 1] = [&Udhcpc];
+
+/// A client program: how to deal with it, and its name.
+#[derive(Clone, Copy)]
+pub struct Program(&'static dyn Adapter);
+
+impl Program {
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        PROGRAMS.into_iter().map(Self)
+    }
+
+    /// The one that is meant when the configuration names none.
+    #[must_use]
+    pub fn default_for(protocol: Protocol) -> Option<Self> {
+        Self::all().find(|program| program.protocol() == protocol)
+    }
+
+    /// The one of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::all().find(|program| program.name() == name)
     }
 }
 
-fn base_name(program: &str) -> &str {
-    // A login shell and the like put a hyphen before their name.
-    Path::new(program)
-        .file_name()
-        .and_then(OsStr::to_str)
-        .filter(|_| !program.contains(": "))
-        .unwrap_or(program)
+impl Deref for Program {
+    type Target = dyn Adapter;
+
+    fn deref(&self) -> &Self::Target {
+        self.0
+    }
 }
 
-/// The interface stands last, after options whose values cannot be told from it.
-fn last_name(words: &[&str]) -> Option<IfName> {
-    words.last().filter(|word| !word.starts_with('-'))?.parse().ok()
+impl PartialEq for Program {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for Program {}
+
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 #[cfg(test)]
@@ -43,29 +61,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clients_are_known_by_their_command_line() {
-        for (line, expected) in [
-            ("/usr/sbin/udhcpc -i wan0 -s /shim -f", Some("wan0")),
-            ("udhcpc -fi wan1", Some("wan1")),
-            ("udhcpc -f -iwan2 -q", Some("wan2")),
-            ("udhcpc --interface wan3", Some("wan3")),
-            ("udhcpc -s /i -r 10.0.0.1 --interface=wan4", Some("wan4")),
-            ("udhcpc -f -s -i", Some("eth0")),
-            ("busybox udhcpc -b -i br-lan", Some("br-lan")),
-            ("/bin/busybox sh -i wan0", None),
-            ("dhclient -4 -v -pf /run/dhclient.pid wan0", Some("wan0")),
-            ("dhclient -6 wan0", None),
-            ("/sbin/dhcpcd -q wan0", Some("wan0")),
-            ("dhcpcd -q", None),
-            ("grep udhcpc -i wan0", None),
-            ("", None),
-        ] {
-            let words: Vec<OsString> = line.split_whitespace().map(Into::into).collect();
-            assert_eq!(interface(&words).as_ref().map(IfName::as_str), expected, "{line}");
+    fn a_program_is_known_by_its_name_and_no_two_share_one() {
+        for program in Program::all() {
+            assert_eq!(Program::named(program.name()), Some(program));
+            assert_eq!(Program::all().filter(|other| *other == program).count(), 1);
         }
-        let title = |title: &str| interface(&[title.into()]).map(|name| name.to_string());
-        assert_eq!(title("dhcpcd: wan0 [ip4]").as_deref(), Some("wan0"));
-        assert_eq!(title("dhcpcd: wan0 [ip6]"), None);
-        assert_eq!(title("dhcpcd: [manager] [ip4] [ip6]"), None);
+        assert_eq!(Program::named("systemd-networkd"), None);
     }
 }

@@ -8,7 +8,8 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use super::procfs::{self, Environment, Executable};
-use super::{CommandLine, Launch, Process, process};
+use super::recognition::recognise;
+use super::{CommandLine, Process, Program, process};
 use crate::store::{self, Store};
 
 /// What is known of a client besides its lease: `/run/dhcpmgr/clients/NAME.state`.
@@ -86,7 +87,7 @@ impl ProcessRecord {
     /// The record of a process that was just started.
     pub fn of(
         process: &Process,
-        launch: &Launch,
+        command: CommandLine,
         token: Token,
         interface: IfName,
         index: u32,
@@ -97,7 +98,7 @@ impl ProcessRecord {
             start_time: procfs::Stat::of(pid)?.start_time,
             executable: Executable::of_new(pid)?,
             token,
-            command: CommandLine::of(launch),
+            command,
             interface,
             index,
         })
@@ -126,10 +127,16 @@ impl ProcessRecord {
         procfs::Stat { parent: Pid::from_raw(0), start_time: self.start_time }.started_ms()
     }
 
-    /// How it was started; without the environment.
+    /// How it was started.
     #[must_use]
-    pub fn launch(&self) -> Launch {
-        self.command.launch()
+    pub fn command(&self) -> &CommandLine {
+        &self.command
+    }
+
+    /// What it is, by its command line.
+    pub(super) fn program(&self) -> Option<Program> {
+        let words: Vec<_> = self.command.words().map(ToOwned::to_owned).collect();
+        recognise(&words, &|_| None)?.program
     }
 
     /// Finds the process, and proves that it is the one: by pid, start time and executable, and by the token in its
@@ -178,6 +185,7 @@ mod tests {
     use nix::sys::signal::Signal;
 
     use super::*;
+    use crate::clients::Launch;
     use crate::clock::BootId;
 
     async fn start(directory: &std::path::Path) -> (Process, ProcessRecord) {
@@ -186,10 +194,12 @@ mod tests {
             program: "/usr/bin/sleep".into(),
             args: vec!["60".into()],
             env: vec![(context::TOKEN.into(), token.as_str().into())],
+            ..Launch::default()
         };
         let (process, _output) = Process::spawn(&launch, &directory.join("wan4.out")).await.unwrap();
-        let record = ProcessRecord::of(&process, &launch, token, "wan0".parse().unwrap(), 7).unwrap();
-        assert_eq!(record.launch(), Launch { env: Vec::new(), ..launch });
+        let record =
+            ProcessRecord::of(&process, CommandLine::of(&launch), token, "wan0".parse().unwrap(), 7).unwrap();
+        assert_eq!(*record.command(), CommandLine::of(&launch));
         (process, record)
     }
 

@@ -1,9 +1,11 @@
 //! What a new configuration means for what runs: the difference, as a value.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use dhcpmgr_message::ClientName;
 
+use super::lan::{Delegation, Lans, RouterAdvertisements};
 use super::model::{Client, Config, Handler};
 
 /// The difference between two configurations. `Display` writes a line for each part, for `dhcpmgr config reload`.
@@ -25,6 +27,8 @@ pub struct ConfigDiff {
     pub handlers_reordered: bool,
     /// `[dns]` differs.
     pub dns: bool,
+    /// What differs of the LANs, a line each.
+    pub lans: Vec<String>,
     /// The log filter differs.
     pub log: bool,
 }
@@ -93,6 +97,7 @@ impl ConfigDiff {
         if self.dns {
             lines.push("dns: backend changed".to_owned());
         }
+        lines.extend(self.lans.iter().cloned());
         if self.log {
             lines.push("daemon: log changed".to_owned());
         }
@@ -139,6 +144,7 @@ pub fn diff(old: &Config, new: &Config) -> ConfigDiff {
             .collect(),
         handlers_reordered: kept(&old.handlers, &new.handlers) != kept(&new.handlers, &old.handlers),
         dns: old.dns != new.dns,
+        lans: lan_changes(&old.lans, &new.lans),
         log: old.daemon.log != new.daemon.log,
     }
 }
@@ -151,6 +157,36 @@ macro_rules! differing {
             .filter_map(|(key, differs)| differs.then_some(key))
             .collect::<Vec<&'static str>>()
     };
+}
+
+fn lan_changes(old: &Lans, new: &Lans) -> Vec<String> {
+    let names: BTreeSet<_> = old.delegations.keys().chain(new.delegations.keys()).collect();
+    let mut lines = Vec::new();
+    for name in names {
+        let what = match (old.delegations.get(name), new.delegations.get(name)) {
+            (None, _) => "added".to_owned(),
+            (_, None) => "removed".to_owned(),
+            (Some(before), Some(after)) => {
+                let Delegation { from: _, subnet: _, length: _, token: _, ula: _ } = before;
+                let keys = differing!(before, after, from, subnet, length, token, ula);
+                if keys.is_empty() {
+                    continue;
+                }
+                format!("{} changed", keys.join(", "))
+            }
+        };
+        lines.push(format!("delegation to {name}: {what}"));
+    }
+    if old.ula != new.ula {
+        lines.push("ula: prefix changed".to_owned());
+    }
+    let RouterAdvertisements { backend: _, config: _, pidfile: _, dns: _ } = &old.router_advertisements;
+    let keys =
+        differing!(old.router_advertisements, new.router_advertisements, backend, config, pidfile, dns);
+    if !keys.is_empty() {
+        lines.push(format!("router_advertisements: {} changed", keys.join(", ")));
+    }
+    lines
 }
 
 fn client_change(before: &Client, after: &Client) -> Option<ClientChange> {

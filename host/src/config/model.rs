@@ -7,6 +7,9 @@ use dhcpmgr_message::{Bytes, ClientName, HostName, IfName};
 use dhcpmgr_plugin_api::{MtuPolicy, Protocol, RoutePolicy};
 use serde::{Deserialize, Serialize};
 
+use super::lan::Lans;
+use crate::clients::Program;
+
 /// Everything the operator decided.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Config {
@@ -18,6 +21,8 @@ pub struct Config {
     pub clients: BTreeMap<ClientName, Client>,
     /// `[handlers.NAME]`, in the order of the files: the order of the chain.
     pub handlers: Vec<Handler>,
+    /// `[delegations.IFACE]`, `[ula]`, `[router_advertisements]`
+    pub lans: Lans,
 }
 
 /// `[daemon]`
@@ -131,14 +136,6 @@ pub enum OnStuck {
     Restart,
     /// It is reported.
     Report,
-}
-
-/// The client programs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Program {
-    /// busybox udhcpc.
-    Udhcpc,
 }
 
 /// What happens to a lease when the daemon ends. A client that is disabled, or whose section goes, gives its lease

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use super::error::ConfigError;
 use super::source::{Place, Source};
 use super::tree::{Entry, Node, Value};
-use super::words::{Words, nearest, quoted};
+use super::words::{nearest, quoted};
 
 /// Collects the problems.
 pub(super) struct Report<'a> {
@@ -78,7 +78,7 @@ impl<'a> Item<'a> {
     }
 
     /// One of some words.
-    pub(super) fn choice<T: Copy>(&self, what: &str, words: Words<T>) -> Option<T> {
+    pub(super) fn choice<T: Copy>(&self, what: &str, words: &[(&'static str, T)]) -> Option<T> {
         let accepted = quoted(words.iter().map(|(word, _)| *word));
         let found = self.text(&accepted)?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == found) {

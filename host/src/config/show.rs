@@ -7,10 +7,12 @@ use dhcpmgr_message::{Bytes, wire};
 use dhcpmgr_plugin_api::Protocol;
 use toml::Value;
 
+use super::lan::{Delegation, Lans, Ula};
 use super::model::{Client, Config, Handler};
 use super::reader::key_text;
 use super::words::{
-    DNS_BACKENDS, GRANTS, ISOLATIONS, MTU_POLICIES, ON_STOP, ON_STUCK, PROGRAMS, ROUTE_POLICIES, word_of,
+    DNS_BACKENDS, GRANTS, ISOLATIONS, MTU_POLICIES, ON_STOP, ON_STUCK, RA_BACKENDS, RA_DNS, ROUTE_POLICIES,
+    word_of,
 };
 
 /// Writes the configuration.
@@ -27,6 +29,7 @@ pub fn to_toml(config: &Config) -> String {
     for handler in &config.handlers {
         write_handler(&mut out, handler);
     }
+    write_lans(&mut out, &config.lans);
     out.0
 }
 
@@ -40,7 +43,7 @@ fn write_client(out: &mut Writer, client: &Client) {
     };
     out.text("protocol", protocol);
     out.text("interface", client.interface.as_str());
-    out.text("program", word_of(PROGRAMS, &client.program));
+    out.text("program", client.program.name());
     out.put("request", client.request.iter().map(|code| i64::from(*code)).collect::<Vec<_>>().into());
     if let Some(hostname) = &client.hostname {
         out.text("hostname", hostname.as_str());
@@ -82,6 +85,42 @@ fn write_handler(out: &mut Writer, handler: &Handler) {
     if !handler.settings.0.is_empty() {
         out.settings(&handler.name, &handler.settings);
     }
+}
+
+fn write_lans(out: &mut Writer, lans: &Lans) {
+    for (interface, delegation) in &lans.delegations {
+        out.section(&format!("delegations.{}", key_text(interface.as_str())));
+        let Delegation { from, subnet, length, token, ula } = delegation;
+        if !from.is_empty() {
+            out.put("from", from.iter().map(ToString::to_string).collect::<Vec<_>>().into());
+        }
+        if let Some(subnet) = subnet {
+            out.put("subnet", i64::from(*subnet).into());
+        }
+        out.put("length", i64::from(*length).into());
+        out.text("token", &token.to_string());
+        out.put("ula", (*ula).into());
+    }
+    match lans.ula {
+        None => {}
+        Some(Ula::Generated) => {
+            out.section("ula");
+            out.text("prefix", "auto");
+        }
+        Some(Ula::Prefix(prefix)) => {
+            out.section("ula");
+            out.text("prefix", &prefix.to_string());
+        }
+    }
+    let advertised = &lans.router_advertisements;
+    out.section("router_advertisements");
+    out.text("backend", word_of(RA_BACKENDS, &advertised.backend));
+    for (key, path) in [("config", &advertised.config), ("pidfile", &advertised.pidfile)] {
+        if let Some(path) = path {
+            out.text(key, &path.display().to_string());
+        }
+    }
+    out.text("dns", word_of(RA_DNS, &advertised.dns));
 }
 
 /// As text where a person would have written text.

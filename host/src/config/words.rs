@@ -2,12 +2,11 @@
 
 use dhcpmgr_plugin_api::{MtuPolicy, RoutePolicy};
 
-use super::model::{DnsBackend, Grant, Isolation, OnStop, OnStuck, Program};
+use super::lan::{RaBackend, RaDns};
+use super::model::{DnsBackend, Grant, Isolation, OnStop, OnStuck};
 
 /// Word and value.
 pub(super) type Words<T> = &'static [(&'static str, T)];
-
-pub(super) const PROGRAMS: Words<Program> = &[("udhcpc", Program::Udhcpc)];
 
 pub(super) const MTU_POLICIES: Words<MtuPolicy> =
     &[("link", MtuPolicy::Link), ("route", MtuPolicy::Route), ("ignore", MtuPolicy::Ignore)];
@@ -33,6 +32,11 @@ pub(super) const DNS_BACKENDS: Words<DnsBackend> = &[
     ("resolvconf", DnsBackend::Resolvconf),
     ("resolved", DnsBackend::Resolved),
 ];
+
+pub(super) const RA_BACKENDS: Words<RaBackend> = &[("none", RaBackend::None), ("radvd", RaBackend::Radvd)];
+
+pub(super) const RA_DNS: Words<RaDns> =
+    &[("none", RaDns::None), ("lease", RaDns::Lease), ("router", RaDns::Router)];
 
 pub(super) const GRANTS: Words<Grant> = &[
     ("addresses", Grant::Addresses),
@@ -113,13 +117,14 @@ mod tests {
                 assert_eq!(serde_json::to_value(value).unwrap(), *word);
             }
         }
-        same(PROGRAMS);
         same(MTU_POLICIES);
         same(ROUTE_POLICIES);
         same(ON_STOP);
         same(ON_STUCK);
         same(ISOLATIONS);
         same(DNS_BACKENDS);
+        same(RA_BACKENDS);
+        same(RA_DNS);
         same(GRANTS);
         assert_eq!(GRANTS.len(), Grant::ALL.len());
     }

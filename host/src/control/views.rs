@@ -7,7 +7,7 @@ use dhcpmgr_plugin_api::Protocol;
 use serde::{Deserialize, Serialize};
 
 use crate::events::Change;
-pub use crate::events::{Lease, LeaseV4, RouteView};
+pub use crate::events::{Lease, LeaseV4, LeaseV6, RouteView};
 use crate::handlers::HandlerStatus;
 pub use crate::identity::{Ia, IaKind, LastLease};
 pub use crate::recovery::{Standing, View as RecoveryView};

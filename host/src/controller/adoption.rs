@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use super::Order;
 use super::machine::{Command, Input};
 use super::task::Task;
-use crate::clients::{Adopted, CommandLine, ExitReason, Foreign, Inherited, PATIENCE, Process, RunRecord};
+use crate::clients::{Adopted, ExitReason, Foreign, Inherited, PATIENCE, Process, RunRecord};
 use crate::events::{Event, EventKind};
 use crate::lease_monitor::{Arrival, Origin};
 use crate::network::LinkState;
@@ -27,7 +27,7 @@ impl Task {
         let name = self.client.name.clone();
         for stray in strays {
             tracing::warn!("{name}: pid {} runs besides as the same client; it is ended", stray.pid());
-            tokio::task::spawn_local(end(stray));
+            tokio::task::spawn_local(end(stray, self.client.program.stop()));
         }
         if let Some(foreign) = foreign {
             self.foreign = Some(foreign);
@@ -88,6 +88,7 @@ impl Task {
     async fn take_in_one(&mut self, trust: &Trust, arrival: Arrival) {
         if trust.over.is_some() && arrival.message.event.carries_lease() {
             // Said by the client that has ended, and kept again when it came in.
+            self.shared.sessions.journal().settle(&arrival.message);
             return self.shared.sessions.journal().forget(&self.client.name);
         }
         let not_its_own = arrival.origin == Origin::Journal && arrival.message.at_ms < trust.leases_since;
@@ -115,12 +116,12 @@ impl Task {
     }
 
     async fn adopt(&mut self, adopted: Adopted) {
-        let Adopted { process, output, token, launch, started_ms: _ } = adopted;
+        let Adopted { process, output, token, command, started_ms: _ } = adopted;
         if self.record.process.as_ref().is_none_or(|record| record.pid() != process.pid()) {
-            self.write_down(&process, &launch, &token);
+            self.write_down(&process, command.clone(), &token);
         }
         self.shared.sessions.set_token(&self.client.name, Some(token));
-        self.launched = Some(CommandLine::of(&launch));
+        self.launched = Some(command);
         self.running = Some((process, output));
         self.tell(Input::Adopted).await;
         // The daemon before may have ended between the start of the client and this.
@@ -129,8 +130,16 @@ impl Task {
         let index =
             self.record.process.as_ref().map(|process| process.interface().1).filter(|index| *index != 0);
         if let Some(index) = index {
-            let known =
-                LinkState { index, up: true, carrier: true, mtu: 0, min_mtu: 0, max_mtu: 0, hardware: None };
+            let known = LinkState {
+                index,
+                up: true,
+                carrier: true,
+                mtu: 0,
+                min_mtu: 0,
+                max_mtu: 0,
+                hardware: None,
+                link_local: false,
+            };
             self.tell(Input::Link(Some(known))).await;
         }
     }
@@ -162,9 +171,9 @@ impl Trust {
     }
 }
 
-/// Ends a client that nobody wants: as one of ours is stopped, with its time, and then by force.
-pub async fn end(mut process: Process) -> ExitReason {
-    process.signal(Signal::SIGTERM);
+/// Ends a client that nobody wants with this signal: as one of ours is stopped, with its time, and then by force.
+pub async fn end(mut process: Process, signal: Signal) -> ExitReason {
+    process.signal(signal);
     tokio::select! {
         reason = process.wait() => return reason,
         () = tokio::time::sleep(PATIENCE) => process.kill(),

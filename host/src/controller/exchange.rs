@@ -3,10 +3,11 @@
 use std::rc::Rc;
 
 use dhcpmgr_message::{ClientEvent, LeaseMessage};
-use dhcpmgr_plugin_api::{LeaseEvent, Link, Policy};
+use dhcpmgr_plugin_api::{LeaseEvent, Link, Policy, Protocol};
 use tokio::time::Instant;
 
 use super::lease::Lease;
+use super::ledger::Ledger;
 use super::machine::Input;
 use super::recorder::Entry;
 use super::task::Task;
@@ -19,18 +20,23 @@ use crate::random;
 
 impl Task {
     pub(super) async fn on_arrival(&mut self, arrival: Arrival) {
-        let message = arrival.message;
-        let mut entry = Entry::arrival(Rc::clone(&message), arrival.at_ms);
-        if arrival.origin == Origin::Spool
-            && self.source.as_ref().is_some_and(|now| now.at_ms > message.at_ms)
+        let Arrival { message, origin, at_ms } = arrival;
+        let mut entry = Entry::arrival(Rc::clone(&message), at_ms);
+        if self.client.protocol == Protocol::V6
+            && let ClientEvent::Add | ClientEvent::Update | ClientEvent::Delete = message.event
         {
+            return self.on_associations(message, origin, entry).await;
+        }
+        if origin == Origin::Spool && self.source.as_ref().is_some_and(|now| now.at_ms > message.at_ms) {
             // A shim that had lost its patience was overtaken by the next one.
             entry.decisions.push("ignored: the lease in force is newer than this".to_owned());
             self.recorder.exchange(entry);
             return self.journal_what_is_in_force();
         }
-        if message.event.carries_lease() {
-            self.on_lease(message, arrival.origin, entry).await;
+        if self.client.protocol == Protocol::V4
+            && let ClientEvent::Bound | ClientEvent::Renew = message.event
+        {
+            self.on_lease(message, Ledger::default(), origin, entry).await;
             // What the client said on its way to the lease is history: kept for `why`, and no word on its state.
             self.written();
             return;
@@ -44,16 +50,28 @@ impl Task {
             }
             ClientEvent::Nak => self.tell(Input::Nak).await,
             ClientEvent::Leasefail => self.tell(Input::Leasefail).await,
-            other => self.recorder.decided(format!("ignored: a v4 client does not say {}", other.as_str())),
+            other => {
+                let said = other.as_str();
+                self.recorder.decided(format!("ignored: a client of the other protocol says {said}"));
+            }
+        }
+        if message.v6.is_some() {
+            self.shared.sessions.journal().settle(&message);
         }
     }
 
-    /// A lease: the handlers decide, and then it is taken, refused or found to be over.
-    async fn on_lease(&mut self, message: Rc<LeaseMessage>, origin: Origin, mut entry: Entry) {
+    /// A whole lease: the handlers decide, and then it is taken, refused or found to be over.
+    pub(super) async fn on_lease(
+        &mut self,
+        message: Rc<LeaseMessage>,
+        ledger: Ledger,
+        origin: Origin,
+        mut entry: Entry,
+    ) {
         let mut decision = self.shared.chain.decide(&self.lease_event(&message)).await;
         entry.handlers = std::mem::take(&mut decision.reports);
-        entry.decisions = std::mem::take(&mut decision.plan.notes);
-        match self.accept(&message, decision) {
+        entry.decisions.append(&mut decision.plan.notes);
+        match self.accept(&message, ledger, decision) {
             Err(reason) => {
                 entry.decisions.push(format!("refused: {reason}"));
                 self.recorder.exchange(entry);
@@ -87,7 +105,12 @@ impl Task {
         }
     }
 
-    fn accept(&self, message: &LeaseMessage, decision: Decision) -> Result<(Lease, Vec<Event>), String> {
+    fn accept(
+        &self,
+        message: &LeaseMessage,
+        ledger: Ledger,
+        decision: Decision,
+    ) -> Result<(Lease, Vec<Event>), String> {
         if let Some((handler, reason)) = decision.refused {
             return Err(format!("{reason} (handler {handler})"));
         }
@@ -95,7 +118,7 @@ impl Task {
         let emitted = std::mem::take(&mut plan.events).into_iter();
         let events = emitted.map(|e| Event { fields: e.fields, ..self.event(EventKind::Vendor(e.name)) });
         let events = events.collect();
-        Ok((Lease::build(&self.client, message, plan)?, events))
+        Ok((Lease::build(&self.client, message, ledger, plan)?, events))
     }
 
     async fn refuse(&mut self, reason: String, origin: Origin) {
@@ -109,7 +132,7 @@ impl Task {
     }
 
     /// The journal holds the last message, which was not taken: the one before is what a later daemon must find.
-    fn journal_what_is_in_force(&self) {
+    pub(super) fn journal_what_is_in_force(&self) {
         let journal = self.shared.sessions.journal();
         match &self.source {
             Some(message) => journal.put_back(message),
@@ -126,6 +149,7 @@ impl Task {
         mut entry: Entry,
     ) {
         let started = Instant::now();
+        let (detail, again) = (entry.news.take(), entry.is_again());
         if origin == Origin::Journal {
             let addresses: Vec<_> = lease.desired.addresses.iter().map(|a| a.address).collect();
             self.shared.network.adopt(&self.client.interface, &addresses);
@@ -154,6 +178,9 @@ impl Task {
         let held = lease.held.clone();
         self.lease = Some(lease);
         self.source = Some(message);
+        if self.client.protocol == Protocol::V6 {
+            self.journal_what_is_in_force();
+        }
         self.tell(Input::Lease(held)).await;
         self.remember_lease();
         if origin == Origin::Journal {
@@ -162,7 +189,11 @@ impl Task {
             return;
         }
         self.record(|record, _| (record.without_lease, record.giving_back) = (false, None));
-        self.publish(Event { changed, ..self.event(kind) });
+        if again && changed.is_empty() {
+            // The same lease, told in more detail.
+            return;
+        }
+        self.publish(Event { changed, detail, ..self.event(kind) });
         emitted.into_iter().for_each(|event| self.publish(event));
     }
 
@@ -173,10 +204,11 @@ impl Task {
             self.tell(Input::LaunchChanged).await;
         }
         let Some(message) = self.source.clone() else { return };
+        let ledger = self.ledger();
         let mut decision = self.shared.chain.decide(&self.lease_event(&message)).await;
         let handlers = std::mem::take(&mut decision.reports);
         let decisions = std::mem::take(&mut decision.plan.notes);
-        match self.accept(&message, decision) {
+        match self.accept(&message, ledger, decision) {
             Err(reason) => self.refuse(reason, Origin::Socket).await,
             Ok((lease, emitted)) => {
                 if self.lease.as_ref() != Some(&lease) {

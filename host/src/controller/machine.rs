@@ -18,10 +18,10 @@ use crate::network::LinkState;
 use crate::recovery::{Fault, Health, Supervisor};
 use carrier::Carrier;
 pub use vocabulary::Command;
-pub(super) use vocabulary::{Effect, Held, Input};
+pub(super) use vocabulary::{Effect, Held, Input, Manners};
 
-/// A renewal that was asked for by signal and is not answered by then is over, unless the client needs longer.
-const RENEWAL_MS: u64 = 30_000;
+/// After so long of asking without an answer nobody is taken to be there; udhcpc says so itself, and mostly sooner.
+const SILENCE_MS: u64 = 30_000;
 /// How long a client may take to give its lease back.
 const RELEASE_MS: u64 = 3_000;
 
@@ -62,9 +62,8 @@ pub(super) struct Machine {
     last_address: Option<Ipv4Addr>,
     /// The client itself holds a lease, so renewing by signal makes sense.
     bound: bool,
-    /// How long a renewal by signal may take.
-    renewal_ms: u64,
-    /// A renewal by signal is under way until then. A second signal would make udhcpc drop the lease.
+    manners: Manners,
+    /// A renewal that was asked for is under way until then. A second signal would make udhcpc drop the lease.
     renewing_until: Option<u64>,
     /// When the client was last signalled to renew, until it says anything.
     signalled_at: Option<u64>,
@@ -72,16 +71,26 @@ pub(super) struct Machine {
     releasing: Option<Releasing>,
     /// The operator gave the lease back and has not asked for one since.
     released: bool,
+    /// By what other way IPv4 comes, so that this client is not needed.
+    aside: Option<String>,
     /// When the process was started.
     started_at: u64,
-    /// A whole cycle of DISCOVERs found nobody, and none has since.
+    /// Since when it has looked for a server.
+    searching_since: u64,
+    /// It has asked long enough to know that no server answers, and none has since.
     unanswered: bool,
 }
 
 impl Machine {
     /// A client that has not been started.
     #[must_use]
-    pub(super) fn new(name: &str, interface: &str, enabled: bool, policy: Recovery) -> Self {
+    pub(super) fn new(
+        name: &str,
+        interface: &str,
+        enabled: bool,
+        policy: Recovery,
+        manners: Manners,
+    ) -> Self {
         Self {
             name: name.to_owned(),
             interface: interface.to_owned(),
@@ -95,12 +104,14 @@ impl Machine {
             lease: None,
             last_address: None,
             bound: false,
-            renewal_ms: RENEWAL_MS,
+            manners,
             renewing_until: None,
             signalled_at: None,
             releasing: None,
             released: false,
+            aside: None,
             started_at: 0,
+            searching_since: 0,
             unanswered: false,
         }
     }
@@ -135,12 +146,12 @@ impl Machine {
         match (&self.lease, self.progress) {
             // The lease counts on although the client has lost it: it looks for anybody who extends it.
             (Some(_), Some(Progress::Rebinding)) => ClientState::Rebinding,
-            (Some(_), _) if !self.bound => ClientState::Rebinding,
             (Some(_), _) if self.renewing_until.is_some() => ClientState::Renewing,
+            (Some(_), _) if !self.bound => ClientState::Rebinding,
             (Some(_), Some(Progress::Renewing)) => ClientState::Renewing,
             (Some(_), _) => ClientState::Bound,
             (None, _) if self.recovery.is_in_trouble() => ClientState::Error,
-            (None, _) if self.process != Process::Running || self.released => ClientState::Init,
+            (None, _) if self.process != Process::Running || !self.should_run() => ClientState::Init,
             (None, Some(Progress::Requesting)) => ClientState::Requesting,
             (None, _) => ClientState::Selecting,
         }
@@ -170,6 +181,9 @@ impl Machine {
     /// Takes what happened at `now` (milliseconds of `CLOCK_BOOTTIME`) and says what is to be done.
     pub(super) fn handle(&mut self, input: Input, now: u64) -> Vec<Effect> {
         let mut effects = Vec::new();
+        if self.bound {
+            self.searching_since = now;
+        }
         match input {
             Input::Link(link) => self.on_link(link, &mut effects, now),
             Input::Lease(held) => self.on_lease(held, now),
@@ -184,6 +198,11 @@ impl Machine {
                 self.last_address = None;
                 self.lose("the server took it back (DHCPNAK)", &mut effects);
             }
+            Input::Gone(why) => {
+                self.sign_of_life(now);
+                self.client_lost_it();
+                self.lose(&why, &mut effects);
+            }
             Input::Leasefail => {
                 self.sign_of_life(now);
                 self.progress = Some(Progress::Selecting);
@@ -192,12 +211,16 @@ impl Machine {
             Input::Progress(progress) => {
                 self.sign_of_life(now);
                 self.progress = Some(progress);
+                let asks = matches!(progress, Progress::Selecting | Progress::Rebinding);
+                if asks && !self.bound && now.saturating_sub(self.searching_since) >= SILENCE_MS {
+                    self.on_silence(&mut effects);
+                }
             }
             Input::Started | Input::Adopted => {
                 self.process = Process::Running;
                 self.recovery.started();
                 self.health.sign(now);
-                (self.started_at, self.unanswered) = (now, false);
+                (self.started_at, self.searching_since, self.unanswered) = (now, now, false);
             }
             Input::ReleasedBefore => {
                 self.give_back("released by the operator", GivingBack::StaysWithout, &mut effects, now);
@@ -207,6 +230,7 @@ impl Machine {
                 self.process = Process::None;
                 self.on_fault(&fault, jitter, &mut effects, now);
             }
+            Input::Aside(way) => self.on_aside(way, &mut effects, now),
             Input::LaunchChanged => {
                 self.recovery.configuration_changed();
                 if self.process == Process::Running {
@@ -259,12 +283,12 @@ impl Machine {
             // It looks for a server, perhaps in the pause between two cycles: a new start looks at once.
             self.stop(effects);
         } else if self.renewing_until.is_none() {
-            self.signal_renew(effects, now);
+            self.ask_for_more_time(effects, now);
         }
     }
 
     fn on_lease(&mut self, held: Held, now: u64) {
-        self.last_address = Some(held.address);
+        self.last_address = held.address;
         self.lease = Some(held);
         self.bound = self.process == Process::Running;
         self.progress = None;
@@ -303,10 +327,14 @@ impl Machine {
         self.recovery.lost();
     }
 
-    fn signal_renew(&mut self, effects: &mut Vec<Effect>, now: u64) {
-        self.renewing_until = Some(now + self.renewal_ms);
-        self.signalled_at = Some(now);
-        effects.push(Effect::SignalRenew);
+    fn ask_for_more_time(&mut self, effects: &mut Vec<Effect>, now: u64) {
+        if self.manners.renews_by_restart {
+            self.stop(effects);
+        } else {
+            self.signalled_at = Some(now);
+            effects.push(Effect::SignalRenew);
+        }
+        self.renewing_until = Some(now + self.manners.renewal_ms);
     }
 
     fn stop(&mut self, effects: &mut Vec<Effect>) {
@@ -324,11 +352,19 @@ impl Machine {
     }
 
     fn should_run(&self) -> bool {
-        self.enabled && !self.released
+        self.enabled && !self.released && self.aside.is_none()
     }
 
     fn may_start_on_this_link(&self) -> bool {
-        self.should_run() && self.process == Process::None && self.carrier.can_start()
+        self.should_run()
+            && self.process == Process::None
+            && self.carrier.can_start()
+            && !self.waits_for_dad()
+    }
+
+    /// Whether its link is there but has no address yet that the client could send from.
+    fn waits_for_dad(&self) -> bool {
+        self.manners.needs_link_local && self.carrier.link().is_some_and(|link| !link.link_local)
     }
 
     /// What follows from the clock and from the state, whatever happened.

@@ -4,8 +4,10 @@
 //! network what they planned, and says what happened.
 
 mod adoption;
+mod associations;
 mod exchange;
 mod lease;
+mod ledger;
 mod machine;
 mod recorder;
 mod remembering;
@@ -64,6 +66,7 @@ enum Order {
     Command(Command, oneshot::Sender<Result<(), String>>),
     Link(Option<LinkState>),
     HandlersChanged,
+    Aside(Option<String>),
     Reconfigure(Box<Client>),
     Status(oneshot::Sender<ClientStatus>),
     Why(oneshot::Sender<Why>),
@@ -112,6 +115,11 @@ impl Controller {
     /// Tells it that handlers came, went or answer otherwise.
     pub async fn handlers_changed(&self) {
         let _ = self.0.send(Order::HandlersChanged).await;
+    }
+
+    /// Tells it by what other way IPv4 comes, so that it is not needed; `None`: it is needed.
+    pub async fn aside(&self, way: Option<String>) {
+        let _ = self.0.send(Order::Aside(way)).await;
     }
 
     /// Gives it a changed configuration of the same name, protocol and interface.

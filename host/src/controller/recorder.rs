@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
-use dhcpmgr_message::{LeaseMessage, V4Report};
+use dhcpmgr_message::{LeaseMessage, V4Report, V6Report};
 
 use crate::clock;
 use crate::control::views::{Exchange, HandlerDid};
@@ -20,6 +20,9 @@ const LINES: usize = 32;
 /// Values are shortened to this many characters.
 const LONGEST: usize = 200;
 
+/// What stands for the event where there was none.
+const AGAIN: &str = "decided again";
+
 /// One message and what became of it.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -29,6 +32,8 @@ pub(super) struct Entry {
     shim_ms: u64,
     pub(super) handlers: Vec<HandlerReport>,
     pub(super) decisions: Vec<String>,
+    /// What the event that comes of it says besides.
+    pub(super) news: Option<String>,
     pub(super) applied: Vec<Action>,
     pub(super) changed: Vec<Change>,
     pub(super) kernel_us: u64,
@@ -43,7 +48,12 @@ impl Entry {
 
     /// A message that is looked at again.
     pub(super) fn again(message: Rc<LeaseMessage>) -> Self {
-        Self::new("decided again", message)
+        Self::new(AGAIN, message)
+    }
+
+    /// Whether nothing arrived.
+    pub(super) fn is_again(&self) -> bool {
+        self.event == AGAIN
     }
 
     fn new(event: &'static str, message: Rc<LeaseMessage>) -> Self {
@@ -54,6 +64,7 @@ impl Entry {
             shim_ms: 0,
             handlers: Vec::new(),
             decisions: Vec::new(),
+            news: None,
             applied: Vec::new(),
             changed: Vec::new(),
             kernel_us: 0,
@@ -135,13 +146,26 @@ impl Recorder {
 
 /// What a message carried, name → text.
 fn values(message: &LeaseMessage) -> BTreeMap<String, String> {
-    let Some(report) = &message.v4 else { return BTreeMap::new() };
     // The serialised form names every field there is, so that a new one shows up here by itself.
-    let typed = V4Report { options: BTreeMap::new(), ..report.clone() };
-    let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(typed) else { return BTreeMap::new() };
+    let (typed, raw): (_, Vec<(u16, String)>) = match (&message.v4, &message.v6) {
+        (Some(report), _) => (
+            serde_json::to_value(V4Report { options: BTreeMap::new(), ..report.clone() }),
+            report.options.iter().map(|(code, value)| (u16::from(*code), value.to_hex())).collect(),
+        ),
+        (None, Some(report)) => (
+            serde_json::to_value(V6Report { options: BTreeMap::new(), ..report.clone() }),
+            report
+                .options
+                .iter()
+                .flat_map(|(code, values)| values.iter().map(|value| (*code, value.to_hex())))
+                .collect(),
+        ),
+        (None, None) => return BTreeMap::new(),
+    };
+    let Ok(serde_json::Value::Object(fields)) = typed else { return BTreeMap::new() };
     let typed =
         fields.into_iter().filter(|(name, _)| name != "options").map(|(name, value)| (name, text(&value)));
-    let raw = report.options.iter().map(|(code, value)| (format!("option {code}"), value.to_hex()));
+    let raw = raw.into_iter().map(|(code, hex)| (format!("option {code}"), hex));
     typed.chain(raw).map(|(name, value)| (name, value.chars().take(LONGEST).collect())).collect()
 }
 
@@ -149,7 +173,12 @@ fn text(value: &serde_json::Value) -> String {
     match value {
         serde_json::Value::String(text) => text.clone(),
         serde_json::Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(", "),
-        serde_json::Value::Object(fields) => fields.values().map(text).collect::<Vec<_>>().join(" via "),
+        serde_json::Value::Object(fields) if fields.contains_key("via") => {
+            fields.values().map(text).collect::<Vec<_>>().join(" via ")
+        }
+        serde_json::Value::Object(fields) => {
+            fields.iter().map(|(name, value)| format!("{name} {}", text(value))).collect::<Vec<_>>().join(" ")
+        }
         other => other.to_string(),
     }
 }

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use dhcpmgr_message::Bytes;
 
 use super::task::Task;
-use crate::clients::{self, CommandLine};
+use crate::clients::CommandLine;
 use crate::clock;
 use crate::control::views::IdentityView;
 use crate::handlers::Wants;
@@ -38,7 +38,7 @@ impl Task {
         if self.stored().client_id.is_some() {
             return;
         }
-        let sent = |launched: &CommandLine| clients::sent_client_id(self.client.program, &launched.launch());
+        let sent = |launched: &CommandLine| self.client.program.sent_client_id(launched);
         if let Some(used) = self.launched.as_ref().and_then(sent) {
             tracing::info!("{}: client-id {} is kept from now on", self.client.name, used.to_hex());
             self.shared.keeper.keep_client_id(&self.client.name, used);
@@ -47,8 +47,11 @@ impl Task {
 
     /// Stores the lease in force when it is another one than the last that was stored.
     pub(super) fn remember_lease(&mut self) {
-        let Some(lease) = &self.lease else { return };
-        let (address, server) = (lease.held.address, lease.server());
+        let Some((lease, address)) = self.lease.as_ref().and_then(|lease| Some((lease, lease.held.address?)))
+        else {
+            return;
+        };
+        let server = lease.server();
         // What could not be written is tried again with the next message.
         if self.shared.keeper.has_failed(&self.client.name) {
             self.stored_lease = None;

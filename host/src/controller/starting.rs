@@ -1,6 +1,6 @@
 //! Starting the process of a client: what it is started with, and what is written down of it.
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd as _;
@@ -40,11 +40,12 @@ impl Task {
                 return Err(error.fault());
             }
         };
-        self.write_down(&process, &launch, &token);
+        let command = CommandLine::of(&launch);
+        self.write_down(&process, command.clone(), &token);
         if self.launched.is_some() {
             self.restarts += 1;
         }
-        self.launched = Some(CommandLine::of(&launch));
+        self.launched = Some(command);
         self.recorder.started();
         self.running = Some((process, output));
         self.publish(self.event(EventKind::ClientStarted));
@@ -62,26 +63,29 @@ impl Task {
             last_address,
             client_id: client_id.as_ref(),
             left_out: self.machine.left_out(),
+            duid: None,
+            ias: &[],
         };
-        clients::launch(&self.client, &context)
+        self.client.program.launch(&self.client, &context)
     }
 
     /// Whether the process that runs, or ran last, would be started otherwise today.
     pub(super) fn launch_has_changed(&self) -> bool {
-        let Some(launched) = self.launched.as_ref().map(CommandLine::launch) else { return false };
+        let Some(launched) = &self.launched else { return false };
         // Neither the token nor the address that it asks for makes a difference.
         let today = self.launch(&Token::from_random([0; 16]), None);
         today.is_ok_and(|today| {
-            (today.program, today.args) != (launched.program, without_address(&launched.args))
+            let words = CommandLine::of(&today);
+            without_address(launched).ne(words.words()) || !today.files_are_there()
         })
     }
 
     /// Writes down what the next daemon needs to know of the process.
-    pub(super) fn write_down(&mut self, process: &Process, launch: &Launch, token: &Token) {
+    pub(super) fn write_down(&mut self, process: &Process, command: CommandLine, token: &Token) {
         let index = self.shared.network.link(&self.client.interface).map_or(0, |link| link.index);
         let interface = self.client.interface.clone();
         self.shared.service.store_pidfd(&self.client.name, process.as_fd());
-        let written = ProcessRecord::of(process, launch, token.clone(), interface, index);
+        let written = ProcessRecord::of(process, command, token.clone(), interface, index);
         if let Err(error) = &written {
             // Without a record it is found by its environment.
             tracing::debug!("{}: pid {} has no record: {error}", self.client.name, process.pid());
@@ -114,8 +118,8 @@ impl Task {
     }
 }
 
-fn without_address(args: &[OsString]) -> Vec<OsString> {
-    let place = args.iter().position(|arg| arg == "-r");
-    let keep = |(index, _): &(usize, &OsString)| place.is_none_or(|p| *index != p && *index != p + 1);
-    args.iter().enumerate().filter(keep).map(|(_, arg)| arg.clone()).collect()
+fn without_address(command: &CommandLine) -> impl Iterator<Item = &OsStr> {
+    let place = command.words().position(|word| word == "-r");
+    let keep = move |(index, _): &(usize, &OsStr)| place.is_none_or(|p| *index != p && *index != p + 1);
+    command.words().enumerate().filter(keep).map(|(_, word)| word)
 }

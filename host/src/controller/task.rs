@@ -9,12 +9,13 @@ use nix::sys::signal::Signal;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::associations::Look;
 use super::lease::Lease;
-use super::machine::{Command, Effect, Input, Machine};
+use super::machine::{Command, Effect, Input, Machine, Manners};
 use super::recorder::Recorder;
 use super::{Ending, Order, Shared};
 use crate::clients::{
-    self, CommandLine, ExitReason, Foreign, Inherited, Output, PATIENCE, Process, RunRecord,
+    self, CommandLine, ExitReason, Foreign, Inherited, Output, PATIENCE, Process, Renewal, RunRecord,
 };
 use crate::clock;
 use crate::config::Client;
@@ -47,7 +48,17 @@ pub(super) struct Task {
     /// What a reboot would find.
     pub(super) stored_lease: Option<LastLease>,
     pub(super) wear: Wear,
+    /// When what the hook does not tell is looked for.
+    pub(super) look: Look,
     ending: Option<(Ending, oneshot::Sender<()>)>,
+}
+
+fn manners(client: &Client) -> Manners {
+    Manners {
+        renews_by_restart: client.program.renewal() == Renewal::Restart,
+        needs_link_local: client.program.needs_link_local(),
+        renewal_ms: client.program.renewal_takes(client).as_millis() as u64,
+    }
 }
 
 /// What the select below wakes up for.
@@ -61,13 +72,13 @@ enum Woken {
 
 impl Task {
     pub(super) fn new(client: Client, shared: Rc<Shared>) -> Self {
-        let mut machine = Machine::new(
+        let machine = Machine::new(
             client.name.as_str(),
             client.interface.as_str(),
             client.enabled,
             client.recovery.clone(),
+            manners(&client),
         );
-        machine.set_patience(client.recovery.clone(), clients::renewal_takes(&client));
         let stored_lease = shared.keeper.identities().client(&client.name).last_lease;
         Self {
             client,
@@ -84,6 +95,7 @@ impl Task {
             record: RunRecord::default(),
             stored_lease,
             wear: Wear::default(),
+            look: Look::default(),
             ending: None,
         }
     }
@@ -107,14 +119,13 @@ impl Task {
                 Woken::Exited(reason) => Box::pin(self.on_exit(reason)).await,
                 Woken::Kill => {
                     self.kill_at = None;
-                    if let Some((process, _)) = &self.running {
-                        process.kill();
-                    }
+                    self.kill();
                 }
                 Woken::Tick => {
                     // What it wrote may be the sign of life that is due.
                     Box::pin(self.listen()).await;
                     Box::pin(self.tell(Input::Tick)).await;
+                    Box::pin(self.attend_to_associations()).await;
                 }
             }
         }
@@ -146,7 +157,7 @@ impl Task {
         orders: &mut mpsc::Receiver<Order>,
     ) -> Woken {
         let now = clock::boottime_ms();
-        let deadline = self.machine.deadline(now);
+        let deadline = [self.machine.deadline(now), self.associations_due()].into_iter().flatten().min();
         let tick = async {
             match deadline {
                 Some(at) => {
@@ -186,12 +197,12 @@ impl Task {
             }
             Order::Link(state) => self.tell(Input::Link(state)).await,
             Order::HandlersChanged => self.look_again().await,
+            Order::Aside(way) => self.tell(Input::Aside(way)).await,
             Order::Reconfigure(client) => {
                 let enabled = client.enabled;
                 let changed = self.client != *client;
                 self.client = *client;
-                let renewal = clients::renewal_takes(&self.client);
-                self.machine.set_patience(self.client.recovery.clone(), renewal);
+                self.machine.reconfigure(self.client.recovery.clone(), manners(&self.client));
                 if enabled != self.machine.enabled() {
                     let command = if enabled { Command::Enable } else { Command::Disable };
                     let _ = self.command(command).await;
@@ -262,7 +273,7 @@ impl Task {
         let mut progress = Vec::new();
         for line in lines {
             tracing::debug!("{}: {line}", self.client.name);
-            progress.extend(clients::progress(self.client.program, &line));
+            progress.extend(self.client.program.progress(&line));
             self.recorder.line(line);
         }
         progress
@@ -275,8 +286,7 @@ impl Task {
         self.shared.sessions.set_token(&self.client.name, None);
         self.forget_process();
         let words = self.recorder.last_words();
-        let launched = self.launched.as_ref().map(CommandLine::launch);
-        let fault = clients::ending(self.client.program, reason, &words, launched.as_ref());
+        let fault = self.client.program.ending(reason, &words, self.launched.as_ref());
         self.tell(Input::Exited { fault, jitter: random::jitter() }).await;
     }
 
@@ -295,18 +305,18 @@ impl Task {
             Effect::Start(address) => return Some(self.start_process(address).await),
             Effect::Stop => {
                 self.kill_at = Some(Instant::now() + PATIENCE);
-                self.signal(Signal::SIGTERM);
+                self.signal(self.client.program.stop());
                 self.publish(self.event(EventKind::ClientStopped));
             }
-            Effect::Kill => {
-                if let Some((process, _)) = &self.running {
-                    process.kill();
+            Effect::Kill => self.kill(),
+            Effect::SignalRenew => {
+                if let Renewal::Signal(signal) = self.client.program.renewal() {
+                    self.signal(signal);
                 }
             }
-            Effect::SignalRenew => self.signal(clients::renew_signal(self.client.program)),
             Effect::SignalRelease(then) => {
                 self.record(|record, _| record.giving_back = Some(then));
-                self.signal(clients::release_signal(self.client.program));
+                self.signal(self.client.program.release().signal);
             }
             Effect::RaiseLink => {
                 if let Err(error) = self.shared.network.set_up(&self.client.interface) {
@@ -326,6 +336,12 @@ impl Task {
     fn signal(&self, signal: Signal) {
         if let Some((process, _)) = &self.running {
             process.signal(signal);
+        }
+    }
+
+    fn kill(&self) {
+        if let Some((process, _)) = &self.running {
+            process.kill();
         }
     }
 
@@ -354,7 +370,7 @@ impl Task {
     }
 
     fn lease_view(&self) -> Option<events::Lease> {
-        self.lease.as_ref().map(|lease| events::Lease::V4(Box::new(lease.shown(clock::boottime_ms()))))
+        self.lease.as_ref().map(|lease| lease.shown(clock::boottime_ms()))
     }
 
     fn status(&self) -> ClientStatus {
@@ -380,11 +396,7 @@ impl Task {
             client: self.status(),
             requested,
             recovery: Some(self.machine.recovery_view(clock::boottime_ms())),
-            command: self
-                .launched
-                .as_ref()
-                .map(|launched| launched.launch().command_line())
-                .unwrap_or_default(),
+            command: self.launched.as_ref().map(CommandLine::shown).unwrap_or_default(),
             identity: self.identity_view(),
             exchanges: self.recorder.exchanges(),
             log: self.recorder.log(),

@@ -58,7 +58,7 @@ impl Daemon {
     /// Starts the controller of a client with what an earlier daemon left of it. [`Daemon::go_on`] is next.
     async fn start_client(&self, client: Client, census: &mut Census) {
         let records = &self.shared.records;
-        let inherited = census.inherit(&client.name, &client.interface, records);
+        let inherited = census.inherit(&client.name, client.protocol, &client.interface, records);
         let controller = Controller::start(client.clone(), Rc::clone(&self.shared), inherited);
         let name = client.name.clone();
         self.controllers.borrow_mut().insert(name.clone(), Running { client, controller });

@@ -21,9 +21,9 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use super::Daemon;
 use super::attendance::Attendance;
 use super::privileges;
-use crate::clients::{self, Census};
+use crate::clients::{self, Census, Confirmation, LeftOver};
 use crate::clock::BootId;
-use crate::config::{self, Config, Loaded, Program};
+use crate::config::{self, Config, Loaded};
 use crate::control;
 use crate::controller::{Shared, end_process};
 use crate::events::EventLog;
@@ -329,13 +329,19 @@ const BETWEEN_SIGNALS: Duration = Duration::from_millis(200);
 async fn end_left_over(census: &mut Census, config: &Config, records: &Store) {
     let configured = |name: &ClientName| config.clients.get(name).map(|client| client.interface.clone());
     let mut ending = JoinSet::new();
-    for (name, process) in census.left_over(configured, records) {
-        tracing::info!("{name}: pid {} is not configured any more and ends", process.pid());
-        process.signal(clients::release_signal(Program::Udhcpc));
+    for LeftOver { client, program, mut process } in census.left_over(configured, records) {
+        tracing::info!("{client}: pid {} is not configured any more and ends", process.pid());
+        let release = program.release();
+        process.signal(release.signal);
         ending.spawn_local(async move {
-            // Of two signals that wait, the kernel runs the handler of the later one first: it would just end.
-            tokio::time::sleep(BETWEEN_SIGNALS).await;
-            end_process(process).await
+            match release.confirmed_by {
+                // Of two signals that wait, the kernel runs the handler of the later one first: it would just end.
+                Confirmation::Hook => tokio::time::sleep(BETWEEN_SIGNALS).await,
+                Confirmation::Exit => {
+                    let _ = tokio::time::timeout(GIVING_BACK, process.wait()).await;
+                }
+            }
+            end_process(process, program.stop()).await
         });
     }
     let all = async { while ending.join_next().await.is_some() {} };

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 use crate::clock;
-pub use lease::{Lease, LeaseV4, RouteView};
+pub use lease::{AddressV6, IaView, Lease, LeaseV4, LeaseV6, PrefixV6, RouteView};
 
 /// How many past events are kept.
 const KEPT: usize = 256;
@@ -94,6 +94,14 @@ pub enum EventKind {
     LeaseLost,
     /// A lease was offered that cannot be used.
     LeaseRefused,
+    /// A LAN was given a part of a prefix, and the router's address in it.
+    PrefixAssigned,
+    /// A prefix that a LAN was given is not to be used for new connections any more.
+    PrefixDeprecated,
+    /// A LAN has a prefix no more.
+    PrefixRemoved,
+    /// A LAN gets nothing of a prefix that it was to get a part of.
+    PrefixRefused,
     /// A handler gave no plan.
     HandlerFailed,
     /// A handler is left alone.

@@ -6,12 +6,11 @@
 
 mod keeper;
 mod record;
-mod wear;
 
+pub use crate::store::Wear;
 pub use dhcpmgr_message::IaKind;
 pub use keeper::Keeper;
 pub use record::{ClientRecord, DeviceRecord, Ia, LastLease};
-pub use wear::Wear;
 
 use std::sync::{Arc, Mutex, PoisonError};
 

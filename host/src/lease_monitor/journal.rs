@@ -3,15 +3,17 @@
 //! It lies below `/run`, so it ends with the boot and its dates on `CLOCK_BOOTTIME` stay true while it lives. Each
 //! message is written with one system call: it has to survive the end of this process, not of the machine, so nothing
 //! is synchronised or renamed. What a file looks like inside, and what of it is believed, is in `journal/file.rs`.
+//! DHCPv6 tells of a part at a time; `journal/parts.rs` has what was told and is not in the lease yet.
 
 mod file;
+mod parts;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use dhcpmgr_message::{ClientEvent, ClientName, IfName, LeaseMessage};
@@ -57,14 +59,22 @@ impl Journal {
     }
 
     /// Keeps a message that carries a lease, in place of the one before; forgets the lease when the server took it
-    /// back.
+    /// back. What a DHCPv6 client tells is laid beside the lease that is kept.
     pub(super) fn keep(&self, message: &Rc<LeaseMessage>, bytes: &[u8]) -> io::Result<()> {
         if message.event == ClientEvent::Nak {
             self.forget(&message.client);
         }
+        if message.v6.is_some() {
+            return self.lay_down(message, bytes);
+        }
         if !message.event.carries_lease() {
             return Ok(());
         }
+        self.write(message, bytes)
+    }
+
+    /// Keeps this message in place of the one before.
+    fn write(&self, message: &Rc<LeaseMessage>, bytes: &[u8]) -> io::Result<()> {
         let mut all = self.kept.borrow_mut();
         match all.get_mut(&message.client) {
             Some(kept) if kept.says_the_same(message) => {}
@@ -83,18 +93,54 @@ impl Journal {
 
     fn create(&self, client: &ClientName) -> io::Result<LeaseFile> {
         let path = self.file(client);
-        match LeaseFile::create(&path, self.boot) {
+        self.in_directory(|| LeaseFile::create(&path, self.boot))
+    }
+
+    /// Does it again when all that was missing is the directory.
+    fn in_directory<T>(&self, make: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        match make() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 DirBuilder::new().recursive(true).mode(0o700).create(&self.directory)?;
-                LeaseFile::create(&path, self.boot)
+                make()
             }
             other => other,
         }
     }
 
+    /// Lays a message beside the lease: only the controller knows what the whole is then.
+    fn lay_down(&self, message: &LeaseMessage, bytes: &[u8]) -> io::Result<()> {
+        let path = parts::path(&self.directory, message);
+        self.in_directory(|| parts::write(&path, self.boot, bytes))
+    }
+
+    /// What this message told is in the lease that is kept now, or is of no use.
+    pub fn settle(&self, message: &LeaseMessage) {
+        parts::remove(&parts::path(&self.directory, message));
+    }
+
+    /// Removes a message that was laid down and is of no use.
+    pub(super) fn discard(&self, path: &Path) {
+        parts::remove(path);
+    }
+
+    /// The messages of a client that were laid down and not settled, in their order, with their files.
+    pub(super) fn parts(&self, client: &ClientName) -> Vec<(PathBuf, Vec<u8>)> {
+        let of_client = parts::all(&self.directory).into_iter().filter(|(whose, _)| whose == client);
+        of_client
+            .filter_map(|(_, path)| match parts::read(&path, self.boot) {
+                Some(bytes) => Some((path, bytes)),
+                None => {
+                    parts::remove(&path);
+                    None
+                }
+            })
+            .collect()
+    }
+
     /// Keeps this message in place of the last one, which did not come into force.
     pub fn put_back(&self, message: &Rc<LeaseMessage>) {
-        let written = message.encode().map_err(io::Error::other).and_then(|bytes| self.keep(message, &bytes));
+        let written =
+            message.encode().map_err(io::Error::other).and_then(|bytes| self.write(message, &bytes));
         if let Err(error) = written {
             tracing::warn!(
                 "{}: cannot put the lease in force back into the journal: {error}",
@@ -106,7 +152,7 @@ impl Journal {
     /// Forgets the lease of a client.
     pub fn forget(&self, client: &ClientName) {
         if let Some(kept) = self.kept.borrow_mut().get_mut(client)
-            && kept.file.write(&[]).is_ok()
+            && (kept.message.is_none() || kept.file.write(&[]).is_ok())
         {
             kept.message = None;
             return;
@@ -160,6 +206,9 @@ impl Journal {
 
     /// Forgets the leases of all clients but these, and gives the interfaces that were theirs.
     pub fn retain(&self, keep: impl Fn(&ClientName) -> bool) -> Vec<IfName> {
+        for (_, path) in parts::all(&self.directory).iter().filter(|(client, _)| !keep(client)) {
+            parts::remove(path);
+        }
         let mut interfaces = Vec::new();
         for entry in fs::read_dir(&self.directory).into_iter().flatten().flatten() {
             let name = entry.file_name();
@@ -183,7 +232,7 @@ impl Journal {
 
 #[cfg(test)]
 mod tests {
-    use dhcpmgr_message::{Token, V4Report, VERSION};
+    use dhcpmgr_message::{Token, V4Report, V6Report, VERSION};
 
     use super::*;
 
@@ -277,5 +326,49 @@ mod tests {
         assert_eq!(journal.retain(|_| true), []);
         assert_eq!(journal.retain(|_| false), ["wan0".parse().unwrap()]);
         assert_eq!(read(&journal), None);
+    }
+
+    fn told(at_ms: u64) -> LeaseMessage {
+        LeaseMessage { v4: None, v6: Some(V6Report::default()), ..message(at_ms, ClientEvent::Update, "") }
+    }
+
+    fn parts(journal: &Journal) -> Vec<u64> {
+        let parts = journal.parts(&"wan4".parse().unwrap()).into_iter();
+        parts.map(|(_, bytes)| LeaseMessage::decode(&bytes).unwrap().at_ms).collect()
+    }
+
+    #[test]
+    fn what_a_dhcpv6_client_tells_lies_beside_the_lease_until_it_is_in_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let journal = in_directory(&directory);
+        keep(&journal, &told(10_000));
+        keep(&journal, &told(9_000));
+        assert_eq!(read(&journal), None, "the whole is not known yet");
+        let next = in_directory(&directory);
+        assert_eq!(parts(&next), [9_000, 10_000], "in the order in which it was told");
+        next.put_back(&Rc::new(told(9_500)));
+        next.settle(&told(9_000));
+        assert_eq!((read(&next).unwrap().at_ms, parts(&next)), (9_500, vec![10_000]));
+        next.settle(&told(10_000));
+        next.settle(&told(10_000));
+        assert_eq!(parts(&next), [0; 0]);
+    }
+
+    #[test]
+    fn parts_of_another_boot_of_other_clients_and_cut_off_ones_are_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let journal = in_directory(&directory);
+        keep(&journal, &told(1));
+        keep(&journal, &LeaseMessage { client: "wan4.20".parse().unwrap(), ..told(2) });
+        assert_eq!(parts(&journal), [1]);
+        let other_boot = Journal::new(directory.path().join("leases"), BootId::from_bytes([2; 16]));
+        assert_eq!(parts(&other_boot), [0; 0]);
+        fs::write(directory.path().join("leases/wan4.00000000000000000003-0000000000000003.part"), [1; 7])
+            .unwrap();
+        assert_eq!(parts(&journal), [0; 0]);
+        let left: Vec<_> = fs::read_dir(directory.path().join("leases")).unwrap().collect();
+        assert_eq!(left.len(), 1, "only what is of another client is left: {left:?}");
+        journal.retain(|_| false);
+        assert_eq!(fs::read_dir(directory.path().join("leases")).unwrap().count(), 0);
     }
 }

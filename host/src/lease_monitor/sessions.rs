@@ -35,6 +35,8 @@ pub enum Origin {
     Spool,
     /// Out of the journal: what was in force when an earlier daemon ended.
     Journal,
+    /// Out of the journal: what an earlier daemon had acknowledged, and not come to.
+    LaidDown,
 }
 
 /// Why a message is not let in: the error text of the answer.
@@ -142,12 +144,19 @@ impl Sessions {
         result.map(|_| ())
     }
 
-    /// Lets in what the journal keeps of a client.
+    /// Lets in what the journal keeps of a client: the lease, and then what was told and is not in it yet.
     pub async fn replay_journal(&self, client: &ClientName) {
-        let Some(bytes) = self.journal.read(client) else { return };
-        if let Err(reason) = self.deliver(&bytes, Origin::Journal).await {
+        if let Some(bytes) = self.journal.read(client)
+            && let Err(reason) = self.deliver(&bytes, Origin::Journal).await
+        {
             tracing::warn!("{client}: the lease kept by an earlier daemon cannot be used: {reason}");
             self.journal.forget(client);
+        }
+        for (path, bytes) in self.journal.parts(client) {
+            // Its controller settles what is let in.
+            if !matches!(self.admit(&bytes, Origin::LaidDown).await, Ok(true)) {
+                self.journal.discard(&path);
+            }
         }
     }
 
@@ -163,7 +172,7 @@ impl Sessions {
         if !self.seen.borrow_mut().insert(message.id) {
             return Ok(false);
         }
-        if origin != Origin::Journal {
+        if !matches!(origin, Origin::Journal | Origin::LaidDown) {
             self.journal.keep(&message, bytes).map_err(Rejection::NotKept)?;
         }
         place.send(Arrival { message, origin, at_ms: clock::boottime_ms() });

@@ -63,6 +63,10 @@ impl Action {
             Step::NameServers { .. } => ActionKind::Dns,
         }
     }
+
+    pub(super) fn adds_route(&self) -> bool {
+        matches!(self.0, Step::AddRoute(_) | Step::AppendRoute(_))
+    }
 }
 
 /// The steps. Replace is always preferred to remove-and-add; see the planner.

@@ -33,6 +33,7 @@ pub(super) fn link(message: &LinkMessage) -> Option<(IfName, LinkState)> {
         min_mtu: 0,
         max_mtu: 0,
         hardware: None,
+        link_local: false, // The mirror knows the addresses.
     };
     for attribute in &message.attributes {
         match attribute {
@@ -79,6 +80,7 @@ pub(super) fn address(message: &AddressMessage, now: u64) -> Option<(u32, Addres
         protocol,
         // The bit means `IFA_F_TEMPORARY` for IPv6.
         secondary: flags.contains(AddressFlags::Secondary) && message.header.family == AddressFamily::Inet,
+        tentative: flags.contains(AddressFlags::Tentative),
         dad_failed: flags.contains(AddressFlags::Dadfailed),
         ours: false,
     };

@@ -1,9 +1,9 @@
-//! Brings interfaces to what the clients want. Synchronous: it never waits for anything. What others do meanwhile is the
+//! Brings interfaces to what their owners want. Synchronous: it never waits for anything. What others do meanwhile is the
 //! business of [`super::upkeep`].
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use dhcpmgr_message::{ClientName, IfName};
+use dhcpmgr_message::IfName;
 use netlink_packet_route::RouteNetlinkMessage;
 use nix::errno::Errno;
 
@@ -16,7 +16,7 @@ use super::originals::Originals;
 use super::repair::Schedule;
 use super::wanted::{HostWanted, Wanted};
 use super::watch::Watch;
-use super::{Desired, NetworkEvent, encode, planner, sysctl};
+use super::{Desired, NetworkEvent, Owner, encode, planner, sysctl};
 use crate::clock::boottime_ms;
 
 /// Stands for what belongs to no interface, where an interface's index is expected.
@@ -51,9 +51,9 @@ pub(super) struct Engine {
     pub(super) mirror: Mirror,
     batch: Batch,
     pub(super) buffer: Vec<u8>,
-    pub(super) clients: BTreeMap<ClientName, Desired>,
-    /// Which clients want something of an interface.
-    pub(super) by_interface: BTreeMap<IfName, BTreeSet<ClientName>>,
+    pub(super) desires: BTreeMap<Owner, Desired>,
+    /// Who wants something of an interface.
+    pub(super) by_interface: BTreeMap<IfName, BTreeSet<Owner>>,
     pub(super) claims: ClaimSet,
     pub(super) originals: Originals,
     pub(super) schedules: BTreeMap<u32, Schedule>,
@@ -72,7 +72,7 @@ impl Engine {
             mirror: Mirror::default(),
             batch,
             buffer: Vec::new(),
-            clients: BTreeMap::new(),
+            desires: BTreeMap::new(),
             by_interface: BTreeMap::new(),
             claims: ClaimSet::default(),
             originals: Originals::default(),
@@ -84,66 +84,65 @@ impl Engine {
         }
     }
 
-    /// Replaces what a client wants. Returns the interfaces that this is about, the new one first.
-    pub(super) fn want(&mut self, client: &ClientName, desired: Option<Desired>) -> Vec<IfName> {
+    /// Replaces what an owner wants. Returns the interfaces that this is about, the new one first.
+    pub(super) fn want(&mut self, owner: &Owner, desired: Option<Desired>) -> Vec<IfName> {
         let before = match desired {
-            Some(desired) => self.clients.insert(client.clone(), desired),
-            None => self.clients.remove(client),
+            Some(desired) => self.desires.insert(owner.clone(), desired),
+            None => self.desires.remove(owner),
         };
-        let now = self.clients.get(client).map(|d| d.interface.clone());
+        let now = self.desires.get(owner).map(|d| d.interface.clone());
         let before = before.map(|d| d.interface).filter(|name| Some(name) != now.as_ref());
         if let Some(name) = &before
-            && let Some(clients) = self.by_interface.get_mut(name)
+            && let Some(owners) = self.by_interface.get_mut(name)
         {
-            clients.remove(client);
-            if clients.is_empty() {
+            owners.remove(owner);
+            if owners.is_empty() {
                 self.by_interface.remove(name);
             }
         }
         if let Some(name) = &now {
-            self.by_interface.entry(name.clone()).or_default().insert(client.clone());
+            self.by_interface.entry(name.clone()).or_default().insert(owner.clone());
         }
         now.into_iter().chain(before).collect()
     }
 
-    /// Brings an interface to what is wanted; `None` when there is no such interface.
-    pub(super) fn reconcile(&mut self, name: &IfName, watch: &Watch) -> Option<Outcome> {
-        self.drain(watch);
-        let index = self.mirror.index(name)?;
-        let outcome = self.bring(index, name, watch);
-        self.follow_up(index, &outcome);
-        Some(outcome)
-    }
-
-    /// The same for what belongs to no interface.
-    pub(super) fn reconcile_host(&mut self, watch: &Watch) -> Outcome {
-        self.drain(watch);
-        let outcome = self.bring_host(watch);
-        self.follow_up(HOST, &outcome);
-        outcome
+    /// Brings interfaces, [`HOST`] among them, to what is wanted, all in one batch; an outcome for each. What others
+    /// did was drained before.
+    pub(super) fn reconcile(&mut self, indices: &[u32], watch: &Watch) -> BTreeMap<u32, Outcome> {
+        let outcomes = self.bring(indices, watch);
+        for (index, outcome) in &outcomes {
+            self.follow_up(*index, outcome);
+        }
+        outcomes
     }
 
     /// From now on everything with our tag on these interfaces is ours to remove, and what nobody wants is removed.
     pub(super) fn settle(&mut self, interfaces: &[IfName], watch: &Watch) -> Outcome {
-        let mut all = Outcome::default();
-        for name in interfaces {
-            if let Some(index) = self.mirror.index(name) {
-                self.claims.settle(index);
-                self.originals.settle(index);
-            }
-            all.join(self.reconcile(name, watch).unwrap_or_default());
+        self.drain(watch);
+        let indices = interfaces.iter().filter_map(|name| self.mirror.index(name)).chain([HOST]);
+        let indices: Vec<u32> = indices.collect();
+        for index in &indices {
+            self.claims.settle(*index);
+            self.originals.settle(*index);
         }
-        self.claims.settle_host();
-        all.join(self.reconcile_host(watch));
+        let mut all = Outcome::default();
+        self.reconcile(&indices, watch).into_values().for_each(|outcome| all.join(outcome));
         all
     }
 
     pub(super) fn wanted(&self, index: u32, name: &IfName) -> Wanted {
-        let clients = self.by_interface.get(name).into_iter().flatten();
-        Wanted::of(index, clients.filter_map(|client| self.clients.get(client)))
+        let owners = self.by_interface.get(name).into_iter().flatten();
+        Wanted::of(index, owners.filter_map(|owner| self.desires.get(owner)))
     }
 
-    pub(super) fn plan(&mut self, index: u32, name: &IfName) -> Vec<Action> {
+    /// The steps for one interface, or for [`HOST`]; none for an interface that is gone.
+    pub(super) fn plan(&mut self, index: u32) -> Vec<Action> {
+        if index == HOST {
+            let wanted = HostWanted::of(self.desires.values());
+            self.claims.claim_host(&wanted);
+            return planner::plan_host(&self.mirror.host_view(&wanted, &self.claims), &wanted);
+        }
+        let Some(name) = self.mirror.name(index) else { return Vec::new() };
         let wanted = self.wanted(index, name);
         self.claims.claim(index, &wanted);
         let original = self.originals.mtu(index);
@@ -156,43 +155,35 @@ impl Engine {
         plan.actions
     }
 
-    pub(super) fn plan_host(&mut self) -> Vec<Action> {
-        let wanted = HostWanted::of(self.clients.values());
-        self.claims.claim_host(&wanted);
-        planner::plan_host(&self.mirror.host_view(&wanted, &self.claims), &wanted)
-    }
-
-    pub(super) fn bring(&mut self, index: u32, name: &IfName, watch: &Watch) -> Outcome {
-        let actions = self.plan(index, name);
-        if actions.is_empty() {
-            return Outcome::default();
+    /// The steps for all of these, in an order that is safe for all: a prefix that is delegated further down goes
+    /// nowhere before it leads somewhere, and until it leads nowhere any more.
+    fn plan_all(&mut self, indices: &[u32]) -> Vec<(u32, Action)> {
+        let mut host = if indices.contains(&HOST) { self.plan(HOST) } else { Vec::new() };
+        let last = host.split_off(host.iter().take_while(|action| action.adds_route()).count());
+        let mut all: Vec<_> = host.into_iter().map(|action| (HOST, action)).collect();
+        for index in indices.iter().filter(|index| **index != HOST) {
+            all.extend(self.plan(*index).into_iter().map(|action| (*index, action)));
         }
-        let mut outcome = self.execute(index, actions);
-        self.drain_own(index, watch);
-        outcome.missing = self.plan(index, name);
-        self.not_twice(&mut outcome);
-        outcome
+        all.extend(last.into_iter().map(|action| (HOST, action)));
+        all
     }
 
-    pub(super) fn bring_host(&mut self, watch: &Watch) -> Outcome {
-        let actions = self.plan_host();
+    pub(super) fn bring(&mut self, indices: &[u32], watch: &Watch) -> BTreeMap<u32, Outcome> {
+        let mut outcomes: BTreeMap<u32, Outcome> =
+            indices.iter().map(|index| (*index, Outcome::default())).collect();
+        let actions = self.plan_all(indices);
         if actions.is_empty() {
-            return Outcome::default();
+            return outcomes;
         }
-        let mut outcome = self.execute(HOST, actions);
-        self.drain_own(HOST, watch);
-        outcome.missing = self.plan_host();
-        self.not_twice(&mut outcome);
-        outcome
-    }
-
-    /// What was refused is naturally missing too.
-    fn not_twice(&self, outcome: &mut Outcome) {
-        let failures = &outcome.failures;
-        outcome.missing.retain(|action| {
-            let line = action.to_string();
-            !failures.iter().any(|failure| failure.what == line)
-        });
+        self.execute(actions, &mut outcomes);
+        self.drain_own(indices, watch);
+        for (index, outcome) in &mut outcomes {
+            // What was refused is naturally missing too.
+            let refused = |line: &String| outcome.failures.iter().any(|failure| failure.what == *line);
+            outcome.missing = self.plan(*index);
+            outcome.missing.retain(|action| !refused(&action.to_string()));
+        }
+        outcomes
     }
 
     pub(super) fn set_up(&mut self, name: &IfName) -> Result<(), NetworkError> {
@@ -209,15 +200,16 @@ impl Engine {
         }
     }
 
-    fn execute(&mut self, index: u32, actions: Vec<Action>) -> Outcome {
-        let requests = actions.iter().filter_map(|action| encode::request(&action.0, index)).collect();
+    fn execute(&mut self, actions: Vec<(u32, Action)>, outcomes: &mut BTreeMap<u32, Outcome>) {
+        let requests =
+            actions.iter().filter_map(|(index, action)| encode::request(&action.0, *index)).collect();
         let results = self.batch.run(requests);
-        let mut outcome = Outcome::default();
-        for (mut action, result) in actions.into_iter().zip(results) {
+        for ((index, mut action), result) in actions.into_iter().zip(results) {
             let result = match result {
                 Err(refusal) => self.second_chance(index, &mut action, refusal),
                 Ok(()) => Ok(true),
             };
+            let outcome = outcomes.entry(index).or_default();
             match result {
                 Ok(true) => {
                     self.note_success(index, &action.0);
@@ -227,7 +219,6 @@ impl Engine {
                 Err(refusal) => outcome.failures.push(Failure::of(&action, &refusal)),
             }
         }
-        outcome
     }
 
     /// Refusals that only say that the mirror was behind: it was so already (`false`), or can be done in another way.

@@ -161,12 +161,14 @@ impl Mirror {
                 if let Some((index, state)) = decode::address(message, now) {
                     self.new_address(index, state);
                     touched.push(Touched::Interface(index));
+                    self.look_for_link_local(index, touched);
                 }
             }
             RouteNetlinkMessage::DelAddress(message) => {
                 if let Some((index, state)) = decode::address(message, now) {
                     self.lose_address(index, &state);
                     touched.push(Touched::Interface(index));
+                    self.look_for_link_local(index, touched);
                 }
             }
             RouteNetlinkMessage::NewRoute(message) => {
@@ -197,8 +199,9 @@ impl Mirror {
         }
     }
 
-    fn new_link(&mut self, name: IfName, state: LinkState, touched: &mut Vec<Touched>) {
+    fn new_link(&mut self, name: IfName, mut state: LinkState, touched: &mut Vec<Touched>) {
         let index = state.index;
+        state.link_local = self.has_link_local(index);
         let before = self.links.get(&index);
         if before.is_some_and(|link| link.name == name && link.state == state) {
             return; // Most notifications are about something that nobody here looks at.
@@ -219,6 +222,18 @@ impl Mirror {
         self.links.insert(index, Link { name: name.clone(), state: state.clone() });
         touched.push(Touched::Link(name, Some(state)));
         touched.push(Touched::Interface(index));
+    }
+
+    fn has_link_local(&self, index: u32) -> bool {
+        self.addresses.get(&index).is_some_and(|all| all.iter().any(AddressState::is_usable_link_local))
+    }
+
+    fn look_for_link_local(&mut self, index: u32, touched: &mut Vec<Touched>) {
+        let has = self.has_link_local(index);
+        if let Some(link) = self.links.get_mut(&index).filter(|link| link.state.link_local != has) {
+            link.state.link_local = has;
+            touched.push(Touched::Link(link.name.clone(), Some(link.state.clone())));
+        }
     }
 
     fn lose_link(&mut self, index: u32, touched: &mut Vec<Touched>) {

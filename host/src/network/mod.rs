@@ -2,9 +2,9 @@
 //!
 //! It knows addresses, routes, links and name servers; it knows nothing of DHCP.
 //!
-//! [`Network::apply`] is the way in. Inside: what all clients want of an interface is joined, the pure planner compares
-//! it with a mirror of the kernel (kept by its notifications, so that nothing is asked), the steps go out in one batch,
-//! and the echo is compared with what was wanted. Whatever others undo later is put back.
+//! [`Network::apply_all`] is the way in. Inside: what all want of an interface is joined, the pure planner compares it
+//! with a mirror of the kernel (kept by its notifications, so that nothing is asked), the steps go out in one batch, and
+//! the echo is compared with what was wanted. Whatever others undo later is put back.
 
 mod action;
 mod batch;
@@ -20,6 +20,7 @@ mod mirror;
 #[cfg(test)]
 mod mirror_tests;
 mod originals;
+mod owner;
 mod planner;
 #[cfg(test)]
 mod planner_tests;
@@ -33,13 +34,14 @@ mod watch;
 
 pub use action::{Action, ActionKind, Applied};
 pub use error::{Failure, NetworkError};
+pub use owner::Owner;
 pub use reconciler::{Network, NetworkOptions};
 
 use dhcpmgr_message::{DomainName, IfName, InterfaceAddress, Prefix};
 use dhcpmgr_plugin_api::{RoutePlan, RulePlan};
 use std::net::{IpAddr, Ipv4Addr};
 
-/// What one client wants of the kernel and of the resolver, in absolute time.
+/// What one [`Owner`] wants of the kernel and of the resolver, in absolute time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Desired {
     /// The interface.
@@ -94,6 +96,8 @@ pub struct LinkState {
     pub max_mtu: u32,
     /// Its address; only of an Ethernet link, and not while that is all zero.
     pub hardware: Option<HardwareAddress>,
+    /// It has an IPv6 link-local address that is neither tentative nor a duplicate: DHCPv6 can be spoken on it.
+    pub link_local: bool,
 }
 
 /// An Ethernet address (`ARPHRD_ETHER`).
@@ -103,7 +107,7 @@ pub struct HardwareAddress(pub [u8; 6]);
 /// What the reconciler tells the controllers without being asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NetworkEvent {
-    /// A link appeared, changed (up, carrier, MTU, hardware address) or went (`None`).
+    /// A link appeared, changed (up, carrier, MTU, hardware or link-local address) or went (`None`).
     Link {
         /// Its name.
         name: IfName,

@@ -229,6 +229,7 @@ impl Planner {
             metric: setting.metric,
             protocol: TAG,
             secondary: effects::becomes_secondary(&self.sim.addresses, &setting.address),
+            tentative: false,
             dad_failed: false,
             ours: true,
         }

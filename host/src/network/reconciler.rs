@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use dhcpmgr_message::{ClientName, IfName, InterfaceAddress};
+use dhcpmgr_message::{IfName, InterfaceAddress};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
@@ -15,11 +15,11 @@ use super::action::Applied;
 use super::batch::Batch;
 use super::dns::{Dns, DnsOptions, Record};
 use super::dump::dump;
-use super::engine::{Engine, Outcome};
+use super::engine::{Engine, HOST, Outcome};
 use super::error::NetworkError;
 use super::originals::Originals;
 use super::watch::Watch;
-use super::{Desired, LinkState, NetworkEvent};
+use super::{Desired, LinkState, NetworkEvent, Owner};
 use crate::clock::boottime_ms;
 use crate::config::DnsBackend;
 use crate::store::Store;
@@ -125,32 +125,49 @@ impl Network {
         self.shared.inner.engine().set_up(name)
     }
 
-    /// Makes the kernel and the resolver hold what this client desires, together with what others desire of the same
-    /// interface; `None`: nothing any more. Only differences are applied, and they are kept applied: what others undo
-    /// is put back ([`NetworkEvent::Repaired`]), what is refused is tried again.
-    ///
-    /// When it returns the kernel has been changed and its echo compared.
+    /// [`Network::apply_all`] for one.
     ///
     /// # Errors
-    /// [`NetworkError::NoSuchInterface`] and [`NetworkError::Incomplete`]; in both cases the desire is kept and applied
-    /// as soon as it can be.
+    /// [`NetworkError::NoSuchInterface`] and [`NetworkError::Incomplete`].
     pub async fn apply(
         &self,
-        client: &ClientName,
+        owner: impl Into<Owner>,
         desired: Option<Desired>,
     ) -> Result<Applied, NetworkError> {
+        let mut results = self.apply_all(vec![(owner.into(), desired)]).await;
+        results.pop().map_or_else(|| Ok(Applied::default()), |(_, result)| result)
+    }
+
+    /// Makes the kernel and the resolver hold what these owners desire, together with what others desire of the same
+    /// interfaces; `None`: nothing any more. Only differences are applied, all of them in one batch, and they are kept
+    /// applied: what others undo is put back ([`NetworkEvent::Repaired`]), what is refused is tried again.
+    ///
+    /// When it returns the kernel has been changed and its echo compared. There is a result for each owner, in their
+    /// order. What is done to an interface that several of them are about is in the result of the first, and what
+    /// belongs to no interface in the first of all.
+    ///
+    /// The results are [`NetworkError::NoSuchInterface`] and [`NetworkError::Incomplete`] where not everything could be
+    /// done; in both cases the desire is kept and applied as soon as it can be. One owner's failure is none of another's.
+    pub async fn apply_all(
+        &self,
+        wishes: Vec<(Owner, Option<Desired>)>,
+    ) -> Vec<(Owner, Result<Applied, NetworkError>)> {
         let started = Instant::now();
         let inner = &self.shared.inner;
-        let record = desired.as_ref().map(Record::of);
-        let (mut outcome, missing) = inner.bring(client, desired);
-        match inner.dns.set(client, record).await {
-            Ok(action) => outcome.done.extend(action),
-            Err(failure) => outcome.failures.push(failure),
+        let records: Vec<_> = wishes.iter().map(|(_, desired)| desired.as_ref().map(Record::of)).collect();
+        let mut results = Vec::with_capacity(wishes.len());
+        for ((owner, mut outcome, missing), record) in inner.bring(wishes).into_iter().zip(records) {
+            match inner.dns.set(&owner, record).await {
+                Ok(action) => outcome.done.extend(action),
+                Err(failure) => outcome.failures.push(failure),
+            }
+            let result = match missing {
+                Some(interface) => Err(NetworkError::NoSuchInterface { interface }),
+                None => report(outcome, started),
+            };
+            results.push((owner, result));
         }
-        match missing {
-            Some(interface) => Err(NetworkError::NoSuchInterface { interface }),
-            None => report(outcome, started),
-        }
+        results
     }
 
     /// Takes addresses for ours that were ours before the daemon was restarted; to be called before the first
@@ -167,9 +184,9 @@ impl Network {
         }
     }
 
-    /// To be called once, when after the start every client has told what it desires. Until then nothing is removed
-    /// that a client of this run did not want before, and the resolver's files are left as they are (for ten seconds
-    /// at most): after a restart a client that has not spoken yet must not lose anything. Now everything with our tag
+    /// To be called once, when after the start every owner has told what it desires. Until then nothing is removed
+    /// that none of them wanted in this run before, and the resolver's files are left as they are (for ten seconds
+    /// at most): after a restart one that has not spoken yet must not lose anything. Now everything with our tag
     /// on these interfaces that nobody desires is removed, and the files are written.
     ///
     /// # Errors
@@ -199,24 +216,39 @@ impl Network {
 }
 
 impl Inner {
-    /// Returns the interface that should be there and is not.
-    fn bring(&self, client: &ClientName, desired: Option<Desired>) -> (Outcome, Option<IfName>) {
+    /// What was done for each owner, and the interface that should be there and is not.
+    fn bring(&self, wishes: Vec<(Owner, Option<Desired>)>) -> Vec<(Owner, Outcome, Option<IfName>)> {
         let mut engine = self.engine();
-        let wants_something = desired.is_some();
-        let interfaces = engine.want(client, desired);
-        let mut outcome = Outcome::default();
-        let mut missing = None;
-        for (at, name) in interfaces.into_iter().enumerate() {
-            match engine.reconcile(&name, &self.watch) {
-                Some(other) => outcome.join(other),
-                None if at == 0 && wants_something => missing = Some(name),
-                None => {} // Nothing is left on an interface that is gone.
+        let mut about = Vec::with_capacity(wishes.len());
+        for (owner, desired) in wishes {
+            let wanted = desired.as_ref().map(|desired| desired.interface.clone());
+            let interfaces = engine.want(&owner, desired);
+            about.push((owner, wanted, interfaces));
+        }
+        engine.drain(&self.watch);
+        let mut indices: Vec<u32> = Vec::new();
+        for index in about.iter().flat_map(|(_, _, names)| names).filter_map(|name| engine.mirror.index(name))
+        {
+            if !indices.contains(&index) {
+                indices.push(index);
             }
         }
-        outcome.join(engine.reconcile_host(&self.watch));
+        indices.push(HOST);
+        let mut outcomes = engine.reconcile(&indices, &self.watch);
+        let mut host = outcomes.remove(&HOST);
+        let mut results = Vec::with_capacity(about.len());
+        for (owner, wanted, interfaces) in about {
+            let mut outcome = Outcome::default();
+            for index in interfaces.iter().filter_map(|name| engine.mirror.index(name)) {
+                outcome.join(outcomes.remove(&index).unwrap_or_default());
+            }
+            outcome.join(host.take().unwrap_or_default());
+            let missing = wanted.filter(|name| engine.mirror.index(name).is_none());
+            results.push((owner, outcome, missing));
+        }
         drop(engine);
         self.changed.notify_one();
-        (outcome, missing)
+        results
     }
 
     /// Reads everything again.

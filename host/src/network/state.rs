@@ -36,6 +36,8 @@ pub(super) struct AddressState {
     pub(super) protocol: u8,
     /// `IFA_F_SECONDARY`: v4, a later address of the same subnet; it falls with its primary unless promoted.
     pub(super) secondary: bool,
+    /// `IFA_F_TENTATIVE`: v6, it cannot be used before duplicate address detection is over.
+    pub(super) tentative: bool,
     /// `IFA_F_DADFAILED`: v6, somebody else on the link has it.
     pub(super) dad_failed: bool,
     /// May be changed and removed by us.
@@ -47,6 +49,15 @@ impl AddressState {
     pub(super) fn is(&self, other: &InterfaceAddress) -> bool {
         self.address.address() == other.address()
             && (self.address.address().is_ipv6() || self.address.prefix_len() == other.prefix_len())
+    }
+
+    /// Whether it is an IPv6 link-local address (RFC 4291 section 2.5.6) that can be used.
+    pub(super) fn is_usable_link_local(&self) -> bool {
+        let link_local = match self.address.address() {
+            IpAddr::V6(address) => address.is_unicast_link_local(),
+            IpAddr::V4(_) => false,
+        };
+        link_local && !self.tentative && !self.dad_failed
     }
 }
 

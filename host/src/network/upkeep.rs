@@ -44,14 +44,16 @@ impl Engine {
         }
     }
 
-    /// Takes in the echo of what we did ourselves: no reason to look at that interface once more.
-    pub(super) fn drain_own(&mut self, index: u32, watch: &Watch) {
-        let before = self.schedules.remove(&index);
+    /// Takes in the echo of what we did ourselves: no reason to look at those interfaces once more.
+    pub(super) fn drain_own(&mut self, indices: &[u32], watch: &Watch) {
+        let before: Vec<_> = indices.iter().map(|index| (*index, self.schedules.remove(index))).collect();
         self.drain(watch);
-        match before {
-            Some(before) => self.schedules.insert(index, before),
-            None => self.schedules.remove(&index),
-        };
+        for (index, before) in before {
+            match before {
+                Some(before) => self.schedules.insert(index, before),
+                None => self.schedules.remove(&index),
+            };
+        }
     }
 
     fn touched(&mut self, touched: Touched, now: u64) {
@@ -65,7 +67,7 @@ impl Engine {
                 None => self.forget(index),
             },
             Touched::Host => {
-                if self.clients.values().any(|d| !d.rules.is_empty() || !d.unreachable.is_empty()) {
+                if self.desires.values().any(|d| !d.rules.is_empty() || !d.unreachable.is_empty()) {
                     self.schedules.entry(HOST).or_default().touch(now);
                 }
             }
@@ -118,18 +120,17 @@ impl Engine {
 
     fn look_at(&mut self, index: u32, now: u64, watch: &Watch) {
         let name = self.mirror.name(index).cloned();
-        let planned = match &name {
-            Some(name) => !self.plan(index, name).is_empty(),
-            None if index == HOST => !self.plan_host().is_empty(),
-            None => return self.forget(index),
-        };
+        if name.is_none() && index != HOST {
+            return self.forget(index);
+        }
+        let planned = !self.plan(index).is_empty();
         if planned && !self.schedules.entry(index).or_default().admit(now) {
             return;
         }
-        let outcome = match (&name, planned) {
-            (_, false) => Outcome::default(),
-            (Some(name), true) => self.bring(index, name, watch),
-            (None, true) => self.bring_host(watch),
+        let outcome = if planned {
+            self.bring(&[index], watch).remove(&index).unwrap_or_default()
+        } else {
+            Outcome::default()
         };
         // What belongs to no interface is reported as of the loopback one.
         let Some(interface) = name.clone().or_else(|| "lo".parse().ok()) else { return };

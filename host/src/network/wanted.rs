@@ -1,4 +1,4 @@
-//! The union of what all clients want of one interface, and of the host as a whole.
+//! The union of what all owners want of one interface, and of the host as a whole.
 
 use std::net::Ipv4Addr;
 
@@ -30,11 +30,11 @@ pub(super) struct WantedAddress {
 }
 
 impl Wanted {
-    /// Joins what clients want of the interface with this index. Where two want the same address it lasts as long as
+    /// Joins what owners want of the interface with this index. Where two want the same address it lasts as long as
     /// the longer one says; of two routes with the same key the first is taken; the lowest MTU wins.
-    pub(super) fn of<'a>(index: u32, clients: impl Iterator<Item = &'a Desired>) -> Self {
+    pub(super) fn of<'a>(index: u32, desires: impl Iterator<Item = &'a Desired>) -> Self {
         let mut wanted = Self::default();
-        for desired in clients {
+        for desired in desires {
             for address in &desired.addresses {
                 let same = |a: &&mut WantedAddress| {
                     a.address.address() == address.address.address()
@@ -105,10 +105,10 @@ pub(super) struct HostWanted {
 }
 
 impl HostWanted {
-    /// Joins what all clients want.
-    pub(super) fn of<'a>(clients: impl Iterator<Item = &'a Desired>) -> Self {
+    /// Joins what all owners want.
+    pub(super) fn of<'a>(desires: impl Iterator<Item = &'a Desired>) -> Self {
         let mut wanted = Self::default();
-        for desired in clients {
+        for desired in desires {
             for rule in &desired.rules {
                 if !wanted.rules.contains(rule) {
                     wanted.rules.push(rule.clone());

@@ -9,12 +9,14 @@
 //! the same already. *Volatile* ones lie below `/run` and survive the process only; their files carry the boot id,
 //! so that what another boot left there is recognised and not believed.
 
+mod deferred;
 mod directory;
 mod error;
 mod format;
 mod lock;
 #[cfg(test)]
 mod tests;
+mod wear;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -24,11 +26,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::clock::BootId;
+pub use deferred::Deferred;
 use directory::Directory;
 pub use error::StoreError;
 pub use format::{Checksum, LONGEST};
 use format::{Header, Unreadable};
 pub use lock::only_writer;
+pub use wear::Wear;
 
 /// What can be kept in a store: MessagePack with named fields. Fields may be added, with `#[serde(default)]`; unknown
 /// ones are ignored.

@@ -236,22 +236,48 @@ impl Monitor {
 
     /// The types of the messages since the last call, without those about the table `local`.
     pub(crate) fn heard(&self) -> Vec<&'static str> {
-        let mut heard = Vec::new();
+        self.messages().iter().map(|message| kind(message)).collect()
+    }
+
+    /// The same with what they are about, `NEWADDR 2001:db8::7/128`, where that begins with these words.
+    pub(crate) fn heard_of(&self, words: &str) -> Vec<String> {
+        let about = |message: &Vec<u8>| {
+            let is_v6 = message[16] == 10;
+            // struct ifaddrmsg is 8 bytes, struct rtmsg 12; IFA_ADDRESS and RTA_DST are both 1.
+            let at = if message[4] < 24 { 24 } else { 28 };
+            let mut attributes = netlink_packet_core::NlasIterator::new(&message[at..]).flatten();
+            let address = attributes.find(|attribute| attribute.kind() == 1)?;
+            let address: std::net::IpAddr = match is_v6 {
+                true => <[u8; 16]>::try_from(address.value()).ok()?.into(),
+                false => <[u8; 4]>::try_from(address.value()).ok()?.into(),
+            };
+            Some(format!("{address}/{}", message[17])).filter(|about| about.starts_with(words))
+        };
+        let messages = self.messages();
+        messages.iter().filter_map(|message| Some(format!("{} {}", kind(message), about(message)?))).collect()
+    }
+
+    fn messages(&self) -> Vec<Vec<u8>> {
+        let mut messages = Vec::new();
         let mut buffer = [0; 32 * 1024];
         while let Ok(len) = recv(self.0.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
-            assert!(len >= 16);
+            assert!(len >= 28);
             let kind = u16::from_ne_bytes([buffer[4], buffer[5]]);
-            if (24..=25).contains(&kind) && buffer[20] == 255 {
-                continue;
+            if !((24..=25).contains(&kind) && buffer[20] == 255) {
+                messages.push(buffer[..len].to_vec());
             }
-            heard.push(match kind {
-                20 => "NEWADDR",
-                21 => "DELADDR",
-                24 => "NEWROUTE",
-                25 => "DELROUTE",
-                _ => "other",
-            });
         }
-        heard
+        messages
+    }
+}
+
+/// The type of a message.
+fn kind(message: &[u8]) -> &'static str {
+    match u16::from_ne_bytes([message[4], message[5]]) {
+        20 => "NEWADDR",
+        21 => "DELADDR",
+        24 => "NEWROUTE",
+        25 => "DELROUTE",
+        _ => "other",
     }
 }

@@ -1,6 +1,6 @@
 //! The DHCP packets of one gateway interface, both directions, with the time.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,29 +14,91 @@ use nix::sys::socket::{
 use nix::sys::time::TimeVal;
 
 use crate::error::Context;
-use crate::{Dhcp, MessageType, Result, eventually};
+use crate::{Dhcp, Dhcp6, MessageType, MessageType6, Result, eventually};
 
 /// One packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Packet {
+pub struct Packet<A = Ipv4Addr, D = Dhcp> {
     /// When it was received here.
     pub at: Instant,
     /// IP source.
-    pub from: Ipv4Addr,
+    pub from: A,
     /// IP destination.
-    pub to: Ipv4Addr,
+    pub to: A,
     /// What it says.
-    pub dhcp: Dhcp,
+    pub dhcp: D,
+}
+
+/// A packet of DHCPv6.
+pub type Packet6 = Packet<Ipv6Addr, Dhcp6>;
+
+/// What a [`Capture`] can look for.
+pub trait Captured: Clone + Send + Sized + 'static {
+    /// What packets are told apart by.
+    type Type: Copy + PartialEq + std::fmt::Debug;
+    /// Reads an Ethernet frame; `None` when it is something else.
+    fn read(frame: &[u8]) -> Option<Self>;
+    /// What it says.
+    fn message(&self) -> Self::Type;
+}
+
+impl Captured for Packet {
+    type Type = MessageType;
+
+    /// Ethernet II, IPv4, UDP between the DHCP ports.
+    fn read(frame: &[u8]) -> Option<Self> {
+        let ip = frame.get(14..).filter(|_| frame.get(12..14) == Some(&[0x08, 0x00]))?;
+        let header = usize::from(ip.first()? & 0x0f) * 4;
+        let udp = ip.get(header..).filter(|_| ip.get(9) == Some(&17))?;
+        if !matches!(ports(udp)?, (67 | 68, 67 | 68)) {
+            return None;
+        }
+        let address = |at: usize| Some(Ipv4Addr::from(<[u8; 4]>::try_from(ip.get(at..at + 4)?).ok()?));
+        let dhcp = Dhcp::read(udp.get(8..)?)?;
+        Some(Self { at: Instant::now(), from: address(12)?, to: address(16)?, dhcp })
+    }
+
+    fn message(&self) -> MessageType {
+        self.dhcp.message
+    }
+}
+
+impl Captured for Packet6 {
+    type Type = MessageType6;
+
+    /// Ethernet II, IPv6 without extension headers, UDP between the DHCPv6 ports.
+    fn read(frame: &[u8]) -> Option<Self> {
+        let ip = frame.get(14..).filter(|_| frame.get(12..14) == Some(&[0x86, 0xdd]))?;
+        let udp = ip.get(40..).filter(|_| ip.get(6) == Some(&17))?;
+        if !matches!(ports(udp)?, (546 | 547, 546 | 547)) {
+            return None;
+        }
+        let address = |at: usize| Some(Ipv6Addr::from(<[u8; 16]>::try_from(ip.get(at..at + 16)?).ok()?));
+        let dhcp = Dhcp6::read(udp.get(8..)?)?;
+        Some(Self { at: Instant::now(), from: address(8)?, to: address(24)?, dhcp })
+    }
+
+    fn message(&self) -> MessageType6 {
+        self.dhcp.message
+    }
+}
+
+fn ports(udp: &[u8]) -> Option<(u16, u16)> {
+    let port = |at: usize| Some(u16::from_be_bytes([*udp.get(at)?, *udp.get(at + 1)?]));
+    Some((port(0)?, port(2)?))
 }
 
 /// A recording that goes on until it is dropped.
 #[derive(Debug)]
-pub struct Capture {
-    seen: Arc<Mutex<Vec<Packet>>>,
+pub struct Capture<P = Packet> {
+    seen: Arc<Mutex<Vec<P>>>,
     stop: Arc<AtomicBool>,
 }
 
-impl Capture {
+/// A recording of DHCPv6.
+pub type Capture6 = Capture<Packet6>;
+
+impl<P: Captured> Capture<P> {
     /// Starts in the calling thread's network namespace.
     pub(crate) fn start(interface: &str) -> Result<Self> {
         let index = if_nametoindex(interface).context(|| format!("the interface {interface}"))? as usize;
@@ -55,7 +117,7 @@ impl Capture {
 
     /// Everything so far.
     #[must_use]
-    pub fn all(&self) -> Vec<Packet> {
+    pub fn all(&self) -> Vec<P> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -66,23 +128,23 @@ impl Capture {
 
     /// Everything so far of one type.
     #[must_use]
-    pub fn of(&self, message: MessageType) -> Vec<Packet> {
-        self.all().into_iter().filter(|packet| packet.dhcp.message == message).collect()
+    pub fn of(&self, message: P::Type) -> Vec<P> {
+        self.all().into_iter().filter(|packet| packet.message() == message).collect()
     }
 
     /// Waits for a packet of this type.
-    pub fn wait_for(&self, message: MessageType) -> Result<Packet> {
+    pub fn wait_for(&self, message: P::Type) -> Result<P> {
         eventually(&format!("{message:?} on the wire"), || Ok(self.of(message).into_iter().next()))
     }
 }
 
-impl Drop for Capture {
+impl<P> Drop for Capture<P> {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
     }
 }
 
-fn record(socket: &OwnedFd, index: usize, seen: &Mutex<Vec<Packet>>, stop: &AtomicBool) {
+fn record<P: Captured>(socket: &OwnedFd, index: usize, seen: &Mutex<Vec<P>>, stop: &AtomicBool) {
     let mut buffer = vec![0; 64 * 1024];
     while !stop.load(Ordering::Relaxed) {
         // A packet socket sees every interface of its namespace unless it is bound; the sender says which.
@@ -90,25 +152,7 @@ fn record(socket: &OwnedFd, index: usize, seen: &Mutex<Vec<Packet>>, stop: &Atom
             continue;
         };
         if from.ifindex() == index {
-            seen.lock().unwrap_or_else(PoisonError::into_inner).extend(frame(&buffer[..length]));
+            seen.lock().unwrap_or_else(PoisonError::into_inner).extend(P::read(&buffer[..length]));
         }
     }
-}
-
-/// Ethernet II, IPv4, UDP between the DHCP ports.
-fn frame(bytes: &[u8]) -> Option<Packet> {
-    let ip = bytes.get(14..).filter(|_| bytes.get(12..14) == Some(&[0x08, 0x00]))?;
-    let header = usize::from(ip.first()? & 0x0f) * 4;
-    let udp = ip.get(header..).filter(|_| ip.get(9) == Some(&17))?;
-    let port = |at: usize| Some(u16::from_be_bytes([*udp.get(at)?, *udp.get(at + 1)?]));
-    if !matches!((port(0)?, port(2)?), (67 | 68, 67 | 68)) {
-        return None;
-    }
-    let address = |at: usize| Some(Ipv4Addr::from(<[u8; 4]>::try_from(ip.get(at..at + 4)?).ok()?));
-    Some(Packet {
-        at: Instant::now(),
-        from: address(12)?,
-        to: address(16)?,
-        dhcp: Dhcp::read(udp.get(8..)?)?,
-    })
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::namespace::Namespace;
+use crate::kernel::{self, Sockets, await_sockets};
 use crate::process::Process;
-use crate::{Lab, Result, Uplink, eventually, kernel};
+use crate::{Lab, Result, Uplink};
 
 /// What a dnsmasq shall do. Started again with another configuration it keeps its leases.
 #[derive(Debug, Clone)]
@@ -95,19 +95,12 @@ impl<'lab> DnsmasqConfig<'lab> {
         let file = format!("--conf-file={}", file.display());
         // `--no-daemon` also keeps it from changing its user, which a user namespace does not have.
         let arguments = ["--no-daemon", "--log-facility=-", &file];
-        let listening = kernel::listening(&self.lab.isp, 67)?;
+        let listening = kernel::listening(&self.lab.isp, "udp", 67)?;
         let mut process = self.lab.isp.spawn("dnsmasq", &arguments, &[], &self.lab.log(&name))?;
-        await_server(&self.lab.isp, &mut process, listening + 1)?;
+        let sockets = Sockets { table: "udp", port: 67, count: listening + 1 };
+        await_sockets(&self.lab.isp, &mut process, sockets)?;
         Ok(Dnsmasq { lab: self.lab, uplink: self.uplink, process, leases })
     }
-}
-
-/// Waits until so many sockets listen on the DHCP server port.
-pub(crate) fn await_server(isp: &Namespace, process: &mut Process, sockets: usize) -> Result {
-    eventually("the DHCP server listens", || {
-        process.must_run()?;
-        Ok((kernel::listening(isp, 67)? >= sockets).then_some(()))
-    })
 }
 
 /// A running dnsmasq; killed when dropped.

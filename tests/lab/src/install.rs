@@ -13,6 +13,10 @@ use crate::{Error, Result, program};
 const BUILT: &str = "DHCPMGR_BUILT";
 /// Set to the root of an installation to use that instead of this build.
 const INSTALLED: &str = "DHCPMGR_INSTALLED";
+/// The client shims that are shipped, each a package of cargo's of the same name.
+pub const SHIMS: [&str; 2] = ["dhcpmgr-udhcpc", "dhcpmgr-dibbler"];
+/// The handler modules that are shipped.
+const MODULES: [&str; 2] = ["libdhcpmgr_v4.so", "libdhcpmgr_v6.so"];
 
 /// The built files.
 #[derive(Debug, Clone)]
@@ -21,8 +25,8 @@ pub struct Binaries {
     pub daemon: PathBuf,
     /// `dhcpmgr`
     pub cli: PathBuf,
-    /// `dhcpmgr-udhcpc`
-    pub shim: PathBuf,
+    /// What the clients run.
+    pub shims: Vec<PathBuf>,
     /// Handler modules.
     pub modules: Vec<PathBuf>,
 }
@@ -34,8 +38,8 @@ impl Binaries {
         Self {
             daemon: directory.join("dhcpmgrd"),
             cli: directory.join("dhcpmgr"),
-            shim: directory.join("dhcpmgr-udhcpc"),
-            modules: vec![directory.join("libdhcpmgr_v4.so")],
+            shims: SHIMS.map(|shim| directory.join(shim)).into(),
+            modules: MODULES.map(|module| directory.join(module)).into(),
         }
     }
 
@@ -45,8 +49,8 @@ impl Binaries {
         Self {
             daemon: root.join("usr/sbin/dhcpmgrd"),
             cli: root.join("usr/bin/dhcpmgr"),
-            shim: root.join("usr/lib/dhcpmgr/dhcpmgr-udhcpc"),
-            modules: vec![root.join("usr/lib/dhcpmgr/handlers/libdhcpmgr_v4.so")],
+            shims: SHIMS.map(|shim| root.join("usr/lib/dhcpmgr").join(shim)).into(),
+            modules: MODULES.map(|module| root.join("usr/lib/dhcpmgr/handlers").join(module)).into(),
         }
     }
 
@@ -113,7 +117,7 @@ pub fn install(binaries: &Binaries, root: &Path) -> Result {
     };
     place(&binaries.daemon, "usr/sbin", "755")?;
     place(&binaries.cli, "usr/bin", "755")?;
-    place(&binaries.shim, "usr/lib/dhcpmgr", "755")?;
+    binaries.shims.iter().try_for_each(|shim| place(shim, "usr/lib/dhcpmgr", "755"))?;
     binaries.modules.iter().try_for_each(|module| place(module, "usr/lib/dhcpmgr/handlers", "644"))?;
     directories(root, "etc/dhcpmgr/conf.d")
 }

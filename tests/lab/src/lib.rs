@@ -1,8 +1,8 @@
 //! The laboratory: a small internet for whole-system tests and for the demonstration.
 //!
 //! A [`Lab`] is an ISP and a gateway, each in network and mount namespaces of its own, joined by links that can be
-//! unplugged. In it run the real programs: dnsmasq and Kea at the ISP, udhcpc under `dhcpmgrd` at the gateway. What
-//! happens is observed from outside: netlink notifications, packets, and the JSON of the command line.
+//! unplugged; hosts on the gateway's LANs have namespaces too. In it run the real programs: dnsmasq, Kea,
+//! dibbler-server and radvd at the ISP, udhcpc and dibbler-client under `dhcpmgrd` at the gateway. What happens is observed from outside: netlink notifications, packets, and the JSON of the command line.
 //!
 //! Nothing here changes the machine: no namespace but its own, no file but below its own temporary directory, and
 //! everything ends with the value that holds it.
@@ -12,17 +12,20 @@ mod capture;
 mod cli;
 mod daemon;
 mod dhcp;
+mod dibbler;
 mod dnsmasq;
 mod error;
 mod install;
 mod kea;
 mod kernel;
+mod lan;
 mod message;
 mod monitor;
 mod namespace;
 mod package;
 pub mod packages;
 mod process;
+mod radvd;
 mod shim;
 mod skip;
 mod trace;
@@ -30,20 +33,23 @@ pub mod vm;
 mod wait;
 mod world;
 
-pub use capture::{Capture, Packet};
+pub use capture::{Capture, Capture6, Captured, Packet, Packet6};
 pub use cli::{Cli, Event, Follow};
 pub use daemon::{Daemon, SmallDisks};
-pub use dhcp::{Dhcp, MessageType};
+pub use dhcp::{Dhcp, Dhcp6, Ia, IaValue, MessageType, MessageType6};
+pub use dibbler::{DibblerConfig, DibblerServer};
 pub use dnsmasq::{Dnsmasq, DnsmasqConfig};
 pub use error::{Error, Result};
-pub use install::{Binaries, install};
-pub use kea::{Kea, KeaConfig};
-pub use kernel::{Address, Route};
+pub use install::{Binaries, SHIMS, install};
+pub use kea::{Kea, Kea6, Kea6Config, KeaConfig};
+pub use kernel::{Address, Address6, Route, Route6};
+pub use lan::LanHost;
 pub use message::{Forged, LeaseSocket};
 pub use monitor::{Change, Kind, Monitor};
 pub use namespace::Namespace;
 pub use package::{Compression, Package, SystemdVersion, lay_out};
 pub use process::{Process, program};
+pub use radvd::Radvd;
 pub use shim::{Delivery, Shim};
 pub use skip::{is_real_root, missing, say, skipped, skipped_on_this_architecture, skipped_without_root};
 pub use trace::{EFFECTS, EVERYTHING, Point, Trace};

@@ -20,6 +20,9 @@ use crate::error::Context;
 /// `RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE`
 const GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x100 | 0x400;
 
+/// The routing table that follows the addresses.
+const LOCAL: u32 = 255;
+
 /// What kind of announcement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the names are the kernel's, without RTM_")]
@@ -51,6 +54,8 @@ pub struct Change {
     pub metric: u32,
     /// Routing table of a route.
     pub table: u32,
+    /// Preferred and valid lifetime of an address, seconds; `u32::MAX` is for ever.
+    pub lifetimes: Option<(u32, u32)>,
 }
 
 impl Change {
@@ -63,8 +68,17 @@ impl Change {
     /// Whether it is about IPv4 addresses or routes outside the `local` table, which follows the addresses.
     #[must_use]
     pub fn is_v4(&self) -> bool {
-        const LOCAL: u32 = 255;
         self.subject.is_some_and(|(address, _)| address.is_ipv4()) && self.table != LOCAL
+    }
+
+    /// Whether it is about IPv6 addresses or routes of the wide world: neither link-local nor multicast.
+    #[must_use]
+    pub fn is_v6(&self) -> bool {
+        let wide = |address: IpAddr| match address {
+            IpAddr::V4(_) => false,
+            IpAddr::V6(address) => !address.is_unicast_link_local() && !address.is_multicast(),
+        };
+        self.subject.is_some_and(|(address, _)| wide(address)) && self.table != LOCAL
     }
 }
 
@@ -174,7 +188,17 @@ fn parse(at: Instant, kind: u16, body: &[u8]) -> Option<Change> {
         25 => Kind::DelRoute,
         _ => return None,
     };
-    let empty = Change { at, kind, interface: 0, subject: None, via: None, protocol: 0, metric: 0, table: 0 };
+    let empty = Change {
+        at,
+        kind,
+        interface: 0,
+        subject: None,
+        via: None,
+        protocol: 0,
+        metric: 0,
+        table: 0,
+        lifetimes: None,
+    };
     match kind {
         Kind::NewLink | Kind::DelLink => Some(Change { interface: u32_at(body, 4)?, ..empty }),
         Kind::NewAddr | Kind::DelAddr => {
@@ -184,6 +208,7 @@ fn parse(at: Instant, kind: u16, body: &[u8]) -> Option<Change> {
                 match attribute {
                     // IFA_LOCAL follows IFA_ADDRESS, which is the peer of a point-to-point link.
                     1 | 2 => change.subject = address(value).map(|address| (address, length)),
+                    6 => change.lifetimes = u32_at(value, 0).zip(u32_at(value, 4)),
                     11 => change.protocol = *value.first()?,
                     _ => {}
                 }

@@ -1,21 +1,24 @@
 //! The world: an ISP and a gateway, with as many links between them as a test wants.
 //!
 //! ```text
-//!   gateway                          isp
-//!   wan0 ───────── veth ───────── p0 ─ br0   10.77.0.1/24, servers listen here
-//!   wan1 ───────── veth ───────── p1 ─ br1   10.77.1.1/24
-//!   lan0
+//!   hosts         gateway                          isp
+//!                 wan0 ───────── veth ───────── p0 ─ br0   10.77.0.1/24, 2001:db8:77::1/64, servers listen here
+//!                 wan1 ───────── veth ───────── p1 ─ br1   10.77.1.1/24, 2001:db8:77:1::1/64
+//!   eth0 ─ veth ─ lan0
 //! ```
 //! Each link is a network of its own. The port `pN` going down is the cable pulled out of `wanN`, and the server's
 //! own interface does not notice.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
 use crate::error::Context;
-use crate::{Address, Capture, Daemon, DnsmasqConfig, KeaConfig, Monitor, Namespace, Result, Route, kernel};
+use crate::{
+    Address, Capture, Capture6, Daemon, DibblerConfig, DnsmasqConfig, Kea6Config, KeaConfig, LanHost,
+    Monitor, Namespace, Radvd, Result, Route, kernel, radvd,
+};
 
 /// One link between ISP and gateway.
 #[derive(Debug, Clone)]
@@ -50,6 +53,23 @@ impl Uplink {
     pub fn on_link(&self, host: u8) -> String {
         format!("{}/24", self.host(host))
     }
+
+    /// An address of the link's network `2001:db8:77:INDEX::/64`; the ISP itself is host 1.
+    #[must_use]
+    pub fn host6(&self, host: u16) -> Ipv6Addr {
+        Ipv6Addr::new(0x2001, 0xdb8, 0x77, u16::from(self.index), 0, 0, 0, host)
+    }
+
+    /// The first prefix that the ISP delegates on this link out of one of its groups, which are what a renumbering
+    /// changes: `2001:db8:f000::/56`, on the next link `2001:db8:f001::/56`.
+    #[must_use]
+    pub fn prefix(&self, group: u16) -> String {
+        format!("{}/56", self.prefix_base(group))
+    }
+
+    pub(crate) fn prefix_base(&self, group: u16) -> Ipv6Addr {
+        Ipv6Addr::new(0x2001, 0xdb8, group | u16::from(self.index), 0, 0, 0, 0, 0)
+    }
 }
 
 /// See the module.
@@ -77,21 +97,30 @@ impl Lab {
         let (gateway, isp) = (Namespace::new("gateway")?, Namespace::new("isp")?);
         // What is not under test keeps quiet and is ready at once.
         for namespace in [&gateway, &isp] {
-            namespace.run(|| {
-                for knob in ["all", "default"] {
-                    // A kernel without IPv6 has no such file, and nothing to switch off.
-                    let _ = std::fs::write(format!("/proc/sys/net/ipv6/conf/{knob}/accept_dad"), "0");
-                }
-                Ok(())
-            })?;
+            namespace.ready_at_once()?;
         }
         let lab = Self { gateway, isp, uplinks: (0..count).map(Uplink::new).collect(), dir: Some(dir) };
         for uplink in &lab.uplinks {
             lab.plug(uplink)?;
         }
-        lab.gateway.ip(&["link", "add", "lan0", "type", "bridge"])?;
-        lab.gateway.ip(&["link", "set", "lan0", "up"])?;
+        lab.lan("lan0")?;
         Ok(lab)
+    }
+
+    /// Adds a LAN to the gateway; `lan0` is there already.
+    pub fn lan(&self, bridge: &str) -> Result {
+        self.gateway.ip(&["link", "add", bridge, "type", "bridge"])?;
+        self.gateway.ip(&["link", "set", bridge, "up"]).map(drop)
+    }
+
+    /// A host on a LAN of the gateway.
+    pub fn lan_host(&self, bridge: &str) -> Result<LanHost> {
+        LanHost::plug(self, bridge)
+    }
+
+    /// Lets the gateway forward IPv6. Its kernel then heeds router advertisements only where `accept_ra` is 2.
+    pub fn forward_v6(&self) -> Result {
+        self.gateway.run(|| Ok(std::fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "1")?))
     }
 
     fn plug(&self, uplink: &Uplink) -> Result {
@@ -101,6 +130,7 @@ impl Lab {
             isp.ip(&["link", "add", bridge, "type", "bridge", "stp_state", "0", "forward_delay", "0"])?;
             isp.ip(&["link", "set", bridge, "up"])?;
             isp.ip(&["addr", "add", &uplink.on_link(1), "dev", bridge])?;
+            isp.ip(&["addr", "add", &format!("{}/64", uplink.host6(1)), "dev", bridge])?;
         }
         let gateway = self.gateway.file();
         // The same for ever: what comes back is the same modem.
@@ -156,6 +186,28 @@ impl Lab {
         KeaConfig::new(self)
     }
 
+    /// A Kea for DHCPv6 on all uplinks, to be configured and started.
+    #[must_use]
+    pub fn kea6(&self) -> Kea6Config<'_> {
+        Kea6Config::new(self)
+    }
+
+    /// A dibbler-server on all uplinks, to be configured and started.
+    #[must_use]
+    pub fn dibbler_server(&self) -> DibblerConfig<'_> {
+        DibblerConfig::new(self)
+    }
+
+    /// The ISP's router advertisements on all uplinks: managed addresses, and the default route.
+    pub fn router_advertisements(&self) -> Result<Radvd> {
+        radvd::of_the_isp(self)
+    }
+
+    /// A radvd at the gateway with this configuration file; its process id lies beside it, ending in `.pid`.
+    pub fn radvd(&self, config: &Path) -> Result<Radvd> {
+        Radvd::start(&self.gateway, config, &self.log("radvd"))
+    }
+
     /// Installs a `dhcpmgrd` below [`Lab::dir`], with this configuration, and starts it at the gateway.
     pub fn daemon(&self, config: &str) -> Result<Daemon<'_>> {
         let mut daemon = Daemon::install(self)?;
@@ -171,6 +223,12 @@ impl Lab {
 
     /// Records the DHCP packets of the gateway's interface from now on.
     pub fn capture(&self, uplink: &Uplink) -> Result<Capture> {
+        let interface = uplink.interface.clone();
+        self.gateway.run(move || Capture::start(&interface))
+    }
+
+    /// Records the DHCPv6 packets of the gateway's interface from now on.
+    pub fn capture6(&self, uplink: &Uplink) -> Result<Capture6> {
         let interface = uplink.interface.clone();
         self.gateway.run(move || Capture::start(&interface))
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use dhcpmgr_lab::{Binaries, Error, Result, SystemdVersion, lay_out};
+use dhcpmgr_lab::{Binaries, Error, Result, SHIMS, SystemdVersion, lay_out};
 
 use crate::cargo::{cargo, done, target};
 
@@ -15,7 +15,7 @@ const RELEASE_FLAGS: [&str; 4] =
     ["-C", "link-arg=-Wl,--icf=all", "-C", "link-arg=-Wl,-z,pack-relative-relocs"];
 
 /// How the shims are compiled and linked; see `[profile.shim]`.
-const SHIM_FLAGS: [&str; 5] = [
+const SHIM_FLAGS: [&str; 6] = [
     "-C target-feature=+crt-static",
     // At a fixed address: a static PIE relocates itself at every start.
     "-C relocation-model=static",
@@ -24,6 +24,8 @@ const SHIM_FLAGS: [&str; 5] = [
     // No pages of padding between code and data.
     "-C link-arg=-Wl,-z,noseparate-code",
     "-C link-arg=-Wl,--build-id=none",
+    // Functions of the same code are one.
+    "-C link-arg=-Wl,--icf=all",
 ];
 
 /// Builds and installs.
@@ -44,13 +46,14 @@ pub(crate) fn manual() -> Result<PathBuf> {
     Ok(target().join("debug/dhcpmgr-manual"))
 }
 
-/// Builds the release: the shim statically, because it is executed for every message and the dynamic loader would
+/// Builds the release: the shims statically, because they are executed for every message and the dynamic loader would
 /// be most of its time.
 pub(crate) fn build() -> Result<Binaries> {
     for part in [
         &["-p", "dhcpmgr", "--bin", "dhcpmgrd"][..],
         &["-p", "dhcpmgr", "--bin", "dhcpmgr"],
         &["-p", "dhcpmgr-handler-v4", "--lib"],
+        &["-p", "dhcpmgr-handler-v6", "--lib"],
     ] {
         let mut release = cargo(&["rustc", "--release"]);
         release.args(part).arg("--").args(RELEASE_FLAGS);
@@ -58,11 +61,12 @@ pub(crate) fn build() -> Result<Binaries> {
     }
     let triple = host_triple()?;
     let directory = target().join("shims");
-    let mut shims = cargo(&["build", "--profile", "shim", "-p", "dhcpmgr-udhcpc", "--target", &triple]);
+    let mut shims = cargo(&["build", "--profile", "shim", "--target", &triple]);
+    shims.args(SHIMS.iter().flat_map(|shim| ["-p", shim]));
     shims.arg("--target-dir").arg(&directory).env("RUSTFLAGS", SHIM_FLAGS.join(" "));
     done(shims, "building the shims")?;
     let mut binaries = Binaries::in_directory(&target().join("release"));
-    binaries.shim = directory.join(&triple).join("shim/dhcpmgr-udhcpc");
+    binaries.shims = SHIMS.map(|shim| directory.join(&triple).join("shim").join(shim)).into();
     Ok(binaries)
 }
 

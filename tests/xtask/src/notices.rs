@@ -9,7 +9,8 @@ use serde_json::Value;
 use crate::cargo::{cargo, workspace};
 
 /// What is shipped.
-const SHIPPED: [&str; 3] = ["dhcpmgr", "dhcpmgr-udhcpc", "dhcpmgr-handler-v4"];
+const SHIPPED: [&str; 5] =
+    ["dhcpmgr", "dhcpmgr-udhcpc", "dhcpmgr-dibbler", "dhcpmgr-handler-v4", "dhcpmgr-handler-v6"];
 
 const HEAD: &str = "# Third parties\n\n\
     The crates that are linked into the binaries of dhcpmgr, with their licences. Written by `cargo xtask notices`\n\

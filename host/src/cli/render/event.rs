@@ -55,20 +55,24 @@ fn tone(kind: &EventKind) -> Tone {
         | EventKind::LeaseRenewed
         | EventKind::ClientAdopted
         | EventKind::ClientRecovered
-        | EventKind::HandlerRecovered => Tone::Good,
+        | EventKind::HandlerRecovered
+        | EventKind::PrefixAssigned => Tone::Good,
         EventKind::LeaseChanged
         | EventKind::ClientStarted
         | EventKind::ClientStopped
         | EventKind::LinkChanged
         | EventKind::ServerSilent
         | EventKind::RecoveryReconfigured
-        | EventKind::KernelRepaired => Tone::Waiting,
+        | EventKind::KernelRepaired
+        | EventKind::PrefixDeprecated
+        | EventKind::PrefixRemoved => Tone::Waiting,
         EventKind::ClientFailed
         | EventKind::ClientStuck
         | EventKind::RecoveryDisabled
         | EventKind::RecoveryEscalated
         | EventKind::LeaseLost
         | EventKind::LeaseRefused
+        | EventKind::PrefixRefused
         | EventKind::HandlerFailed
         | EventKind::HandlerQuarantined
         | EventKind::ForeignClient

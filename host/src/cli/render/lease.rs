@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 
+use dhcpmgr_plugin_api::Protocol;
+
 use super::options::option_title;
 use super::style::{Style, Tone};
 use super::text::{duration, plain};
-use crate::control::views::{ClientLease, Lease, LeaseV4};
+use crate::control::views::{ClientLease, Lease, LeaseV4, LeaseV6};
 
 /// A block for each client.
 #[must_use]
@@ -16,7 +18,12 @@ pub fn leases(leases: &[ClientLease], style: Style) -> String {
     let blocks = leases.iter().map(|client| {
         let name = style.tone(Tone::Heading, client.client.as_str());
         match &client.lease {
-            Some(Lease::V4(lease)) => format!("{name} on {}\n{}", client.interface, block(&rows(lease), 2)),
+            Some(Lease::V4(lease)) => {
+                format!("{name} on {}\n{}", client.interface, block(&rows_v4(lease), 2))
+            }
+            Some(Lease::V6(lease)) => {
+                format!("{name} on {}\n{}", client.interface, block(&rows_v6(lease), 2))
+            }
             None => format!("{name} on {}: no lease\n", client.interface),
         }
     });
@@ -37,7 +44,7 @@ pub(super) fn block(rows: &[(String, Vec<String>)], indent: usize) -> String {
     text
 }
 
-fn rows(lease: &LeaseV4) -> Vec<(String, Vec<String>)> {
+fn rows_v4(lease: &LeaseV4) -> Vec<(String, Vec<String>)> {
     let mut rows = Vec::new();
     let mut row = |key: &str, values: Vec<String>| {
         if !values.is_empty() {
@@ -72,7 +79,94 @@ fn rows(lease: &LeaseV4) -> Vec<(String, Vec<String>)> {
         row(&plain(name), vec![plain(value)]);
     }
     for (code, hex) in &lease.options {
-        row(&format!("option {}", option_title((*code).into())), vec![plain(hex)]);
+        row(&format!("option {}", option_title(Protocol::V4, (*code).into())), vec![plain(hex)]);
     }
     rows
+}
+
+fn rows_v6(lease: &LeaseV6) -> Vec<(String, Vec<String>)> {
+    let mut rows = Vec::new();
+    let mut row = |key: &str, values: Vec<String>| {
+        if !values.is_empty() {
+            rows.push((key.to_owned(), values));
+        }
+    };
+    let one = |value: Option<String>| value.into_iter().collect::<Vec<_>>();
+    let texts = |values: &[String]| values.iter().map(|value| plain(value)).collect::<Vec<_>>();
+    row(
+        "addresses",
+        columns(lease.addresses.iter().map(|a| {
+            let kind = if a.temporary { "IA_TA" } else { "IA_NA" };
+            value(&a.address.to_string(), kind, a.iaid, a.preferred, a.expires_in)
+        })),
+    );
+    row(
+        "prefixes",
+        columns(
+            lease
+                .prefixes
+                .iter()
+                .map(|p| value(&p.prefix.to_string(), "IA_PD", p.iaid, p.preferred, p.expires_in)),
+        ),
+    );
+    row(
+        "excluded",
+        lease.prefixes.iter().filter_map(|p| p.exclude).map(|exclude| exclude.to_string()).collect(),
+    );
+    row("server DUID", one(lease.server_duid.as_deref().map(plain)));
+    row("expires in", vec![lease.expires_in.map_or_else(|| "never".to_owned(), duration)]);
+    let seconds = |value: Option<u32>| value.map_or_else(|| "-".to_owned(), |value| duration(value.into()));
+    let times = lease.ias.iter().filter(|ia| ia.t1.is_some() || ia.t2.is_some());
+    row(
+        "renewal",
+        columns(times.map(|ia| {
+            [
+                format!("{} {}", ia.kind, ia.iaid),
+                format!("T1 {}", seconds(ia.t1)),
+                format!("T2 {}", seconds(ia.t2)),
+                String::new(),
+            ]
+        })),
+    );
+    row("name servers", lease.dns.iter().map(ToString::to_string).collect());
+    row("search", texts(&lease.search));
+    row("time servers", texts(&lease.ntp));
+    row("AFTR", one(lease.aftr.as_deref().map(plain)));
+    row("softwire", one(lease.softwire.as_deref().map(plain)));
+    // It has a line of its own above.
+    for (name, value) in lease.parameters.iter().filter(|(name, _)| *name != "aftr") {
+        row(&plain(name), vec![plain(value)]);
+    }
+    for (code, hex) in &lease.options {
+        row(&format!("option {}", option_title(Protocol::V6, *code)), hex.split(',').map(plain).collect());
+    }
+    rows
+}
+
+/// `2001:db8::1/128  IA_NA 1  deprecated  expires in 1 h`
+fn value(
+    text: &str,
+    kind: &str,
+    iaid: Option<u32>,
+    preferred: Option<u32>,
+    expires_in: Option<u64>,
+) -> [String; 4] {
+    let ia = iaid.map_or_else(|| kind.to_owned(), |iaid| format!("{kind} {iaid}"));
+    let preferred = if preferred == Some(0) { "deprecated" } else { "preferred" };
+    let end = expires_in
+        .map_or_else(|| "never expires".to_owned(), |left| format!("expires in {}", duration(left)));
+    [text.to_owned(), ia, preferred.to_owned(), end]
+}
+
+/// Lines whose words stand below each other.
+fn columns<const N: usize>(lines: impl Iterator<Item = [String; N]>) -> Vec<String> {
+    let lines: Vec<_> = lines.collect();
+    let width =
+        |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default();
+    let widths: [usize; N] = std::array::from_fn(width);
+    let line = |line: &[String; N]| {
+        let cells: Vec<_> = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        cells.join("  ").trim_end().to_owned()
+    };
+    lines.iter().map(line).collect()
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::handlers::handler_table;
 use super::style::{Style, Tone};
 use super::text::{duration, plain};
-use crate::control::views::{ClientState, ClientStatus, Lease, MessageCounters, Status};
+use crate::control::views::{ClientState, ClientStatus, Lease, LeaseV6, MessageCounters, Status};
 
 /// The daemon, the clients, why some are not well, the handlers, and what the lease monitor counted.
 #[must_use]
@@ -47,16 +47,10 @@ pub fn status(status: &Status, style: Style) -> String {
 fn client_table(clients: &[ClientStatus], style: Style) -> String {
     let header = ["NAME", "PROTO", "INTERFACE", "STATUS", "ADDRESS", "SERVER", "EXPIRES", "PID", "RESTARTS"];
     let none = || "-".to_owned();
-    let rows = clients.iter().map(|client| {
-        let (address, server, expires) = match &client.lease {
-            Some(Lease::V4(lease)) => (
-                lease.address.to_string(),
-                lease.server.map_or_else(none, |server| server.to_string()),
-                lease.expires_in.map_or_else(|| "never".to_owned(), duration),
-            ),
-            None => (none(), none(), none()),
-        };
-        vec![
+    let rows = clients.iter().flat_map(|client| {
+        let mut held = held(client.lease.as_ref()).into_iter();
+        let (address, server, expires) = held.next().unwrap_or_else(|| (none(), none(), none()));
+        let first = vec![
             client.name.to_string(),
             protocol(client).to_owned(),
             client.interface.to_string(),
@@ -66,9 +60,49 @@ fn client_table(clients: &[ClientStatus], style: Style) -> String {
             expires,
             client.pid.map_or_else(none, |pid| pid.to_string()),
             client.restarts.to_string(),
-        ]
+        ];
+        let more = held.map(|(address, _, expires)| {
+            let mut row = vec![String::new(); first.len()];
+            (row[4], row[6]) = (address, expires);
+            row
+        });
+        std::iter::once(first.clone()).chain(more.collect::<Vec<_>>())
     });
     style.table(&header, &["PID", "RESTARTS"], rows.collect())
+}
+
+/// What a lease holds, a line each: address or prefix, server, end.
+fn held(lease: Option<&Lease>) -> Vec<(String, String, String)> {
+    let end = |left: Option<u64>| left.map_or_else(|| "never".to_owned(), duration);
+    match lease {
+        None => Vec::new(),
+        Some(Lease::V4(lease)) => {
+            let server = lease.server.map_or_else(|| "-".to_owned(), |server| server.to_string());
+            vec![(lease.address.to_string(), server, end(lease.expires_in))]
+        }
+        Some(Lease::V6(lease)) => {
+            let addresses = lease.addresses.iter().map(|a| (a.address.to_string(), a.expires_in));
+            let prefixes = lease.prefixes.iter().map(|p| (p.prefix.to_string(), p.expires_in));
+            let all: Vec<_> = addresses.chain(prefixes).collect();
+            if all.is_empty() {
+                return vec![("options only".to_owned(), "-".to_owned(), end(lease.expires_in))];
+            }
+            all.into_iter().map(|(text, left)| (text, "-".to_owned(), end(left))).collect()
+        }
+    }
+}
+
+/// The first address and the first prefix, and how many more there are.
+pub(super) fn summary_v6(lease: &LeaseV6) -> String {
+    let addresses = lease.addresses.iter().map(|a| a.address.address().to_string());
+    let prefixes = lease.prefixes.iter().map(|p| p.prefix.to_string());
+    let some = |all: Vec<String>| match all.as_slice() {
+        [] => None,
+        [one] => Some(one.clone()),
+        [first, more @ ..] => Some(format!("{first} (+{})", more.len())),
+    };
+    let parts: Vec<_> = [some(addresses.collect()), some(prefixes.collect())].into_iter().flatten().collect();
+    if parts.is_empty() { "options only".to_owned() } else { parts.join(", ") }
 }
 
 fn messages(counters: &MessageCounters) -> String {

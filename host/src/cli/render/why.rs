@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::event::changes;
 use super::lease::block;
 use super::options::option_title;
-use super::status::{protocol, tone, word};
+use super::status::{protocol, summary_v6, tone, word};
 use super::style::{Style, Tone};
 use super::text::{duration, micros, plain, times};
 use crate::control::views::{Exchange, HandlerDid, IdentityView, Lease, RecoveryView, Standing, Why};
@@ -22,7 +22,9 @@ pub fn why(why: &Why, style: Style) -> String {
         let rows: Vec<_> = why
             .requested
             .iter()
-            .map(|(code, whom)| (option_title(*code), vec![format!("for {}", plain(&whom.join(", ")))]))
+            .map(|(code, whom)| {
+                (option_title(why.client.protocol, *code), vec![format!("for {}", plain(&whom.join(", ")))])
+            })
             .collect();
         section("Requested from the server", block(&rows, 2));
     }
@@ -72,6 +74,13 @@ fn state(why: &Why, style: Style) -> String {
                 None => "never expires".to_owned(),
             };
             format!("{}{from}, {end}", lease.address)
+        }
+        Some(Lease::V6(lease)) => {
+            let end = match lease.expires_in {
+                Some(seconds) => format!("expires in {}", duration(seconds)),
+                None => "never expires".to_owned(),
+            };
+            format!("{}, {end}", summary_v6(lease))
         }
         None => "none".to_owned(),
     };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use dhcpmgr_message::context;
 
 use super::*;
-use crate::clients::ProcessRecord;
+use crate::clients::{Launch, ProcessRecord};
 use crate::clock::BootId;
 
 struct World {
@@ -45,7 +45,8 @@ impl World {
         // Waits for ever, and has no child that would look like it.
         let script = format!("read word < {}", self.root.path().join("never").display());
         let args = ["-c", &script, "-i", self.interface.as_str()];
-        Launch { program: self.udhcpc.clone(), args: args.map(Into::into).to_vec(), env }
+        let args = args.map(Into::into).to_vec();
+        Launch { program: self.udhcpc.clone(), args, env, ..Launch::default() }
     }
 
     async fn start(&self, launch: &Launch) -> Process {
@@ -58,13 +59,20 @@ impl World {
     }
 
     fn write_down(&self, client: &str, process: &Process, launch: &Launch, token: u8) {
-        let record = ProcessRecord::of(process, launch, token_of(token), self.interface.clone(), 2).unwrap();
+        let record =
+            ProcessRecord::of(process, CommandLine::of(launch), token_of(token), self.interface.clone(), 2)
+                .unwrap();
         RunRecord { process: Some(record), ..RunRecord::default() }
             .save(&self.records, &client.parse().unwrap());
     }
 
     fn inherit(&self, client: &str) -> Inherited {
-        Census::take(&self.paths).inherit(&client.parse().unwrap(), &self.interface, &self.records)
+        Census::take(&self.paths).inherit(
+            &client.parse().unwrap(),
+            Protocol::V4,
+            &self.interface,
+            &self.records,
+        )
     }
 }
 
@@ -100,7 +108,7 @@ async fn a_client_with_a_record_is_taken_over_and_one_without_is_found_by_its_en
     let adopted = inherited.running.unwrap();
     assert_eq!(adopted.process.pid(), stray.pid());
     assert!(adopted.token.matches(&token_of(2)), "its shim is accepted");
-    assert_eq!(adopted.launch, Launch { env: Vec::new(), ..second });
+    assert_eq!(adopted.command, CommandLine::of(&second));
     stray.kill();
 }
 
@@ -118,7 +126,8 @@ async fn of_another_root_another_client_or_another_interface_nothing_is_taken() 
 
     assert_eq!(pid(&other.inherit("wan6")), None);
     let elsewhere = "eth1".parse().unwrap();
-    let inherited = Census::take(&other.paths).inherit(&"wan4".parse().unwrap(), &elsewhere, &other.records);
+    let wan4 = "wan4".parse().unwrap();
+    let inherited = Census::take(&other.paths).inherit(&wan4, Protocol::V4, &elsewhere, &other.records);
     assert!(inherited.running.is_none() && inherited.foreign.is_none());
     let mut theirs = theirs;
     theirs.kill();
@@ -148,7 +157,9 @@ async fn a_record_of_another_boot_means_nothing() {
     let world = World::new();
     let launch = world.launch("wan4", 1);
     let process = world.start(&Launch { env: Vec::new(), ..launch.clone() }).await;
-    let record = ProcessRecord::of(&process, &launch, token_of(1), world.interface.clone(), 2).unwrap();
+    let record =
+        ProcessRecord::of(&process, CommandLine::of(&launch), token_of(1), world.interface.clone(), 2)
+            .unwrap();
     let other = Store::volatile(world.paths.clients(), BootId::from_bytes([7; 16]));
     RunRecord { process: Some(record), released: true, ..RunRecord::default() }
         .save(&other, &"wan4".parse().unwrap());
@@ -171,7 +182,7 @@ async fn clients_that_are_configured_no_more_are_left_over_with_a_record_or_with
     let left =
         census.left_over(|name| (name.as_str() == "wan4").then(|| world.interface.clone()), &world.records);
     let mut left: Vec<_> =
-        left.into_iter().map(|(name, process)| (name.to_string(), process.pid())).collect();
+        left.into_iter().map(|left| (left.client.to_string(), left.process.pid())).collect();
     left.sort();
     assert_eq!(left, [("old1".to_owned(), old1.pid()), ("old2".to_owned(), old2.pid())]);
     assert_eq!(world.records.names(), ["wan4"]);

@@ -2,7 +2,7 @@ use super::*;
 
 fn launch(program: &str, args: &[&str]) -> Launch {
     let args = args.iter().map(Into::into).collect();
-    Launch { program: program.into(), args, env: vec![("A".into(), "b".into())] }
+    Launch { program: program.into(), args, env: vec![("A".into(), "b".into())], ..Launch::default() }
 }
 
 async fn spawn(launch: &Launch) -> (Process, Output) {

@@ -9,11 +9,12 @@ use dhcpmgr_plugin_api::Protocol;
 use super::V6_COMES_LATER;
 use super::recovery::recovery;
 use super::send::send;
-use crate::config::model::{Client, Program};
+use crate::clients::Program;
+use crate::config::model::Client;
 use crate::config::reader::{Item, Section};
 use crate::config::source::Place;
 use crate::config::tree::Value;
-use crate::config::words::{MTU_POLICIES, ON_STOP, PROGRAMS, ROUTE_POLICIES};
+use crate::config::words::{MTU_POLICIES, ON_STOP, ROUTE_POLICIES};
 
 const KEYS: [&str; 15] = [
     "enabled",
@@ -60,7 +61,7 @@ pub(super) fn client(name: ClientName, at: Place, table: &Section<'_>) -> Option
         .and_then(|item| item.parsed::<IfName>("the name of a network interface, such as \"wan0\""));
     let program = match table.get("program") {
         Some(item) => program(&item),
-        None => Some(Program::Udhcpc),
+        None => Program::default_for(Protocol::V4),
     };
     let hostname = table.get("hostname").and_then(|item| item.parsed::<HostName>("a name after RFC 1123"));
     let request = table.get("request").map(|item| request(&item)).unwrap_or_default();
@@ -75,7 +76,7 @@ pub(super) fn client(name: ClientName, at: Place, table: &Section<'_>) -> Option
         protocol: Protocol::V4,
         // Stands in for a missing one, so that the other keys are still checked.
         interface: interface.clone().or_else(|| "lo".parse().ok())?,
-        program: program.unwrap_or(Program::Udhcpc),
+        program: program.or_else(|| Program::default_for(Protocol::V4))?,
         request,
         send,
         hostname,
@@ -115,7 +116,8 @@ fn program(item: &Item<'_>) -> Option<Program> {
         );
         return None;
     }
-    item.choice("a client program", PROGRAMS)
+    let programs: Vec<_> = Program::all().map(|program| (program.name(), program)).collect();
+    item.choice("a client program", &programs)
 }
 
 fn request(item: &Item<'_>) -> BTreeSet<u16> {

@@ -1,6 +1,7 @@
 //! From the merged tree to a [`Config`]: the sections of the top level. One file for each kind of section.
 
 mod client;
+mod delegation;
 mod handler;
 mod recovery;
 mod send;
@@ -17,7 +18,8 @@ use super::reader::{Report, Section};
 use super::tree::Entry;
 use super::words::DNS_BACKENDS;
 
-const SECTIONS: [&str; 4] = ["daemon", "dns", "clients", "handlers"];
+const SECTIONS: [&str; 7] =
+    ["daemon", "dns", "clients", "handlers", "delegations", "ula", "router_advertisements"];
 
 /// What is said of everything that belongs to DHCPv6.
 const V6_COMES_LATER: &str = "is for DHCPv6, which comes in a later version";
@@ -25,10 +27,11 @@ const V6_COMES_LATER: &str = "is for DHCPv6, which comes in a later version";
 /// Reads the whole tree. The result counts only when nothing was reported.
 pub(super) fn config(entries: &[Entry], report: &Report<'_>) -> Config {
     let top = Section { report, key: String::new(), entries };
-    top.accept_only(&SECTIONS, &[("delegations", V6_COMES_LATER)]);
+    top.accept_only(&SECTIONS, &[]);
     let (clients, declared) = clients(&top);
     let handlers = handlers(&top, &declared);
-    Config { daemon: daemon(&top), dns: dns(&top), clients, handlers }
+    let lans = delegation::lans(&top, &clients, &declared);
+    Config { daemon: daemon(&top), dns: dns(&top), clients, handlers, lans }
 }
 
 fn section<'a>(top: &Section<'a>, name: &str) -> Option<Section<'a>> {

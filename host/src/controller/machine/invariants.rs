@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::tests::{DIBBLER, UDHCPC};
 use super::*;
 use crate::recovery::ReportKind;
 
@@ -24,6 +25,8 @@ enum Act {
     Refused,
     Command(Command),
     LaunchChanged,
+    /// IPv4 comes by another way, or does not any more.
+    Aside(bool),
     /// The next starts fail like this, or work again.
     Starts(Option<Fault>),
 }
@@ -62,6 +65,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Refused),
         2 => command.prop_map(Act::Command),
         1 => Just(Act::LaunchChanged),
+        1 => any::<bool>().prop_map(Act::Aside),
         1 => prop::option::of(fault()).prop_map(Act::Starts),
     ]
 }
@@ -75,6 +79,7 @@ fn link(state: Option<(bool, bool)>) -> Input {
         min_mtu: 68,
         max_mtu: 9000,
         hardware: None,
+        link_local: carrier,
     }))
 }
 
@@ -110,7 +115,7 @@ impl World {
                     Input::Exited { fault: Fault::Died("was ended".into()), jitter: 127 }
                 }
                 Effect::SignalRenew => {
-                    let long_ago = self.renewing.is_none_or(|at| self.now >= at + RENEWAL_MS);
+                    let long_ago = self.renewing.is_none_or(|at| self.now >= at + UDHCPC.renewal_ms);
                     prop_assert!(self.runs && long_ago, "a second signal would make udhcpc drop the lease");
                     self.renewing = Some(self.now);
                     continue;
@@ -172,7 +177,7 @@ impl World {
             Act::Lease(length) => {
                 let ends = self.now + length;
                 self.tell(Input::Lease(Held {
-                    address: Ipv4Addr::new(192, 0, 2, 7),
+                    address: Some(Ipv4Addr::new(192, 0, 2, 7)),
                     valid_until: Some(ends),
                     renews_at: Some(self.now + length / 2),
                 }))
@@ -187,6 +192,7 @@ impl World {
                 Err(_) => Ok(()),
             },
             Act::LaunchChanged => self.tell(Input::LaunchChanged),
+            Act::Aside(is) => self.tell(Input::Aside(is.then(|| "map-t of wan6".to_owned()))),
             Act::Starts(fault) => {
                 self.starts = fault;
                 Ok(())
@@ -197,7 +203,7 @@ impl World {
     /// Nobody waits for ever: there is a next instant, or a cause outside that an operator can read.
     fn check(&self) -> std::result::Result<(), TestCaseError> {
         let Self { machine, now, runs, .. } = self;
-        if !machine.enabled() || machine.released {
+        if !machine.enabled() || machine.released || machine.aside.is_some() {
             return Ok(());
         }
         let deadline = machine.deadline(*now);
@@ -219,9 +225,10 @@ proptest! {
 
     #[test]
     fn no_order_of_events_leaves_a_client_waiting_for_nothing_or_signals_it_twice(
+        manners in prop::sample::select(vec![UDHCPC, DIBBLER]),
         acts in prop::collection::vec(act(), 1..120),
     ) {
-        let machine = Machine::new("wan4", "wan0", true, Recovery::default());
+        let machine = Machine::new("wan4", "wan0", true, Recovery::default(), manners);
         let mut world = World { machine, now: 1_000, runs: false, starts: None, renewing: None };
         for act in acts {
             world.act(act)?;

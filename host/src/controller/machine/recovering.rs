@@ -1,9 +1,7 @@
 //! The part of the machine that turns what happens to a client into faults and signs of life, and says why it is not
 //! well.
 
-use std::time::Duration;
-
-use super::{Effect, Machine, Process};
+use super::{Effect, Machine, Manners, Process};
 use crate::config::{OnStuck, Recovery};
 use crate::recovery::{Argument, Expectation, Fault, Path, Record, Report, ReportKind, View};
 
@@ -20,19 +18,27 @@ impl Machine {
         if self.released {
             return Some("released by the operator; `dhcpmgr renew` asks for a lease again".to_owned());
         }
+        if let Some(way) = &self.aside {
+            return Some(format!("stands aside: IPv4 comes over {way}"));
+        }
         let network = match self.carrier.link() {
             None => Some(format!("interface {} does not exist", self.interface)),
             Some(link) if !link.up => Some(format!("interface {} is down", self.interface)),
             Some(link) if !link.carrier => Some(format!("interface {} has no carrier", self.interface)),
+            Some(_) if self.waits_for_dad() && self.process == Process::None => Some(format!(
+                "interface {} has no link-local address yet that passed duplicate address detection",
+                self.interface
+            )),
             Some(_) => None,
         };
         let running = self.process == Process::Running;
         let phrase = || self.recovery.phrase(&self.name, running, now);
         let silence = || match (running && self.health.is_stuck(), running && self.unanswered) {
             (true, _) => Some(format!("{}; it may be frozen, or its hook hangs", self.silence(now))),
-            (false, true) => {
-                Some(format!("no server has answered for {} s", now.saturating_sub(self.started_at) / 1000))
-            }
+            (false, true) => Some(format!(
+                "no server has answered for {} s",
+                now.saturating_sub(self.searching_since) / 1000
+            )),
             (false, false) => None,
         };
         // What an operator has to mend goes before what may pass.
@@ -62,10 +68,10 @@ impl Machine {
         self.recovery.restore(record, now);
     }
 
-    /// How patient it is, from the configuration.
-    pub(in crate::controller) fn set_patience(&mut self, policy: Recovery, renewal: Duration) {
+    /// Takes what the configuration says today.
+    pub(in crate::controller) fn reconfigure(&mut self, policy: Recovery, manners: Manners) {
         self.recovery.set_policy(policy);
-        self.renewal_ms = renewal.as_millis() as u64;
+        self.manners = manners;
     }
 
     /// When to look for signs of life.
@@ -105,8 +111,10 @@ impl Machine {
 
     pub(super) fn on_exited(&mut self, fault: Fault, jitter: u8, effects: &mut Vec<Effect>, now: u64) {
         let wanted = self.process == Process::Stopping;
+        let renewing_until = self.renewing_until.filter(|_| wanted && self.manners.renews_by_restart);
         self.process = Process::None;
         self.client_lost_it();
+        self.renewing_until = renewing_until;
         let ending_for = self.ending_for.take();
         if let Some(releasing) = self.releasing {
             self.released_now(releasing.why, releasing.then, effects);

@@ -3,8 +3,16 @@
 use super::*;
 use crate::recovery::{Path, ReportKind};
 
-const CARRIER: LinkState =
-    LinkState { index: 2, up: true, carrier: true, mtu: 1500, min_mtu: 68, max_mtu: 9000, hardware: None };
+const CARRIER: LinkState = LinkState {
+    index: 2,
+    up: true,
+    carrier: true,
+    mtu: 1500,
+    min_mtu: 68,
+    max_mtu: 9000,
+    hardware: None,
+    link_local: true,
+};
 
 fn link(up: bool, carrier: bool) -> Input {
     Input::Link(Some(LinkState { up, carrier, ..CARRIER }))
@@ -12,11 +20,14 @@ fn link(up: bool, carrier: bool) -> Input {
 
 fn held(until: u64) -> Held {
     let renews_at = Some(until / 2);
-    Held { address: Ipv4Addr::new(192, 0, 2, 7), valid_until: Some(until), renews_at }
+    Held { address: Some(Ipv4Addr::new(192, 0, 2, 7)), valid_until: Some(until), renews_at }
 }
 
+pub(super) const UDHCPC: Manners =
+    Manners { renews_by_restart: false, renewal_ms: 30_000, needs_link_local: false };
+
 fn machine() -> Machine {
-    Machine::new("wan4", "wan0", true, Recovery::default())
+    Machine::new("wan4", "wan0", true, Recovery::default(), UDHCPC)
 }
 
 /// A client that has been bound at 1,000 until 121,000.
@@ -127,7 +138,7 @@ fn only_one_renewal_is_under_way_and_none_goes_into_a_dead_link() {
 fn a_renewal_without_an_answer_is_over_after_a_while() {
     let mut machine = bound();
     machine.command(Command::Renew, 2_000).unwrap();
-    machine.handle(Input::Tick, 2_000 + RENEWAL_MS);
+    machine.handle(Input::Tick, 2_000 + UDHCPC.renewal_ms);
     assert_eq!(machine.state(), ClientState::Bound);
     assert!(machine.command(Command::Renew, 40_000).is_ok());
 }
@@ -361,7 +372,7 @@ fn a_client_that_is_taken_over_as_it_runs_is_bound_and_nothing_is_done_to_it() {
     assert_eq!(machine.handle(link(true, true), 1), []);
     assert_eq!(machine.state(), ClientState::Bound);
     assert_eq!(machine.reason(2), None);
-    assert_eq!(died(&mut machine, 3).last(), Some(&Effect::Start(Some(held(0).address))));
+    assert_eq!(died(&mut machine, 3).last(), Some(&Effect::Start(held(0).address)));
 }
 
 #[test]
@@ -390,7 +401,7 @@ fn a_release_by_the_operator_stays_also_where_no_client_is_left_to_give_it_back(
     assert_eq!(machine.handle(link(true, true), 2), [], "it is not started");
     assert_eq!(machine.command(Command::Release, 3), Ok(vec![]), "released is released");
     let effects = machine.command(Command::Renew, 4).unwrap();
-    assert!(effects.contains(&Effect::Start(Some(held(0).address))), "{effects:?}");
+    assert!(effects.contains(&Effect::Start(held(0).address)), "{effects:?}");
 }
 
 #[test]
@@ -458,13 +469,13 @@ fn a_frozen_client_is_reported_and_started_again_and_one_that_searches_is_left_a
 #[test]
 fn a_stuck_client_is_only_reported_where_that_is_the_policy() {
     let policy = Recovery { on_stuck: crate::config::OnStuck::Report, ..Recovery::default() };
-    let mut machine = Machine::new("wan4", "wan0", true, policy);
+    let mut machine = Machine::new("wan4", "wan0", true, policy, UDHCPC);
     machine.handle(link(true, true), 0);
     machine.handle(Input::Started, 0);
     assert_eq!(reports(&machine.handle(Input::Tick, 120_000)), [ReportKind::Stuck]);
     assert!(machine.reason(130_000).unwrap().starts_with("no sign of life of the client for 130 s"));
     assert_eq!(machine.deadline(130_000), None);
-    machine.handle(Input::Progress(Progress::Selecting), 140_000);
+    machine.handle(Input::Progress(Progress::Requesting), 140_000);
     assert_eq!(machine.reason(140_000), None);
 }
 
@@ -490,7 +501,7 @@ fn a_client_that_does_not_react_to_a_renewal_is_stuck() {
     let mut machine = bound();
     machine.handle(Input::Lease(held(50_000_000)), 2_000);
     machine.command(Command::Renew, 10_000).unwrap();
-    machine.handle(Input::Tick, 10_000 + RENEWAL_MS);
+    machine.handle(Input::Tick, 10_000 + UDHCPC.renewal_ms);
     assert_eq!(reports(&machine.handle(Input::Tick, 130_000)), [ReportKind::Stuck]);
 }
 
@@ -505,4 +516,95 @@ fn a_changed_configuration_ends_the_wait_of_a_client_that_refused_the_one_before
     assert_eq!(machine.state(), ClientState::Error);
     assert_eq!(machine.handle(Input::Tick, 60_000), []);
     assert_eq!(machine.handle(Input::LaunchChanged, 60_001), [Effect::Start(None)]);
+}
+
+/// dibbler hears no signal to renew: killed and started again, it asks for the same lease.
+pub(super) const DIBBLER: Manners = Manners { renews_by_restart: true, needs_link_local: true, ..UDHCPC };
+
+#[test]
+fn a_client_that_hears_no_signal_renews_by_a_new_start_and_its_lease_stays() {
+    let mut machine = bound();
+    machine.reconfigure(Recovery::default(), DIBBLER);
+    assert_eq!(machine.command(Command::Renew, 2_000), Ok(vec![Effect::Stop]));
+    assert_eq!(machine.state(), ClientState::Renewing);
+    assert!(machine.command(Command::Renew, 2_001).unwrap_err().contains("under way"));
+    let address = Some(Ipv4Addr::new(192, 0, 2, 7));
+    assert_eq!(died(&mut machine, 2_010), [Effect::Start(address)], "wanted, so it is no fault");
+    machine.handle(Input::Started, 2_020);
+    assert_eq!(machine.state(), ClientState::Renewing);
+    assert_eq!(machine.handle(Input::Lease(held(130_000)), 3_000), []);
+    assert_eq!(machine.state(), ClientState::Bound);
+}
+
+#[test]
+fn a_carrier_that_returns_renews_by_a_new_start_too() {
+    let mut machine = bound();
+    machine.reconfigure(Recovery::default(), DIBBLER);
+    machine.handle(link(true, false), 10_000);
+    assert!(!has_lose(&machine.handle(link(true, true), 20_000)));
+    assert_eq!(machine.handle(Input::Tick, 20_000 + carrier::SETTLE_MS), [Effect::Stop]);
+    assert!(matches!(died(&mut machine, 20_600)[..], [Effect::Start(_)]));
+}
+
+#[test]
+fn a_renewal_by_a_new_start_that_nobody_answers_is_over_in_time() {
+    let mut machine = bound();
+    machine.reconfigure(Recovery::default(), DIBBLER);
+    machine.command(Command::Renew, 2_000).unwrap();
+    died(&mut machine, 2_010);
+    machine.handle(Input::Started, 2_020);
+    machine.handle(Input::Tick, 2_000 + DIBBLER.renewal_ms);
+    assert_eq!(machine.state(), ClientState::Rebinding, "the lease counts on");
+}
+
+#[test]
+fn a_client_that_is_not_needed_gives_its_lease_back_and_asks_for_one_when_it_is_needed_again() {
+    let mut machine = bound();
+    let aside = |way: Option<&str>| Input::Aside(way.map(str::to_owned));
+    assert_eq!(
+        machine.handle(aside(Some("map-t of wan6")), 2_000),
+        [Effect::SignalRelease(GivingBack::MayAskAgain)]
+    );
+    assert_eq!(machine.handle(aside(Some("map-e of wan6")), 2_001), [], "the way may change");
+    let effects = machine.handle(Input::Deconfig, 2_010);
+    assert!(effects.contains(&Effect::Stop) && has_lose(&effects), "{effects:?}");
+    assert_eq!(exited(&mut machine, Fault::Ended("ended".into()), 2_020), []);
+    assert_eq!(machine.state(), ClientState::Init);
+    assert_eq!(machine.reason(3_000).unwrap(), "stands aside: IPv4 comes over map-e of wan6");
+    assert_eq!(
+        machine.handle(link(true, false), 4_000),
+        [Effect::LinkChanged("wan0 lost its carrier".into())]
+    );
+    machine.handle(link(true, true), 5_000);
+    assert_eq!(machine.handle(Input::Tick, 6_000), []);
+    assert!(machine.command(Command::Renew, 6_500).unwrap_err().contains("map-e of wan6"));
+    assert_eq!(machine.handle(aside(None), 7_000), [Effect::Start(Some(Ipv4Addr::new(192, 0, 2, 7)))]);
+}
+
+#[test]
+fn a_client_that_needs_a_link_local_address_waits_for_it() {
+    let mut machine = Machine::new("wan6", "wan0", true, Recovery::default(), DIBBLER);
+    let link = |link_local| Input::Link(Some(LinkState { link_local, ..CARRIER }));
+    assert_eq!(machine.handle(link(false), 0), []);
+    assert!(machine.reason(0).unwrap().contains("duplicate address detection"));
+    assert_eq!(machine.handle(link(true), 1_500), [Effect::Start(None)]);
+    machine.handle(Input::Started, 1_500);
+    assert_eq!(machine.handle(link(false), 2_000), [], "a running one is left alone");
+}
+
+#[test]
+fn a_client_whose_hook_says_nothing_of_silence_is_known_by_its_words_to_find_nobody() {
+    let mut machine = Machine::new("wan6", "wan0", true, Recovery::default(), DIBBLER);
+    machine.handle(link(true, true), 0);
+    machine.handle(Input::Started, 0);
+    assert_eq!(machine.handle(Input::Progress(Progress::Selecting), SILENCE_MS - 1), []);
+    let effects = machine.handle(Input::Progress(Progress::Selecting), SILENCE_MS);
+    assert_eq!(reports(&effects), [ReportKind::Silent]);
+    assert_eq!(machine.reason(SILENCE_MS).unwrap(), "no server has answered for 30 s");
+    assert_eq!(machine.handle(Input::Progress(Progress::Selecting), SILENCE_MS + 1), [], "said once");
+    machine.handle(Input::Lease(held(200_000)), 40_000);
+    assert_eq!(machine.reason(40_000), None);
+    machine.handle(Input::Gone("taken back".into()), 50_000);
+    assert_eq!(machine.handle(Input::Progress(Progress::Selecting), 60_000), []);
+    assert_eq!(reports(&machine.handle(Input::Progress(Progress::Selecting), 80_000)), [ReportKind::Silent]);
 }

@@ -24,6 +24,8 @@ pub(in crate::controller) enum Input {
     Deconfig,
     /// The server took the lease back.
     Nak,
+    /// Nothing of a lease of many parts is left, for this reason.
+    Gone(String),
     /// A cycle of DISCOVERs without an answer.
     Leasefail,
     /// The client's words.
@@ -48,6 +50,8 @@ pub(in crate::controller) enum Input {
         /// Spreads waits.
         jitter: u8,
     },
+    /// IPv4 comes by another way, this one, and the client stands aside; `None`: it does not any more.
+    Aside(Option<String>),
     /// What the client is started with has changed.
     LaunchChanged,
     /// The clock has passed the deadline.
@@ -114,10 +118,21 @@ pub(in crate::controller) enum Effect {
 /// A lease that is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::controller) struct Held {
-    /// The address.
-    pub address: Ipv4Addr,
-    /// When it ends, milliseconds of `CLOCK_BOOTTIME`; `None` for never.
+    /// The address to ask for again; DHCPv6 asks by its identity associations instead.
+    pub address: Option<Ipv4Addr>,
+    /// When the last of it ends, milliseconds of `CLOCK_BOOTTIME`; `None` for never.
     pub valid_until: Option<u64>,
     /// When the client asks for more time by itself, milliseconds of `CLOCK_BOOTTIME`.
     pub renews_at: Option<u64>,
+}
+
+/// How the client program behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::controller) struct Manners {
+    /// It hears no signal to extend its lease: a new start asks for the same one again.
+    pub renews_by_restart: bool,
+    /// It starts only where the interface has a link-local address that passed duplicate address detection.
+    pub needs_link_local: bool,
+    /// How long a renewal that was asked for may take, milliseconds.
+    pub renewal_ms: u64,
 }

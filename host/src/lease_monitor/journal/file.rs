@@ -93,7 +93,7 @@ fn unnamed(path: &Path) -> PathBuf {
     path.with_extension("new")
 }
 
-fn options() -> OpenOptions {
+pub(super) fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits());
     options

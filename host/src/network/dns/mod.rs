@@ -1,4 +1,4 @@
-//! Name servers and search domains of all clients: one file always, and whoever else the operator chose.
+//! Name servers and search domains of all owners: one file always, and whoever else the operator chose.
 //!
 //! Whoever changes something writes the file itself, so that it is right when `apply` returns; in a burst, the first to
 //! get its turn writes for all. The back-ends that are other programs are told by a task of their own, so that a slow
@@ -16,17 +16,17 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use dhcpmgr_message::{ClientName, DomainName, IfName};
+use dhcpmgr_message::{DomainName, IfName};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
 use super::action::{Action, Step};
 use super::error::Failure;
-use super::{Desired, NetworkEvent};
+use super::{Desired, NetworkEvent, Owner};
 use crate::config::DnsBackend;
 use file::FileBackend;
 
-/// What one client says of name servers.
+/// What one owner says of name servers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Record {
     pub(super) interface: IfName,
@@ -74,10 +74,10 @@ pub(super) struct Dns {
 }
 
 struct State {
-    records: BTreeMap<ClientName, Record>,
+    records: BTreeMap<Owner, Record>,
     backend: DnsBackend,
     file: FileBackend,
-    /// Files are not written before every client has spoken.
+    /// Files are not written before every owner has spoken.
     waiting: bool,
     /// The records are newer than the file.
     unwritten: bool,
@@ -112,18 +112,14 @@ impl Dns {
         lock(&self.state)
     }
 
-    /// Replaces what a client says. Returns the step if that made a difference.
-    pub(super) async fn set(
-        &self,
-        client: &ClientName,
-        record: Option<Record>,
-    ) -> Result<Option<Action>, Failure> {
+    /// Replaces what an owner says. Returns the step if that made a difference.
+    pub(super) async fn set(&self, owner: &Owner, record: Option<Record>) -> Result<Option<Action>, Failure> {
         let record = record.filter(|record| !record.is_empty());
         let action = {
             let mut state = self.state();
             let before = match &record {
-                Some(record) => state.records.insert(client.clone(), record.clone()),
-                None => state.records.remove(client),
+                Some(record) => state.records.insert(owner.clone(), record.clone()),
+                None => state.records.remove(owner),
             };
             if before == record {
                 return if state.waiting {

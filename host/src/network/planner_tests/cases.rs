@@ -140,6 +140,7 @@ fn view(current: &Current) -> View {
                 metric: a.metric,
                 protocol: if a.ours { TAG } else { 0 },
                 secondary: a.secondary,
+                tentative: false,
                 dad_failed: false,
                 ours: a.ours,
             })

@@ -39,6 +39,7 @@ fn carry_out(kernel: &mut View, action: &Action, promotes: bool) -> Result<(), S
                     metric: to.metric,
                     protocol: to.protocol,
                     secondary,
+                    tentative: false,
                     dad_failed: false,
                     ours: to.protocol == TAG,
                 }),
@@ -107,7 +108,7 @@ prop_compose! {
             address, metric, ours,
             broadcast: broadcast.filter(|_| address.address().is_ipv4()),
             preferred_until: end, valid_until: end,
-            protocol: if ours { TAG } else { 0 }, secondary: false, dad_failed: false,
+            protocol: if ours { TAG } else { 0 }, secondary: false, tentative: false, dad_failed: false,
         }
     }
 }

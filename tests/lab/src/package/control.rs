@@ -35,7 +35,7 @@ pub(super) fn write(package: &Package<'_>, root: &Path, architecture: &str) -> R
     let _ = write!(
         control,
         "Package: dhcpmgr\nVersion: {}\nArchitecture: {architecture}\nMaintainer: {}\nInstalled-Size: {size}\n\
-         Depends: {}\nSuggests: systemd-resolved | resolvconf\nSection: net\nPriority: optional\n\
+         Depends: {}\nSuggests: dibbler-client, systemd-resolved | resolvconf\nSection: net\nPriority: optional\n\
          Description: {DESCRIPTION}",
         package.version,
         maintainer(),

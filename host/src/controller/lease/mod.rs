@@ -1,0 +1,133 @@
+//! A lease in force: what the plan of the handlers makes of it, how it is shown, and what differs from the one before.
+
+mod v4;
+mod v6;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+
+use dhcpmgr_message::{LeaseMessage, Lifetime, Prefix};
+use dhcpmgr_plugin_api::{Plan, Protocol};
+
+use super::ledger::Ledger;
+use super::machine::Held;
+use crate::config::Client;
+use crate::events::{self, Change};
+use crate::network::Desired;
+
+/// How far the end of a lifetime may move without being another one, milliseconds: what is said again counts from
+/// another instant.
+const SAME_END_MS: u64 = 1_500;
+
+/// A delegated prefix with the instants at which it ends, `None` for never. Milliseconds of `CLOCK_BOOTTIME`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Delegated {
+    pub prefix: Prefix,
+    pub exclude: Option<Prefix>,
+    pub iaid: Option<u32>,
+    pub preferred_until: Option<u64>,
+    pub valid_until: Option<u64>,
+}
+
+/// A lease in force.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Lease {
+    /// What the machine needs of it.
+    pub held: Held,
+    /// How it is shown; what counts down is filled in when it is.
+    view: events::Lease,
+    /// What the kernel and the resolver should hold.
+    pub desired: Desired,
+    /// What it delegates to LANs.
+    pub delegated: Vec<Delegated>,
+    /// DHCPv6: what the server said of each address and prefix.
+    pub ledger: Ledger,
+}
+
+impl Lease {
+    /// The lease that a message and the handlers' plan for it make; an error when the plan makes none.
+    pub(super) fn build(
+        client: &Client,
+        message: &LeaseMessage,
+        ledger: Ledger,
+        plan: Plan,
+    ) -> Result<Self, String> {
+        match client.protocol {
+            Protocol::V4 => v4::build(client, message, plan),
+            Protocol::V6 => v6::build(client, message, ledger, plan),
+        }
+    }
+
+    /// The DHCPv4 server that gave it.
+    #[must_use]
+    pub(super) fn server(&self) -> Option<Ipv4Addr> {
+        if let events::Lease::V4(view) = &self.view { view.server } else { None }
+    }
+
+    /// The lease as `dhcpmgr lease --json` shows it at `now`, milliseconds of `CLOCK_BOOTTIME`.
+    #[must_use]
+    pub(super) fn shown(&self, now: u64) -> events::Lease {
+        let mut view = self.view.clone();
+        match &mut view {
+            events::Lease::V4(view) => {
+                view.expires_in = self.held.valid_until.map(|end| end.saturating_sub(now).div_ceil(1000));
+            }
+            events::Lease::V6(view) => {
+                v6::count_down(view, &self.desired, &self.delegated, &self.held, now);
+            }
+        }
+        view
+    }
+
+    /// What differs from the lease before, or from none.
+    #[must_use]
+    pub(super) fn changes_from(&self, before: Option<&Self>) -> Vec<Change> {
+        let mut changes = match (before.map(|lease| &lease.view), &self.view) {
+            (Some(events::Lease::V4(old)), events::Lease::V4(new)) => v4::changes(old, new),
+            (Some(events::Lease::V6(old)), events::Lease::V6(new)) => v6::changes(old, new),
+            (_, events::Lease::V4(new)) => return v4::present(new),
+            (_, events::Lease::V6(new)) => return v6::present(new),
+        };
+        if before.is_some_and(|before| !self.ends_like(before)) {
+            changes.push(Change::Lifetime);
+        }
+        changes.sort_unstable();
+        changes
+    }
+
+    /// Whether everything that both have ends when it did before.
+    fn ends_like(&self, before: &Self) -> bool {
+        let same = |a: Option<u64>, b: Option<u64>| match (a, b) {
+            (Some(a), Some(b)) => a.abs_diff(b) < SAME_END_MS,
+            (a, b) => a == b,
+        };
+        let addresses = self.desired.addresses.iter().all(|new| {
+            let old = before.desired.addresses.iter().find(|old| old.address == new.address);
+            old.is_none_or(|old| {
+                same(old.preferred_until, new.preferred_until) && same(old.valid_until, new.valid_until)
+            })
+        });
+        let prefixes = self.delegated.iter().all(|new| {
+            let old = before.delegated.iter().find(|old| old.prefix == new.prefix);
+            old.is_none_or(|old| {
+                same(old.preferred_until, new.preferred_until) && same(old.valid_until, new.valid_until)
+            })
+        });
+        addresses && prefixes && same(self.held.valid_until, before.held.valid_until)
+    }
+}
+
+/// The instant at which a lifetime that began at `from` ends.
+fn end(from: u64, lifetime: Lifetime) -> Option<u64> {
+    lifetime.seconds().map(|seconds| from + u64::from(seconds) * 1000)
+}
+
+/// Those of them that are so.
+fn is_different<const N: usize>(changes: [(Change, bool); N]) -> Vec<Change> {
+    changes.into_iter().filter_map(|(change, is)| is.then_some(change)).collect()
+}
+
+/// The keys whose values differ.
+fn differing<K: Ord + Copy>(old: &BTreeMap<K, String>, new: &BTreeMap<K, String>) -> BTreeSet<K> {
+    old.keys().chain(new.keys()).filter(|code| old.get(code) != new.get(code)).copied().collect()
+}
