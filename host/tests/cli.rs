@@ -457,7 +457,7 @@ fn the_commands_are_there_for_manual_pages() {
         names,
         [
             "status", "lease", "events", "why", "renew", "release", "restart", "enable", "disable",
-            "handler", "config", "import"
+            "handler", "config", "import", "map"
         ]
     );
 }

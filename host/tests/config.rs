@@ -104,7 +104,7 @@ fn an_empty_file_configures_nothing() {
 
 const TOP: &str = "accepted: daemon, dns, clients, handlers, delegations, ula, router_advertisements";
 const CLIENT_KEYS: &str = "accepted: enabled, protocol, interface, program, request, send, hostname, metric, mtu, \
-                           routes, discover_attempts, discover_interval, discover_pause, on_stop, recovery";
+                           routes, discover_attempts, discover_interval, discover_pause, on_stop, recovery, sysctls";
 const FORMS: &str = "{ text = \"…\" }, { hex = \"0102…\" } or { ip = \"192.0.2.1\" }";
 const MODULE: &str =
     "accepted: a file name in the handlers directory, such as \"libdhcpmgr_v4.so\", or an absolute path";
@@ -191,6 +191,19 @@ fn mistakes() -> Vec<(String, String)> {
         client(
             "on_stop = \"relase\"",
             "4:11: WAN4.on_stop: \"relase\" is not a way to stop (did you mean \"release\"?); accepted: \"keep\", \"stop\", \"release\"",
+        ),
+        // Sysctls.
+        client(
+            "sysctls = 2",
+            "4:11: WAN4.sysctls: found a whole number; accepted: a table, [clients.NAME.sysctls]",
+        ),
+        client(
+            "sysctls.accept-ra = 2",
+            "4:9: WAN4.sysctls.accept-ra: is not a known key (did you mean \"accept_ra\"?); accepted: accept_ra, accept_ra_defrtr, accept_ra_mtu, accept_ra_pinfo, accept_ra_rt_info_max_plen, autoconf, use_tempaddr",
+        ),
+        client(
+            "sysctls.accept_ra = 3",
+            "4:21: WAN4.sysctls.accept_ra: 3 is out of range; accepted: a whole number from 0 to 2",
         ),
         // Recovery.
         client(
@@ -600,6 +613,7 @@ hostname = "gw"
 enabled = false
 on_stop = "release"
 recovery = { restarts = 3, window_s = 60, slow_s = 30, steady_s = 5, stuck_s = 40, on_stuck = "report" }
+sysctls = { accept_ra = 2, accept_ra_rt_info_max_plen = 128, autoconf = 0 }
 send.77 = { text = "a \"b\" é" }
 send.78 = { hex = "00ff" }
 "#;

@@ -15,5 +15,7 @@ mod others;
 mod owners;
 #[path = "network/restarts.rs"]
 mod restarts;
+#[path = "network/sysctls.rs"]
+mod sysctls;
 #[path = "network/v6.rs"]
 mod v6;

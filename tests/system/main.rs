@@ -32,5 +32,6 @@ mod reload;
 mod renewal;
 mod service;
 mod store;
+mod sysctls;
 mod v6;
 mod world;

@@ -21,15 +21,18 @@ pub type Reading = dhcpmgr_shim::Reading<V6Report>;
 const OPTIONS: usize = 512;
 
 /// Reads the variables in order.
-#[must_use]
+///
+/// # Errors
+/// A sentence for the log: it was no REPLY. dibbler runs its script for whatever has the right transaction id, and uses
+/// one id for two messages at times, so that it takes the ADVERTISE to the one for the answer to the other.
 pub fn read<N: AsRef<[u8]>, V: AsRef<[u8]>>(
     context: Context,
     variables: impl IntoIterator<Item = (N, V)>,
-) -> Reading {
+) -> Result<Reading, String> {
     let mut environment = Environment {
         reading: Reading { context, ..Reading::default() },
         call: Call::default(),
-        is_reply: true,
+        other_message: None,
         addresses: Listed::new("ADDR"),
         prefixes: Listed::new("PREFIX"),
         options: BTreeMap::new(),
@@ -37,13 +40,17 @@ pub fn read<N: AsRef<[u8]>, V: AsRef<[u8]>>(
     for (at, (name, value)) in variables.into_iter().enumerate() {
         environment.variable(at, name.as_ref(), value.as_ref());
     }
-    environment.reading()
+    let other = environment.other_message.take();
+    other.map_or_else(
+        || Ok(environment.reading()),
+        |other| Err(format!("the server's message is {other}, not a REPLY")),
+    )
 }
 
 struct Environment {
     reading: Reading,
     call: Call,
-    is_reply: bool,
+    other_message: Option<String>,
     addresses: Listed,
     prefixes: Listed,
     options: BTreeMap<u16, Vec<Bytes>>,
@@ -59,7 +66,8 @@ impl Environment {
         match name {
             "IFACE" => once(interface, name, value, problems),
             "CLNT_MESSAGE" => self.client_message(value),
-            "SRV_MESSAGE" => self.server_message(value),
+            "SRV_MESSAGE" if value == b"REPLY" => {}
+            "SRV_MESSAGE" => self.other_message = Some(shown(value).to_string()),
             "DOWNLINK_PREFIX_IFACES" => self.call.prefixes_taken += 1,
             // What dibbler would do with prefixes if it were let, and what tells nothing that is not told elsewhere.
             "DOWNLINK_PREFIXES" | "IFINDEX" | "REMOTE_ADDR" | "PATH" => {}
@@ -95,17 +103,6 @@ impl Environment {
         };
     }
 
-    /// dibbler runs its script for whatever has the right transaction id.
-    fn server_message(&mut self, value: &[u8]) {
-        self.is_reply = value == b"REPLY";
-        if !self.is_reply {
-            self.reading.problems.add_first(format_args!(
-                "SRV_MESSAGE: {} is no REPLY, and what it says is left out",
-                shown(value)
-            ));
-        }
-    }
-
     fn option(&mut self, name: &str, code: u16, value: &[u8]) {
         let problems = &mut self.reading.problems;
         let Some(wire) = encode::option(name, code, value, problems) else { return };
@@ -122,16 +119,14 @@ impl Environment {
     }
 
     fn reading(self) -> Reading {
-        let Self { mut reading, call, is_reply, addresses, prefixes, options } = self;
+        let Self { mut reading, call, addresses, prefixes, options, .. } = self;
         let Reading { report, problems, .. } = &mut reading;
         report.answer_to = call.request;
-        if is_reply {
-            (report.addresses, report.prefixes) = listed::given(&addresses, &prefixes, call, problems);
-            for (code, values) in &options {
-                v6::fill(report, *code, values, problems);
-            }
-            report.options = options;
+        (report.addresses, report.prefixes) = listed::given(&addresses, &prefixes, call, problems);
+        for (code, values) in &options {
+            v6::fill(report, *code, values, problems);
         }
+        report.options = options;
         reading
     }
 }

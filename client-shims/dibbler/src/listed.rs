@@ -133,7 +133,9 @@ impl Listed {
                 Belief::Said => given.push(*first),
                 Belief::Claimed => given.push(Value { claimed: true, ..*first }),
                 Belief::Unanswered if bounds.may_be_refused() => {
-                    problems.add(format_args!("{} was asked for and is not in the answer", first.prefix));
+                    let (what, len) = (first.prefix.address(), first.prefix.len());
+                    let len = if self.has_length() { format!("/{len}") } else { String::new() };
+                    problems.add(format_args!("{what}{len} was asked for and is not in the answer"));
                 }
                 Belief::Unanswered => {}
             }

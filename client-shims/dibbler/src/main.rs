@@ -13,6 +13,6 @@ fn main() {
     PROGRAM.main(|| {
         let context = context::read(Path::new(FILE))?;
         let variables = env::vars_os().map(|(name, value)| (name.into_vec(), value.into_vec()));
-        Ok(environment::read(context, variables))
+        environment::read(context, variables)
     });
 }

@@ -79,7 +79,7 @@ impl Bounds {
         }
         if matches!(call.request, Some(V6Request::Renew)) && matches!(call.first_client_option, Some((_, 1)))
         {
-            server_before = client_from;
+            server_before = server_before.max(client_from);
         }
         Self { call, server_before, client_from }
     }

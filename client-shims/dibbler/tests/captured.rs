@@ -107,7 +107,7 @@ fn the_options_are_the_bytes_of_the_servers_configuration() {
 #[test]
 fn a_renewal_says_what_the_server_said_and_nothing_twice() {
     for (number, file) in scenario("kea-full").iter().enumerate().skip(1) {
-        let reading = environment::read(common::context(), variables(file));
+        let reading = environment::read(common::context(), variables(file)).unwrap();
         // dibbler renews the prefix and the address in turn, each with a message of its own.
         let expected = if number % 2 == 1 { PREFIX } else { ADDRESS };
         assert_eq!(values(&reading.report), [expected], "{}", file.display());
@@ -134,7 +134,7 @@ fn a_renumbering_withdraws_the_old_and_gives_the_new() {
     let files = scenario("renum");
     assert_eq!(files.len(), expected.len());
     for (file, expected) in files.iter().zip(expected) {
-        let reading = environment::read(common::context(), variables(file));
+        let reading = environment::read(common::context(), variables(file)).unwrap();
         assert_eq!(values(&reading.report), expected, "{}", file.display());
         assert_eq!(reading.problems.lines(), Vec::<String>::new(), "{}", file.display());
     }
@@ -171,7 +171,7 @@ fn every_captured_call_becomes_a_message_that_the_daemon_reads() {
             continue;
         }
         for file in scenario(directory.file_name().unwrap().to_str().unwrap()) {
-            let reading = environment::read(common::context(), variables(&file));
+            let reading = environment::read(common::context(), variables(&file)).unwrap();
             let report = reading.report.clone();
             let problems = reading.problems.lines();
             let message: LeaseMessage = sent(reading, event(&file));
@@ -182,5 +182,15 @@ fn every_captured_call_becomes_a_message_that_the_daemon_reads() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 26);
+    assert_eq!(seen, 59);
+}
+
+#[test]
+fn options_that_are_there_twice_are_two_values_in_order() {
+    for file in ["duplicates/0001-add.env", "duplicates/0002-update.env"] {
+        let reading = capture(file);
+        assert_eq!(reading.report.options[&17], [hex("0000118b 0001 0002 aabb"), hex("00000de9 0002 0000")]);
+        assert_eq!(reading.report.options[&245], [hex("00ff"), hex("01")]);
+        assert_eq!(reading.problems.lines(), Vec::<String>::new());
+    }
 }

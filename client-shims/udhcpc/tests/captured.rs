@@ -11,20 +11,13 @@ use dhcpmgr_message::{Bytes, ClientEvent, LeaseMessage, Lifetime, StaticRoute, V
 use dhcpmgr_shim::message;
 use dhcpmgr_udhcpc::environment::{self, Reading};
 
+#[path = "../../shim/tests/environ/mod.rs"]
+mod environ;
+
+use environ::variables;
+
 fn captures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures")
-}
-
-fn variables(file: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let bytes = fs::read(file).unwrap();
-    bytes
-        .split(|b| *b == 0)
-        .filter(|entry| !entry.is_empty())
-        .map(|entry| {
-            let equals = entry.iter().position(|b| *b == b'=').unwrap();
-            (entry[..equals].to_vec(), entry[equals + 1..].to_vec())
-        })
-        .collect()
 }
 
 fn read(name: &str) -> Reading {

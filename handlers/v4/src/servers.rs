@@ -1,15 +1,13 @@
-//! Lists of servers: which of the offered addresses can be servers, in the server's order, each once.
+//! Lists of servers: which of the offered addresses can be servers.
 
 use std::net::Ipv4Addr;
 
-use dhcpmgr_handler_common::notes::{Notes, listed};
+use dhcpmgr_handler_common::notes::Notes;
+use dhcpmgr_handler_common::servers;
 
 use crate::address::{Leased, not_a_host};
 
-/// Servers of one kind that are taken: more than anybody uses, and what the host accepts in a plan.
-pub(crate) const MAX_SERVERS: usize = 32;
-
-/// The usable addresses of an option that lists servers of a `kind`.
+/// The usable addresses of an option that lists servers of a `kind`, in the server's order, each once.
 pub(crate) fn usable(
     kind: &str,
     option: u8,
@@ -17,26 +15,8 @@ pub(crate) fn usable(
     leased: Leased,
     notes: &mut Notes,
 ) -> Vec<Ipv4Addr> {
-    let mut servers = Vec::with_capacity(offered.len().min(MAX_SERVERS));
-    let mut beyond = Vec::new();
-    for server in offered {
-        let why =
-            if *server == leased.address() { Some("the leased address itself") } else { not_a_host(*server) };
-        if let Some(why) = why {
-            notes.add(format!("{kind} {server} (option {option}) is ignored: it is {why}"));
-        } else if servers.contains(server) || beyond.contains(server) {
-            notes.add(format!("{kind} {server} (option {option}) is offered more than once"));
-        } else if servers.len() < MAX_SERVERS {
-            servers.push(*server);
-        } else {
-            beyond.push(*server);
-        }
-    }
-    if !beyond.is_empty() {
-        notes.add(format!(
-            "only the first {MAX_SERVERS} {kind}s (option {option}) are used; {} are ignored",
-            listed(beyond)
-        ));
-    }
-    servers
+    let no_server = |server: Ipv4Addr| {
+        if server == leased.address() { Some("the leased address itself") } else { not_a_host(server) }
+    };
+    servers::usable(kind, option.into(), offered, no_server, notes)
 }

@@ -1,5 +1,7 @@
 //! The search list, option 24 (RFC 3646 section 4): each name passes RFC 1123 before anybody writes it anywhere.
 
+use std::collections::BTreeSet;
+
 use dhcpmgr_handler_common::notes::Notes;
 use dhcpmgr_plugin_api::message::{DomainName, V6Report};
 
@@ -10,10 +12,10 @@ pub(crate) const MAX_SEARCH: usize = 32;
 
 /// The search domains, in the server's order, each once.
 pub(crate) fn search(report: &V6Report, notes: &mut Notes) -> Vec<DomainName> {
-    let mut search = Vec::new();
-    for name in offered(report, notes) {
-        add(&mut search, name);
-    }
+    let mut search = offered(report, notes);
+    let mut seen = BTreeSet::new();
+    // Names differ in more than case (RFC 4343).
+    search.retain(|name| seen.insert(name.as_str().to_ascii_lowercase()));
     if search.len() > MAX_SEARCH {
         notes.add(format!("{} search domains are offered; the first {MAX_SEARCH} are used", search.len()));
         search.truncate(MAX_SEARCH);
@@ -42,11 +44,4 @@ pub(crate) fn domains(report: &V6Report, code: u16, notes: &mut Notes) -> Vec<Do
         }
     }
     names
-}
-
-fn add(search: &mut Vec<DomainName>, name: DomainName) {
-    // Names differ in more than case (RFC 4343).
-    if !search.iter().any(|known| known.as_str().eq_ignore_ascii_case(name.as_str())) {
-        search.push(name);
-    }
 }

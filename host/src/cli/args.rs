@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use dhcpmgr_message::ClientName;
 
+use super::map::MapAction;
 use crate::import::Program;
 use crate::paths::Paths;
 
@@ -159,6 +160,9 @@ pub enum Action {
     /// Take over identities and last leases of other DHCP clients
     #[command(after_help = IMPORT_HELP)]
     Import(Import),
+    /// Explain MAP-T, MAP-E, lw4o6 and DS-Lite options
+    #[command(subcommand)]
+    Map(MapAction),
 }
 
 /// `dhcpmgr import`

@@ -5,6 +5,7 @@ mod args;
 mod daemon_args;
 mod import;
 mod link;
+mod map;
 mod output;
 pub mod render;
 mod run;
@@ -15,6 +16,7 @@ use clap::{CommandFactory, Parser};
 
 pub use args::{Action, Arguments, ConfigAction, HandlerAction, Import};
 pub use daemon_args::DaemonArgs;
+pub use map::{Code, Explain, Lookup, MapAction};
 
 /// Runs `dhcpmgr` with the arguments of this process. A usage error ends the process with status 2.
 #[must_use]

@@ -51,6 +51,7 @@ fn act(arguments: &Arguments) -> Result<(), Failure> {
         Action::Config(ConfigAction::Check { format }) => check(&paths, format.json),
         Action::Config(ConfigAction::Reload) => reload(&paths),
         Action::Import(import) => super::import::import(&paths, import),
+        Action::Map(action) => super::map::map(action),
     }
 }
 

@@ -207,6 +207,7 @@ fn client_change(before: &Client, after: &Client) -> Option<ClientChange> {
         discover_interval: _,
         discover_pause: _,
         on_stop: _,
+        sysctls: _,
         recovery: _,
     } = before;
     let link = differing!(before, after, protocol, interface);
@@ -222,7 +223,7 @@ fn client_change(before: &Client, after: &Client) -> Option<ClientChange> {
         discover_pause
     );
     let policy = differing!(before, after, metric, mtu, routes);
-    let state = differing!(before, after, enabled, on_stop, recovery);
+    let state = differing!(before, after, enabled, on_stop, sysctls, recovery);
     let change = ClientChange {
         name: before.name.clone(),
         restart: !link.is_empty() || !process.is_empty(),

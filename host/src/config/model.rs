@@ -60,6 +60,64 @@ pub enum DnsBackend {
     Resolved,
 }
 
+/// A sysctl of an interface that may be set: `net.ipv6.conf.IF.NAME`. No other one ever is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sysctl {
+    /// Whether router advertisements are taken: 0 no, 1 unless the interface forwards, 2 always. A gateway's WAN needs
+    /// 2 for the default route, which is the kernel's business.
+    AcceptRa,
+    /// Whether the default route is taken from them.
+    AcceptRaDefrtr,
+    /// Whether their MTU is taken.
+    AcceptRaMtu,
+    /// Whether their prefixes are taken.
+    AcceptRaPinfo,
+    /// Longest prefix of more specific routes that is taken from them (RFC 4191), bits.
+    AcceptRaRtInfoMaxPlen,
+    /// Whether addresses are made of their prefixes (SLAAC).
+    Autoconf,
+    /// Temporary addresses (RFC 8981): 0 none, 1 made, 2 made and preferred.
+    UseTempaddr,
+}
+
+impl Sysctl {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::AcceptRa,
+        Self::AcceptRaDefrtr,
+        Self::AcceptRaMtu,
+        Self::AcceptRaPinfo,
+        Self::AcceptRaRtInfoMaxPlen,
+        Self::Autoconf,
+        Self::UseTempaddr,
+    ];
+
+    /// The last part of its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AcceptRa => "accept_ra",
+            Self::AcceptRaDefrtr => "accept_ra_defrtr",
+            Self::AcceptRaMtu => "accept_ra_mtu",
+            Self::AcceptRaPinfo => "accept_ra_pinfo",
+            Self::AcceptRaRtInfoMaxPlen => "accept_ra_rt_info_max_plen",
+            Self::Autoconf => "autoconf",
+            Self::UseTempaddr => "use_tempaddr",
+        }
+    }
+
+    /// The largest value that the kernel gives a meaning to; the smallest is 0.
+    #[must_use]
+    pub const fn largest(self) -> u8 {
+        match self {
+            Self::AcceptRaRtInfoMaxPlen => 128,
+            Self::AcceptRa | Self::UseTempaddr => 2,
+            Self::AcceptRaDefrtr | Self::AcceptRaMtu | Self::AcceptRaPinfo | Self::Autoconf => 1,
+        }
+    }
+}
+
 /// `[clients.NAME]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client {
@@ -91,6 +149,8 @@ pub struct Client {
     pub discover_interval: Duration,
     /// The pause (udhcpc `-A`), whole seconds.
     pub discover_pause: Duration,
+    /// `[clients.NAME.sysctls]`: set on the interface as long as the client is enabled.
+    pub sysctls: BTreeMap<Sysctl, u8>,
     /// What happens to the lease when the daemon ends.
     pub on_stop: OnStop,
     /// `[clients.NAME.recovery]`

@@ -61,6 +61,12 @@ fn write_client(out: &mut Writer, client: &Client) {
             out.line(&code.to_string(), &option_value(value));
         }
     }
+    if !client.sysctls.is_empty() {
+        out.section(&format!("{section}.sysctls"));
+        for (sysctl, value) in &client.sysctls {
+            out.put(sysctl.name(), i64::from(*value).into());
+        }
+    }
     let recovery = &client.recovery;
     out.section(&format!("{section}.recovery"));
     out.put("restarts", i64::from(recovery.restarts).into());

@@ -81,7 +81,7 @@ fn node(file: usize, value: &Spanned<DeValue<'_>>) -> Node {
 }
 
 /// Puts a later file over the earlier ones: down to the single keys of a section (`clients.NAME.KEY`), and to the
-/// single entries of its `send`, `settings` and `recovery`. What is below is replaced as a whole.
+/// single entries of its `send`, `settings`, `recovery` and `sysctls`. What is below is replaced as a whole.
 pub(super) fn merge(base: &mut Vec<Entry>, over: Vec<Entry>) {
     merge_at(base, over, 0);
 }
@@ -92,8 +92,8 @@ fn merge_at(base: &mut Vec<Entry>, over: Vec<Entry>, depth: usize) {
             base.push(entry);
             continue;
         };
-        let goes_deeper =
-            depth < 2 || (depth == 2 && matches!(entry.name.as_str(), "send" | "settings" | "recovery"));
+        let goes_deeper = depth < 2
+            || (depth == 2 && matches!(entry.name.as_str(), "send" | "settings" | "recovery" | "sysctls"));
         match (&mut old.node.value, entry.node) {
             (Value::Table(below), Node { value: Value::Table(over), .. }) if goes_deeper => {
                 merge_at(below, over, depth + 1);

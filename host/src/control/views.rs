@@ -6,6 +6,7 @@ use dhcpmgr_message::{ClientName, IfName};
 use dhcpmgr_plugin_api::Protocol;
 use serde::{Deserialize, Serialize};
 
+pub use crate::delegation::{LanPrefix, LanView, Standing as LanStanding};
 use crate::events::Change;
 pub use crate::events::{Lease, LeaseV4, LeaseV6, RouteView};
 use crate::handlers::HandlerStatus;
@@ -25,6 +26,9 @@ pub struct Status {
     pub clients: Vec<ClientStatus>,
     /// Every configured handler.
     pub handlers: Vec<HandlerStatus>,
+    /// Every LAN that gets something of a delegated prefix, or of a unique local one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lans: Vec<LanView>,
     /// What the lease monitor counted.
     pub messages: MessageCounters,
 }

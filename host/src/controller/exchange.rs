@@ -12,6 +12,7 @@ use super::machine::Input;
 use super::recorder::Entry;
 use super::task::Task;
 use crate::clock;
+use crate::delegation::Outcome;
 use crate::events::{Change, Event, EventKind};
 use crate::handlers::Decision;
 use crate::lease_monitor::{Arrival, Origin};
@@ -166,6 +167,9 @@ impl Task {
                 self.publish(Event { detail: Some(what), ..self.event(EventKind::KernelMismatch) });
             }
         }
+        let to_lans = self.hand_to_lans(&lease).await;
+        entry.applied.extend(to_lans.applied);
+        entry.decisions.extend(to_lans.lines);
         entry.kernel_us = started.elapsed().as_micros() as u64;
         let changed = lease.changes_from(self.lease.as_ref());
         let kind = match (&self.lease, changed.as_slice()) {
@@ -194,7 +198,14 @@ impl Task {
             return;
         }
         self.publish(Event { changed, detail, ..self.event(kind) });
-        emitted.into_iter().for_each(|event| self.publish(event));
+        emitted.into_iter().chain(to_lans.events).for_each(|event| self.publish(event));
+    }
+
+    async fn hand_to_lans(&self, lease: &Lease) -> Outcome {
+        match self.client.protocol {
+            Protocol::V4 => Outcome::default(),
+            Protocol::V6 => self.shared.delegations.take(&self.client.name, lease.handed()).await,
+        }
     }
 
     /// Handlers or the configuration have changed: the client may have to be started otherwise, and the lease may

@@ -25,6 +25,7 @@ pub use machine::Command;
 use crate::clients::Inherited;
 use crate::config::Client;
 use crate::control::views::{ClientLease, ClientStatus, Why};
+use crate::delegation::Delegations;
 use crate::events::EventLog;
 use crate::handlers::Chain;
 use crate::identity::Keeper;
@@ -46,6 +47,8 @@ pub struct Shared {
     pub chain: Chain,
     /// The kernel and the resolver.
     pub network: Network,
+    /// What LANs get of delegated prefixes.
+    pub delegations: Rc<Delegations>,
     /// What happened.
     pub events: EventLog,
     /// Who may send leases.

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use dhcpmgr_message::LeaseMessage;
+use dhcpmgr_plugin_api::Protocol;
 use nix::sys::signal::Signal;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -20,6 +21,7 @@ use crate::clients::{
 use crate::clock;
 use crate::config::Client;
 use crate::control::views::{ClientStatus, Why};
+use crate::delegation::{Handed, Outcome};
 use crate::events::{self, Event, EventKind};
 use crate::identity::{LastLease, Wear};
 use crate::lease_monitor::Arrival;
@@ -351,6 +353,10 @@ impl Task {
         if let Err(error) = self.shared.network.apply(&self.client.name, None).await {
             tracing::error!("{}: {error}", self.client.name);
         }
+        let to_lans = match self.client.protocol {
+            Protocol::V4 => Outcome::default(),
+            Protocol::V6 => self.shared.delegations.take(&self.client.name, Handed::default()).await,
+        };
         let changed = self.lease.take().map(|lease| lease.changes_from(None)).unwrap_or_default();
         self.source = None;
         self.record(|record, _| {
@@ -359,6 +365,8 @@ impl Task {
         });
         tracing::info!("{}: lease lost: {reason}", self.client.name);
         self.publish(Event { changed, detail: Some(reason), ..self.event(EventKind::LeaseLost) });
+        to_lans.lines.into_iter().for_each(|line| self.recorder.decided(line));
+        to_lans.events.into_iter().for_each(|event| self.publish(event));
     }
 
     pub(super) fn publish(&self, event: Event) {

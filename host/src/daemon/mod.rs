@@ -1,6 +1,7 @@
 //! The daemon: puts the parts together, and takes orders from signals and from the control socket.
 
 mod attendance;
+mod link;
 mod privileges;
 mod start;
 
@@ -19,6 +20,7 @@ use crate::config::{self, Client, Config, OnStop};
 use crate::control::views::{ClientStatus, ConfigShown, Reload, Status};
 use crate::control::{Controls, Request, Response};
 use crate::controller::{Command, Controller, Ending, Shared};
+use crate::delegation::Outcome;
 use crate::events::{Event, EventKind, EventLog};
 use crate::handlers::{HandlerNotice, NoticeKind};
 use crate::import::{self, Order};
@@ -58,6 +60,7 @@ impl Daemon {
     /// Starts the controller of a client with what an earlier daemon left of it. [`Daemon::go_on`] is next.
     async fn start_client(&self, client: Client, census: &mut Census) {
         let records = &self.shared.records;
+        self.set_link(&client, client.enabled).await;
         let inherited = census.inherit(&client.name, client.protocol, &client.interface, records);
         let controller = Controller::start(client.clone(), Rc::clone(&self.shared), inherited);
         let name = client.name.clone();
@@ -84,6 +87,7 @@ impl Daemon {
         let running = self.controllers.borrow_mut().remove(name);
         if let Some(running) = running {
             running.controller.end(Ending::GiveBack).await;
+            self.set_link(&running.client, false).await;
             clients::forget(&self.shared.records, name);
             // A client of that name in a later configuration is another one.
             let _ = self.shared.recovery.remove(name.as_str());
@@ -107,6 +111,9 @@ impl Daemon {
         for task in ending {
             let _ = task.await;
         }
+        for running in self.running().into_iter().filter(|running| running.client.on_stop != OnStop::Keep) {
+            self.set_link(&running.client, false).await;
+        }
     }
 
     /// Whether every lease is given back when the daemon ends.
@@ -120,14 +127,26 @@ impl Daemon {
                 for running in self.running().into_iter().filter(|running| running.client.interface == name) {
                     running.controller.link(state.clone()).await;
                 }
+                self.tell(self.shared.delegations.link(&name).await);
             }
             NetworkEvent::Repaired { interface, what } => {
                 self.publish_about(&interface, EventKind::KernelRepaired, &what);
+            }
+            NetworkEvent::Duplicate { interface, address } => {
+                let what = format!(
+                    "address {address} is in use by another host on the link (duplicate address detection)"
+                );
+                self.publish_about(&interface, EventKind::KernelMismatch, &[what]);
             }
             NetworkEvent::Mismatch { interface, what } => {
                 self.publish_about(&interface, EventKind::KernelMismatch, &what);
             }
         }
+    }
+
+    /// Publishes what came of LANs.
+    fn tell(&self, outcome: Outcome) {
+        outcome.events.into_iter().for_each(|event| self.shared.events.publish(event));
     }
 
     fn publish_about(&self, interface: &dhcpmgr_message::IfName, kind: EventKind, what: &[String]) {
@@ -189,6 +208,9 @@ impl Daemon {
         for name in &diff.clients_added {
             self.add_client(loaded.config.clients[name].clone()).await;
         }
+        if !diff.lans.is_empty() {
+            self.tell(self.shared.delegations.reconfigure(loaded.config.lans.clone()).await);
+        }
         if diff.touches_handlers() {
             self.handlers_changed().await;
         }
@@ -206,6 +228,7 @@ impl Daemon {
         let known = self.controllers.borrow().get(&client.name).cloned();
         match known {
             Some(running) if !another => {
+                self.set_link(&client, client.enabled).await;
                 running.controller.reconfigure(client.clone()).await;
                 let running = Running { client: client.clone(), ..running };
                 self.controllers.borrow_mut().insert(client.name, running);
@@ -232,6 +255,7 @@ impl Daemon {
             uptime: self.started.elapsed().as_secs(),
             clients: self.statuses().await,
             handlers: self.shared.chain.status(),
+            lans: self.shared.delegations.lans().await,
             messages: self.shared.sessions.counters(),
         }
     }
@@ -245,6 +269,18 @@ impl Daemon {
             Ok(outcome) => Response::done(outcome),
             Err(error) => Response::refused(format!("the import was broken off: {error}")),
         }
+    }
+
+    async fn switch(&self, client: &ClientName, enabled: bool) -> Response {
+        let running = self.controllers.borrow().get(client).cloned();
+        if let Some(running) = running.as_ref().filter(|_| enabled) {
+            self.set_link(&running.client, true).await;
+        }
+        let response = self.order(client, if enabled { Command::Enable } else { Command::Disable }).await;
+        if let Some(running) = running.filter(|_| !enabled) {
+            self.set_link(&running.client, false).await;
+        }
+        response
     }
 
     async fn order(&self, client: &ClientName, command: Command) -> Response {
@@ -283,8 +319,8 @@ impl Controls for Daemon {
             Request::Renew { client } => self.order(&client, Command::Renew).await,
             Request::Release { client } => self.order(&client, Command::Release).await,
             Request::Restart { client } => self.order(&client, Command::Restart).await,
-            Request::Enable { client } => self.order(&client, Command::Enable).await,
-            Request::Disable { client } => self.order(&client, Command::Disable).await,
+            Request::Enable { client } => self.switch(&client, true).await,
+            Request::Disable { client } => self.switch(&client, false).await,
             Request::Handlers => Response::done(self.shared.chain.status()),
             Request::HandlerReset { handler } => match self.shared.chain.reset(&handler).await {
                 Ok(()) => {

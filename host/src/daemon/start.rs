@@ -26,6 +26,7 @@ use crate::clock::BootId;
 use crate::config::{self, Config, Loaded};
 use crate::control;
 use crate::controller::{Shared, end_process};
+use crate::delegation::{DelegationOptions, Delegations};
 use crate::events::EventLog;
 use crate::handlers::{Chain, HandlerState, HandlerStatus};
 use crate::identity::{Identities, Keeper};
@@ -248,12 +249,22 @@ async fn serve(
     };
     let control = control.map_err(|source| StartError::Control { path: control_socket, source })?;
     service.close_the_rest();
+    let delegations = Delegations::start(
+        DelegationOptions {
+            network: network.clone(),
+            store: Store::durable(paths.state()),
+            runtime: paths.runtime(),
+            boot,
+        },
+        &config,
+    );
     let shared = Rc::new(Shared {
         recovery: Store::volatile(paths.recovery(), BootId::current()),
         keeper: Keeper::new(Identities::new(&paths)),
         paths,
         chain,
         network,
+        delegations,
         events: EventLog::default(),
         sessions: Rc::clone(&sessions),
         records,
@@ -277,6 +288,8 @@ async fn serve(
     }
     // Every lease that is still in force is known now: what else carries our tag there was left by an earlier end.
     let _ = daemon.statuses().await;
+    daemon.tell(daemon.shared.delegations.settle().await);
+    swept.extend(daemon.shared.delegations.interfaces());
     if let Err(error) = daemon.shared.network.sweep(&swept).await {
         tracing::error!("{error}");
     }
@@ -290,6 +303,8 @@ async fn serve(
         }
     });
     spawn_local(control::serve(control, Rc::clone(&daemon)));
+    let lans = Rc::clone(&daemon);
+    spawn_local(async move { lans.shared.delegations.run(|outcome| lans.tell(outcome)).await });
     tracing::info!("dhcpmgrd {} runs", env!("CARGO_PKG_VERSION"));
     let mut attendance = Attendance::new(service, &daemon).await;
     attendance.ready(&daemon);
@@ -313,6 +328,7 @@ async fn serve(
     attendance.ends();
     daemon.end_all().await;
     daemon.shared.keeper.finish().await;
+    daemon.shared.delegations.finish().await;
     if daemon.keeps_nothing() {
         daemon.shared.network.stop_dns().await;
     }

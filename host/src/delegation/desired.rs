@@ -19,7 +19,7 @@ pub(super) fn desired(memory: &Memory, unreachable: Vec<Prefix>) -> BTreeMap<IfN
             State::Stale { valid_until } => (Some(0), Some(valid_until)),
             State::Awaited { .. } | State::Withdrawn { .. } => continue,
         };
-        let desired = all.entry(given.lan.clone()).or_insert_with(|| nothing(given.lan.clone()));
+        let desired = all.entry(given.lan.clone()).or_insert_with(|| Desired::of(given.lan.clone()));
         let address =
             DesiredAddress { address: given.address, broadcast: None, preferred_until, valid_until };
         desired.addresses.push(address);
@@ -27,23 +27,7 @@ pub(super) fn desired(memory: &Memory, unreachable: Vec<Prefix>) -> BTreeMap<IfN
     if !unreachable.is_empty()
         && let Ok(lo) = LOOPBACK.parse::<IfName>()
     {
-        all.entry(lo.clone()).or_insert_with(|| nothing(lo)).unreachable = unreachable;
+        all.entry(lo.clone()).or_insert_with(|| Desired::of(lo)).unreachable = unreachable;
     }
     all
-}
-
-fn nothing(interface: IfName) -> Desired {
-    Desired {
-        interface,
-        addresses: Vec::new(),
-        routes: Vec::new(),
-        rules: Vec::new(),
-        // The kernel's own for routes that it makes.
-        metric: 0,
-        mtu: None,
-        dns: Vec::new(),
-        domain: None,
-        search: Vec::new(),
-        unreachable: Vec::new(),
-    }
 }

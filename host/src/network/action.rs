@@ -7,6 +7,8 @@ use std::time::Duration;
 use dhcpmgr_message::{DomainName, InterfaceAddress};
 use dhcpmgr_plugin_api::RulePlan;
 
+use crate::config::Sysctl;
+
 use super::state::{MAIN_TABLE, RouteKind, RouteState};
 
 /// What [`Network::apply`](super::Network::apply) did.
@@ -40,6 +42,8 @@ pub enum ActionKind {
     Dns,
     /// Lifetimes of an address, and nothing else.
     Lifetime,
+    /// A sysctl of the interface.
+    Sysctl,
 }
 
 /// One change of the kernel or of the resolver. `Display` is one line without a final full stop.
@@ -51,7 +55,7 @@ impl Action {
     #[must_use]
     pub fn kind(&self) -> ActionKind {
         match &self.0 {
-            Step::RefreshAddress { lifetime_only: true, .. } => ActionKind::Lifetime,
+            Step::RefreshAddress { what: Refresh::Lifetime, .. } => ActionKind::Lifetime,
             Step::AddAddress(_) | Step::RefreshAddress { .. } | Step::RemoveAddress(_) => ActionKind::Address,
             Step::AddRoute(_)
             | Step::AppendRoute(_)
@@ -60,8 +64,13 @@ impl Action {
             | Step::AddRule(_)
             | Step::RemoveRule(_) => ActionKind::Route,
             Step::SetMtu { .. } => ActionKind::Mtu,
+            Step::SetSysctl { .. } => ActionKind::Sysctl,
             Step::NameServers { .. } => ActionKind::Dns,
         }
+    }
+
+    pub(super) fn takes_over(&self) -> bool {
+        matches!(self.0, Step::RefreshAddress { what: Refresh::Owner, .. })
     }
 
     pub(super) fn adds_route(&self) -> bool {
@@ -73,10 +82,10 @@ impl Action {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
     AddAddress(AddressSetting),
-    /// The address is there; lifetimes (and, unless `lifetime_only`, the metric) are set anew, in place.
+    /// The address is there; it is set anew, in place.
     RefreshAddress {
         to: AddressSetting,
-        lifetime_only: bool,
+        what: Refresh,
     },
     RemoveAddress(InterfaceAddress),
     /// No route has this key.
@@ -90,12 +99,28 @@ pub(super) enum Step {
         mtu: u32,
         restored: bool,
     },
+    SetSysctl {
+        sysctl: Sysctl,
+        value: u8,
+        restored: bool,
+    },
     AddRule(RulePlan),
     RemoveRule(RulePlan),
     NameServers {
         servers: Vec<IpAddr>,
         search: Vec<DomainName>,
     },
+}
+
+/// What of an address that is there is set anew, besides its lifetimes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refresh {
+    /// Nothing.
+    Lifetime,
+    /// Its metric.
+    Metric,
+    /// Its owner: somebody else had put it there.
+    Owner,
 }
 
 /// What an address is set to, in the kernel's own units.
@@ -112,17 +137,22 @@ pub(super) struct AddressSetting {
     pub(super) metric: u32,
     /// `IFA_PROTO`; our tag, or what a foreign address already carries.
     pub(super) protocol: u8,
+    /// `IFA_F_NOPREFIXROUTE`: of every IPv6 address of ours, or what a foreign one already has.
+    pub(super) no_prefix_route: bool,
 }
 
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Step::AddAddress(to) => write!(f, "address {} added, {}", to.address, Lasting(to.lease)),
-            Step::RefreshAddress { to, lifetime_only: true } => {
+            Step::RefreshAddress { to, what: Refresh::Lifetime } => {
                 write!(f, "address {} {}", to.address, Lasting(to.lease))
             }
-            Step::RefreshAddress { to, lifetime_only: false } => {
+            Step::RefreshAddress { to, what: Refresh::Metric } => {
                 write!(f, "address {} metric {}, {}", to.address, to.metric, Lasting(to.lease))
+            }
+            Step::RefreshAddress { to, what: Refresh::Owner } => {
+                write!(f, "address {} taken over, {}", to.address, Lasting(to.lease))
             }
             Step::RemoveAddress(address) => write!(f, "address {address} removed"),
             Step::AddRoute(route) => write!(f, "{} added", Line(route)),
@@ -131,6 +161,9 @@ impl fmt::Display for Action {
             Step::RemoveRoute(route) => write!(f, "{} removed", Line(route)),
             Step::SetMtu { mtu, restored: false } => write!(f, "mtu {mtu} set"),
             Step::SetMtu { mtu, restored: true } => write!(f, "mtu {mtu} restored"),
+            Step::SetSysctl { sysctl, value, restored } => {
+                write!(f, "sysctl {} {value} {}", sysctl.name(), if *restored { "restored" } else { "set" })
+            }
             Step::AddRule(rule) => write!(f, "{} added", RuleLine(rule)),
             Step::RemoveRule(rule) => write!(f, "{} removed", RuleLine(rule)),
             Step::NameServers { servers, search } if servers.is_empty() && search.is_empty() => {

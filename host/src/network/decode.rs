@@ -82,6 +82,7 @@ pub(super) fn address(message: &AddressMessage, now: u64) -> Option<(u32, Addres
         secondary: flags.contains(AddressFlags::Secondary) && message.header.family == AddressFamily::Inet,
         tentative: flags.contains(AddressFlags::Tentative),
         dad_failed: flags.contains(AddressFlags::Dadfailed),
+        no_prefix_route: flags.contains(AddressFlags::Noprefixroute),
         ours: false,
     };
     Some((message.header.index, state))

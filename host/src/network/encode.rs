@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
-use netlink_packet_route::address::{AddressAttribute, AddressMessage, AddressProtocol, CacheInfo};
+use netlink_packet_route::address::{
+    AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, CacheInfo,
+};
 use netlink_packet_route::route::{
     RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteProtocol, RouteScope, RouteType,
 };
@@ -41,7 +43,7 @@ pub(super) fn request(step: &Step, index: u32) -> Option<(RouteNetlinkMessage, u
         }
         Step::AddRule(plan) => (RouteNetlinkMessage::NewRule(rule(plan)), NLM_F_CREATE | NLM_F_EXCL),
         Step::RemoveRule(plan) => (RouteNetlinkMessage::DelRule(rule(plan)), 0),
-        Step::NameServers { .. } => return None,
+        Step::SetSysctl { .. } | Step::NameServers { .. } => return None,
     })
 }
 
@@ -50,7 +52,7 @@ pub(super) fn set_up(index: u32) -> (RouteNetlinkMessage, u16) {
     (RouteNetlinkMessage::SetLink(LinkMessageBuilder::<LinkUnspec>::new().index(index).up().build()), 0)
 }
 
-/// Asks for one IPv6 address, which the kernel announces only after duplicate address detection.
+/// Asks for one IPv6 address: what is changed while it is tentative the kernel does not announce.
 pub(super) fn read_back(address: IpAddr, index: u32) -> RouteNetlinkMessage {
     RouteNetlinkMessage::GetAddress(bare_address(address, 0, index))
 }
@@ -77,6 +79,9 @@ fn address(to: &AddressSetting, index: u32) -> AddressMessage {
     info.ifa_preferred = to.preferred.unwrap_or(FOR_EVER);
     info.ifa_valid = to.valid.unwrap_or(FOR_EVER);
     attributes.push(AddressAttribute::CacheInfo(info));
+    if to.no_prefix_route {
+        attributes.push(AddressAttribute::Flags(AddressFlags::Noprefixroute));
+    }
     if to.metric != 0 {
         attributes.push(AddressAttribute::RoutePriority(to.metric));
     }

@@ -2,12 +2,13 @@
 //! business of [`super::upkeep`].
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::io;
 
-use dhcpmgr_message::IfName;
+use dhcpmgr_message::{IfName, InterfaceAddress};
 use netlink_packet_route::RouteNetlinkMessage;
 use nix::errno::Errno;
 
-use super::action::{Action, Step};
+use super::action::{Action, Refresh, Step};
 use super::batch::{Batch, Refusal};
 use super::claims::ClaimSet;
 use super::error::{Failure, NetworkError};
@@ -18,6 +19,7 @@ use super::wanted::{HostWanted, Wanted};
 use super::watch::Watch;
 use super::{Desired, NetworkEvent, Owner, encode, planner, sysctl};
 use crate::clock::boottime_ms;
+use crate::config::Sysctl;
 
 /// Stands for what belongs to no interface, where an interface's index is expected.
 pub(super) const HOST: u32 = 0;
@@ -56,9 +58,13 @@ pub(super) struct Engine {
     pub(super) by_interface: BTreeMap<IfName, BTreeSet<Owner>>,
     pub(super) claims: ClaimSet,
     pub(super) originals: Originals,
+    /// Values that were read since the last reason to look again; `None` for one that cannot be read.
+    pub(super) sysctls: BTreeMap<(u32, Sysctl), Option<u8>>,
     pub(super) schedules: BTreeMap<u32, Schedule>,
     /// What was last reported as wrong, so that it is said once.
     pub(super) reported: HashMap<u32, Vec<String>>,
+    /// Addresses that were told to be duplicates.
+    pub(super) duplicates: BTreeSet<(u32, InterfaceAddress)>,
     pub(super) outbox: VecDeque<NetworkEvent>,
     /// The mirror cannot be trusted any more.
     pub(super) stale: bool,
@@ -76,8 +82,10 @@ impl Engine {
             by_interface: BTreeMap::new(),
             claims: ClaimSet::default(),
             originals: Originals::default(),
+            sysctls: BTreeMap::new(),
             schedules: BTreeMap::new(),
             reported: HashMap::new(),
+            duplicates: BTreeSet::new(),
             outbox: VecDeque::new(),
             stale: false,
             recording: None,
@@ -99,6 +107,11 @@ impl Engine {
             if owners.is_empty() {
                 self.by_interface.remove(name);
             }
+        }
+        if let Some(desired) = self.desires.get(owner).filter(|desired| !desired.sysctls.is_empty())
+            && let Some(index) = self.mirror.index(&desired.interface)
+        {
+            self.sysctls.retain(|(of, _), _| *of != index);
         }
         if let Some(name) = &now {
             self.by_interface.entry(name.clone()).or_default().insert(owner.clone());
@@ -146,7 +159,12 @@ impl Engine {
         let wanted = self.wanted(index, name);
         self.claims.claim(index, &wanted);
         let original = self.originals.mtu(index);
-        let view = self.mirror.view(index, &wanted, original, &self.claims);
+        let mut view = self.mirror.view(index, &wanted, original, &self.claims);
+        view.original_sysctls = self.originals.sysctls(index);
+        for sysctl in wanted.sysctls.keys().chain(view.original_sysctls.keys()) {
+            let value = *self.sysctls.entry((index, *sysctl)).or_insert_with(|| sysctl::read(name, *sysctl));
+            view.sysctls.extend(value.map(|value| (*sysctl, value)));
+        }
         let now = boottime_ms();
         let plan = planner::plan(&view, &wanted, now, true);
         if plan.relies_on_promotion && !sysctl::promote_secondaries(name) {
@@ -201,6 +219,16 @@ impl Engine {
     }
 
     fn execute(&mut self, actions: Vec<(u32, Action)>, outcomes: &mut BTreeMap<u32, Outcome>) {
+        let (files, actions): (Vec<_>, Vec<_>) =
+            actions.into_iter().partition(|(_, action)| matches!(action.0, Step::SetSysctl { .. }));
+        for (index, action) in files {
+            let written = self.write_sysctl(index, &action.0);
+            let outcome = outcomes.entry(index).or_default();
+            match written {
+                Ok(()) => outcome.done.push(action),
+                Err(error) => outcome.failures.push(Failure::of_file(&action, &error)),
+            }
+        }
         let requests =
             actions.iter().filter_map(|(index, action)| encode::request(&action.0, *index)).collect();
         let results = self.batch.run(requests);
@@ -219,6 +247,24 @@ impl Engine {
                 Err(refusal) => outcome.failures.push(Failure::of(&action, &refusal)),
             }
         }
+    }
+
+    fn write_sysctl(&mut self, index: u32, step: &Step) -> io::Result<()> {
+        let (Step::SetSysctl { sysctl, value, restored }, Some(name)) = (step, self.mirror.name(index))
+        else {
+            return Ok(());
+        };
+        let before = self.sysctls.get(&(index, *sysctl)).copied().flatten();
+        if let Some(before) = before.filter(|_| !restored) {
+            // First, so that it is known whatever happens next.
+            self.originals.keep_sysctl(index, name, *sysctl, before);
+        }
+        sysctl::write(name, *sysctl, *value)?;
+        self.sysctls.insert((index, *sysctl), Some(*value));
+        if *restored {
+            self.originals.forget_sysctl(index, *sysctl);
+        }
+        Ok(())
     }
 
     /// Refusals that only say that the mirror was behind: it was so already (`false`), or can be done in another way.
@@ -250,23 +296,22 @@ impl Engine {
         match step {
             Step::AddAddress(to) | Step::RefreshAddress { to, .. } => {
                 let address = to.address.address();
-                if matches!(step, Step::AddAddress(_)) {
+                if !matches!(step, Step::RefreshAddress { what: Refresh::Lifetime | Refresh::Metric, .. }) {
+                    // The tag alone does not do: a client program that sets its own address again takes it off.
                     self.mirror.remember(index, to.address);
                 }
-                if address.is_ipv6() {
-                    // Announced only after duplicate address detection, so it is asked for.
+                if self.mirror.is_tentative(index, address) {
+                    // What is changed meanwhile is not announced, so it is asked for.
                     if let Ok(message) = self.batch.get(encode::read_back(address, index)) {
                         self.mirror.note(&message, 0, boottime_ms(), &mut Vec::new());
                     }
                 }
             }
-            Step::SetMtu { restored: true, .. } => {
-                self.originals.forget(index);
-            }
+            Step::SetMtu { restored: true, .. } => self.originals.forget_mtu(index),
             Step::SetMtu { restored: false, .. } => {
                 let name = self.mirror.name(index);
                 if let Some((name, link)) = name.and_then(|name| Some((name, self.mirror.link(name)?))) {
-                    self.originals.keep(index, name, link.mtu);
+                    self.originals.keep_mtu(index, name, link.mtu);
                 }
             }
             _ => {}

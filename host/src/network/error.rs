@@ -74,6 +74,18 @@ impl fmt::Display for Failure {
 }
 
 impl Failure {
+    /// Of a change that is made by writing a file.
+    pub(super) fn of_file(action: &Action, error: &io::Error) -> Self {
+        let reason = match error.kind() {
+            io::ErrorKind::NotFound => "the kernel has no such sysctl for this interface".to_owned(),
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                format!("{error}; the daemon needs CAP_NET_ADMIN and a writable /proc/sys/net/ipv6/conf")
+            }
+            _ => error.to_string(),
+        };
+        Self { what: action.to_string(), reason }
+    }
+
     pub(super) fn of(action: &Action, refusal: &Refusal) -> Self {
         Self { what: action.to_string(), reason: reason(&action.0, refusal) }
     }
@@ -89,6 +101,11 @@ fn reason(step: &Step, refusal: &Refusal) -> String {
             Some(via) => format!("the router {via} is in no on-link prefix of the interface"),
             None => "the interface has no way there".to_owned(),
         },
+        (Errno::EACCES, Step::AddAddress(to) | Step::RefreshAddress { to, .. })
+            if to.address.address().is_ipv6() =>
+        {
+            "IPv6 is turned off on the interface (sysctl net.ipv6.conf.IF.disable_ipv6)".to_owned()
+        }
         (Errno::EPERM | Errno::EACCES, _) => {
             "the daemon lacks CAP_NET_ADMIN in this network namespace".to_owned()
         }

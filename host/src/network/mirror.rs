@@ -1,6 +1,7 @@
 //! A copy of what the kernel has, kept up to date by its notifications. It never asks and never acts.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::net::IpAddr;
 
 use dhcpmgr_message::{IfName, InterfaceAddress};
 use netlink_packet_core::{NLM_F_APPEND, NLM_F_REPLACE};
@@ -18,6 +19,8 @@ pub(super) enum Touched {
     Link(IfName, Option<LinkState>),
     /// Addresses, routes or the state of the interface with this index.
     Interface(u32),
+    /// The link with this index came up (`IFF_UP`).
+    Up(u32),
     /// Rules, or routes that go nowhere.
     Host,
 }
@@ -58,6 +61,17 @@ impl Mirror {
 
     pub(super) fn links(&self) -> impl Iterator<Item = (&IfName, &LinkState)> {
         self.links.values().map(|link| (&link.name, &link.state))
+    }
+
+    pub(super) fn is_tentative(&self, index: u32, address: IpAddr) -> bool {
+        let here = self.addresses.get(&index).into_iter().flatten();
+        here.filter(|state| state.address.address() == address).any(|state| state.tentative)
+    }
+
+    /// Addresses of an interface that another host on the link has.
+    pub(super) fn duplicates(&self, index: u32) -> impl Iterator<Item = InterfaceAddress> {
+        let here = self.addresses.get(&index).into_iter().flatten();
+        here.filter(|state| state.dad_failed).map(|state| state.address)
     }
 
     /// Takes an address for ours although it carries no tag.
@@ -206,13 +220,14 @@ impl Mirror {
         if before.is_some_and(|link| link.name == name && link.state == state) {
             return; // Most notifications are about something that nobody here looks at.
         }
-        let went_down = before.is_some_and(|link| link.state.up) && !state.up;
+        let was_up = before.is_some_and(|link| link.state.up);
+        let (went_down, came_up) = (was_up && !state.up, !was_up && state.up);
         if let Some(renamed) = before.filter(|link| link.name != name).map(|link| link.name.clone()) {
             self.indices.remove(&renamed);
             touched.push(Touched::Link(renamed, None));
         }
         if went_down {
-            // `fib_disable_ip`: all routes through it go, without a word for IPv4.
+            // `fib_disable_ip`: all routes through it go, without a word for IPv4. IPv6 addresses go too, and are told.
             self.edit_all(|routes| routes.retain(|route| route.interface != Some(index)));
             if let Some(all) = self.addresses.get_mut(&index) {
                 all.retain(|address| !address.dad_failed);
@@ -221,7 +236,7 @@ impl Mirror {
         self.indices.insert(name.clone(), index);
         self.links.insert(index, Link { name: name.clone(), state: state.clone() });
         touched.push(Touched::Link(name, Some(state)));
-        touched.push(Touched::Interface(index));
+        touched.push(if came_up { Touched::Up(index) } else { Touched::Interface(index) });
     }
 
     fn has_link_local(&self, index: u32) -> bool {

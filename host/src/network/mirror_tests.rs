@@ -43,7 +43,7 @@ fn command(dice: &mut Dice) -> String {
     let len = [24, 25][dice.throw(2)];
     let metric = [0, 100][dice.throw(2)];
     let verb = ["add", "append", "replace", "change", "prepend", "del"][dice.throw(6)];
-    match dice.throw(13) {
+    match dice.throw(16) {
         0 | 1 => format!("addr add 192.0.{net}.{host}/{len} dev {link}"),
         2 => format!("addr del 192.0.{net}.{host}/{len} dev {link}"),
         3 => format!("addr replace 192.0.{net}.{host}/{len} dev {link} metric {metric}"),
@@ -54,7 +54,12 @@ fn command(dice: &mut Dice) -> String {
         8 => format!("route {verb} 10.1.0.0/16 dev {link} table {}", [254, 1000][dice.throw(2)]),
         9 => format!("-6 route {verb} 2001:db8:f::/48 via 2001:db8:{net}::9 dev {link} metric 100 onlink"),
         10 => format!("-6 route {verb} unreachable 2001:db8:e::/48 metric 100"),
-        11 => format!("link set {link} {}", ["down", "up", "up"][dice.throw(3)]),
+        11 => format!(
+            "addr replace 2001:db8:{net}::{host}/128 dev {link} nodad preferred_lft 0 valid_lft forever"
+        ),
+        12 => format!("addr replace 2001:db8:{net}::{host}/64 dev {link} nodad noprefixroute"),
+        13 => format!("addr replace fe80::{host}/64 dev {link} nodad"),
+        14 => format!("link set {link} {}", ["down", "up", "up"][dice.throw(3)]),
         _ => format!("rule {} from 192.0.{net}.0/24 table 1000 priority 500", ["add", "del"][dice.throw(2)]),
     }
 }

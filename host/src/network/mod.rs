@@ -37,8 +37,10 @@ pub use error::{Failure, NetworkError};
 pub use owner::Owner;
 pub use reconciler::{Network, NetworkOptions};
 
+use crate::config::Sysctl;
 use dhcpmgr_message::{DomainName, IfName, InterfaceAddress, Prefix};
 use dhcpmgr_plugin_api::{RoutePlan, RulePlan};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// What one [`Owner`] wants of the kernel and of the resolver, in absolute time.
@@ -46,13 +48,17 @@ use std::net::{IpAddr, Ipv4Addr};
 pub struct Desired {
     /// The interface.
     pub interface: IfName,
-    /// Addresses.
+    /// Addresses. An IPv6 one with a prefix shorter than 128 comes with a route of ours to its link.
     pub addresses: Vec<DesiredAddress>,
+    /// Addresses that somebody else has put there become ours, as those of a client program that sets its own: they
+    /// get our tag and go when they are no longer desired. Otherwise they get our lifetimes and stay their owner's.
+    pub takes_over: bool,
     /// Routes; `metric` and `source` are filled in.
     pub routes: Vec<RoutePlan>,
     /// Routing policy rules.
     pub rules: Vec<RulePlan>,
-    /// Metric of the on-link routes that the kernel makes of the addresses (`IFA_RT_PRIORITY`).
+    /// Metric of the on-link routes: for IPv4 the kernel makes them of the addresses (`IFA_RT_PRIORITY`), for IPv6 we do,
+    /// with 256 for 0 as the kernel's own.
     pub metric: u32,
     /// MTU of the link.
     pub mtu: Option<u32>,
@@ -64,6 +70,30 @@ pub struct Desired {
     pub search: Vec<DomainName>,
     /// Prefixes that must not be forwarded when no more specific route exists.
     pub unreachable: Vec<Prefix>,
+    /// Sysctls of the interface. What they were before is given back when nobody desires them any more. They are set
+    /// when this is applied and when the link comes up, and not watched in between: the kernel does not tell.
+    pub sysctls: BTreeMap<Sysctl, u8>,
+}
+
+impl Desired {
+    /// Nothing of this interface.
+    #[must_use]
+    pub fn of(interface: IfName) -> Self {
+        Self {
+            interface,
+            addresses: Vec::new(),
+            takes_over: false,
+            routes: Vec::new(),
+            rules: Vec::new(),
+            metric: 0,
+            mtu: None,
+            dns: Vec::new(),
+            domain: None,
+            search: Vec::new(),
+            unreachable: Vec::new(),
+            sysctls: BTreeMap::new(),
+        }
+    }
 }
 
 /// An address with the instants at which it ends, `None` for never. Milliseconds of `CLOCK_BOOTTIME`.
@@ -120,6 +150,14 @@ pub enum NetworkEvent {
         interface: IfName,
         /// What was put back.
         what: Vec<String>,
+    },
+    /// Another host on the link has an address that is desired: duplicate address detection (RFC 4862 section 5.4)
+    /// failed. Told once; tried again when the lease is renewed.
+    Duplicate {
+        /// The interface.
+        interface: IfName,
+        /// The address.
+        address: InterfaceAddress,
     },
     /// The kernel does not hold what it was told to hold: what, a line each.
     Mismatch {

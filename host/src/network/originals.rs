@@ -1,4 +1,5 @@
-//! The MTUs of links from before we changed them: given back when no lease sets one any more, also by a later daemon.
+//! What links were before we changed them, MTU and sysctls: given back when nobody wants another value any more, also by
+//! a later daemon.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use dhcpmgr_message::IfName;
 use serde::{Deserialize, Serialize};
 
+use crate::config::Sysctl;
 use crate::store::{self, Store};
 
 /// The name of the record.
@@ -16,14 +18,24 @@ const NAME: &str = "links";
 struct Original {
     /// Another network namespace, as of a container that was started again, has other links with the same indices.
     name: IfName,
-    mtu: u32,
+    mtu: Option<u32>,
+    #[serde(default)]
+    sysctls: BTreeMap<Sysctl, u8>,
+}
+
+impl Original {
+    fn is_empty(&self) -> bool {
+        self.mtu.is_none() && self.sysctls.is_empty()
+    }
 }
 
 /// What is kept of the links: interface index → what was there.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct Record {
-    mtus: BTreeMap<u32, Original>,
+    /// They had an MTU only at first, and the name is in files.
+    #[serde(rename = "mtus")]
+    links: BTreeMap<u32, Original>,
 }
 
 impl store::Record for Record {
@@ -36,7 +48,7 @@ impl store::Record for Record {
 pub(super) struct Originals {
     store: Option<Store>,
     record: Record,
-    /// Links that an earlier daemon changed and nobody has settled: a client that has not spoken yet may want that.
+    /// Links that an earlier daemon changed and nobody has settled: one that has not spoken yet may want that.
     unsettled: BTreeSet<u32>,
 }
 
@@ -44,32 +56,75 @@ impl Originals {
     /// What earlier daemons left behind. `index` is that of a link of this name today.
     pub(super) fn load(store: Store, index: impl Fn(&IfName) -> Option<u32>) -> Self {
         let mut record = store.read::<Record>(NAME).unwrap_or_default();
-        record.mtus.retain(|then, original| index(&original.name) == Some(*then));
-        Self { store: Some(store), unsettled: record.mtus.keys().copied().collect(), record }
+        record.links.retain(|then, original| index(&original.name) == Some(*then));
+        Self { store: Some(store), unsettled: record.links.keys().copied().collect(), record }
     }
 
     /// What a link goes back to when nobody wants an MTU.
     pub(super) fn mtu(&self, index: u32) -> Option<u32> {
-        self.record.mtus.get(&index).filter(|_| !self.unsettled.contains(&index)).map(|original| original.mtu)
+        self.of(index)?.mtu
     }
 
-    /// Every client has said what it wants of this link.
+    /// What its sysctls go back to when nobody wants them.
+    pub(super) fn sysctls(&self, index: u32) -> BTreeMap<Sysctl, u8> {
+        self.of(index).map(|original| original.sysctls.clone()).unwrap_or_default()
+    }
+
+    fn of(&self, index: u32) -> Option<&Original> {
+        self.record.links.get(&index).filter(|_| !self.unsettled.contains(&index))
+    }
+
+    /// Every owner has said what it wants of this link.
     pub(super) fn settle(&mut self, index: u32) {
         self.unsettled.remove(&index);
     }
 
     /// The MTU of a link is being changed; keeps the first.
-    pub(super) fn keep(&mut self, index: u32, name: &IfName, mtu: u32) {
-        if let Entry::Vacant(place) = self.record.mtus.entry(index) {
-            place.insert(Original { name: name.clone(), mtu });
+    pub(super) fn keep_mtu(&mut self, index: u32, name: &IfName, mtu: u32) {
+        let original = self.entry(index, name);
+        if original.mtu.is_none() {
+            original.mtu = Some(mtu);
             self.save();
         }
     }
 
-    /// The link has it again, or is gone.
+    /// A sysctl of a link is being changed; keeps the first.
+    pub(super) fn keep_sysctl(&mut self, index: u32, name: &IfName, sysctl: Sysctl, value: u8) {
+        if let Entry::Vacant(place) = self.entry(index, name).sysctls.entry(sysctl) {
+            place.insert(value);
+            self.save();
+        }
+    }
+
+    fn entry(&mut self, index: u32, name: &IfName) -> &mut Original {
+        let nothing = || Original { name: name.clone(), mtu: None, sysctls: BTreeMap::new() };
+        self.record.links.entry(index).or_insert_with(nothing)
+    }
+
+    /// The link has its MTU again.
+    pub(super) fn forget_mtu(&mut self, index: u32) {
+        self.edit(index, |original| original.mtu.take().is_some());
+    }
+
+    /// The link has the value again.
+    pub(super) fn forget_sysctl(&mut self, index: u32, sysctl: Sysctl) {
+        self.edit(index, |original| original.sysctls.remove(&sysctl).is_some());
+    }
+
+    /// The link is gone.
     pub(super) fn forget(&mut self, index: u32) {
         self.unsettled.remove(&index);
-        if self.record.mtus.remove(&index).is_some() {
+        if self.record.links.remove(&index).is_some() {
+            self.save();
+        }
+    }
+
+    fn edit(&mut self, index: u32, change: impl FnOnce(&mut Original) -> bool) {
+        let Entry::Occupied(mut place) = self.record.links.entry(index) else { return };
+        if change(place.get_mut()) {
+            if place.get().is_empty() {
+                place.remove();
+            }
             self.save();
         }
     }
@@ -77,7 +132,7 @@ impl Originals {
     fn save(&self) {
         if let Some(store) = &self.store {
             // The store says in the log why it cannot.
-            let _ = if self.record.mtus.is_empty() {
+            let _ = if self.record.links.is_empty() {
                 store.remove(NAME)
             } else {
                 store.write(NAME, &self.record)
@@ -96,22 +151,27 @@ mod tests {
     }
 
     #[test]
-    fn the_first_mtu_is_kept_across_daemons_and_used_when_all_have_spoken() {
+    fn the_first_value_is_kept_across_daemons_and_used_when_all_have_spoken() {
         let directory = tempfile::tempdir().unwrap();
         let store = || Store::volatile(directory.path().join("network"), BootId::from_bytes([1; 16]));
         let mut first = Originals::load(store(), |_| None);
-        first.keep(2, &name("wan0"), 1500);
-        first.keep(2, &name("wan0"), 1400);
-        first.keep(3, &name("wan1"), 9000);
+        first.keep_mtu(2, &name("wan0"), 1500);
+        first.keep_mtu(2, &name("wan0"), 1400);
+        first.keep_sysctl(2, &name("wan0"), Sysctl::AcceptRa, 1);
+        first.keep_sysctl(2, &name("wan0"), Sysctl::AcceptRa, 2);
+        first.keep_mtu(3, &name("wan1"), 9000);
         assert_eq!(first.mtu(2), Some(1500));
 
         let mut next = Originals::load(store(), |link| (link.as_str() == "wan0").then_some(2));
         assert_eq!((next.mtu(2), next.mtu(3)), (None, None), "one not yet, the other is gone");
-        next.keep(2, &name("wan0"), 1400);
+        assert!(next.sysctls(2).is_empty());
+        next.keep_mtu(2, &name("wan0"), 1400);
         next.settle(2);
         assert_eq!(next.mtu(2), Some(1500));
-        next.forget(2);
-        assert_eq!(next.mtu(2), None);
+        assert_eq!(next.sysctls(2), BTreeMap::from([(Sysctl::AcceptRa, 1)]));
+        next.forget_mtu(2);
+        assert_eq!((next.mtu(2), next.sysctls(2).len()), (None, 1));
+        next.forget_sysctl(2, Sysctl::AcceptRa);
         assert!(store().names().is_empty());
     }
 
@@ -119,7 +179,7 @@ mod tests {
     fn a_link_of_another_index_is_another_link() {
         let directory = tempfile::tempdir().unwrap();
         let store = || Store::volatile(directory.path().join("network"), BootId::from_bytes([1; 16]));
-        Originals::load(store(), |_| None).keep(2, &name("wan0"), 1500);
+        Originals::load(store(), |_| None).keep_mtu(2, &name("wan0"), 1500);
         let mut next = Originals::load(store(), |_| Some(7));
         next.settle(7);
         next.settle(2);

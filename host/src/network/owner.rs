@@ -8,8 +8,10 @@ use dhcpmgr_message::{ClientName, IfName};
 /// one interface is joined.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Owner {
-    /// A client, for its own interface.
+    /// A client's lease.
     Client(ClientName),
+    /// A client's configuration, as long as it is enabled: what its link needs before there is a lease.
+    Link(ClientName),
     /// The delegation to a LAN, by the LAN's interface.
     Delegation(IfName),
 }
@@ -24,6 +26,7 @@ impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Client(name) => write!(f, "client {name}"),
+            Self::Link(name) => write!(f, "link of client {name}"),
             Self::Delegation(interface) => write!(f, "delegation to {interface}"),
         }
     }

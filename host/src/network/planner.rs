@@ -5,12 +5,12 @@
 //!
 //! What is not ours is never changed or removed, with one exception that the lease itself asks for: an address that is
 //! the leased one but was set by somebody else (by hand, by an earlier client's script) gets the lease's lifetimes, so
-//! that it ends with the lease; it keeps its owner and its metric and is never removed by us. A foreign route that
-//! already leads where a wanted one would, with the same metric, satisfies it as it is.
+//! that it ends with the lease; it keeps its owner and its metric and is never removed by us, unless its owner is a
+//! client program of ours: then it is taken over. A foreign route that already leads where a wanted one would, with the same metric, satisfies it as it is.
 
 use dhcpmgr_message::InterfaceAddress;
 
-use super::action::{Action, AddressSetting, Step};
+use super::action::{Action, AddressSetting, Refresh, Step};
 use super::effects;
 use super::state::{AddressState, HostView, RouteState, TAG, View};
 use super::wanted::{HostWanted, Wanted, WantedAddress};
@@ -49,6 +49,7 @@ pub(super) fn plan(view: &View, wanted: &Wanted, now: u64, promotes: bool) -> Pl
     let routes: Vec<&RouteState> = wanted.routes.iter().filter(|r| !prefers_ended(r)).collect();
 
     let mut planner = Planner { sim, steps: Vec::new(), now };
+    planner.set_sysctls(wanted);
     let mut relies_on_promotion = planner.remove_what_is_in_the_way(&alive, promotes);
     planner.set_addresses(&alive);
     planner.set_routes(&routes);
@@ -93,10 +94,15 @@ struct Planner {
 impl Planner {
     fn remove_what_is_in_the_way(&mut self, alive: &[&WantedAddress], promotes: bool) -> bool {
         let in_the_way: Vec<_> = (self.sim.addresses.iter())
-            .filter(|a| a.ours)
             .filter(|a| match alive.iter().find(|w| a.is(&w.address)) {
-                Some(wanted) => must_be_made_anew(a, wanted),
-                None => !promotes && !a.secondary && a.address.address().is_ipv4() && shares_subnet(a, alive),
+                Some(wanted) => (a.ours || wanted.takes_over) && must_be_made_anew(a, wanted),
+                None => {
+                    a.ours
+                        && !promotes
+                        && !a.secondary
+                        && a.address.address().is_ipv4()
+                        && shares_subnet(a, alive)
+                }
             })
             .map(|a| a.address)
             .collect();
@@ -127,18 +133,33 @@ impl Planner {
                 }
                 continue;
             };
-            let (preferred, valid) = kernel_ends(wanted);
+            let (preferred, valid) = kernel_ends(wanted, self.now);
             let lifetimes = differ(known.valid_until, valid, self.now)
                 || differ(known.preferred_until, preferred, self.now);
-            let metric = known.ours && known.metric != wanted.metric;
-            if !(lifetimes || metric) {
+            let taken = !known.ours && wanted.takes_over;
+            let metric = known.ours && wanted.address.address().is_ipv4() && known.metric != wanted.metric;
+            if !(lifetimes || metric || taken) {
                 continue;
             }
-            let (protocol, keep) =
-                if known.ours { (TAG, wanted.metric) } else { (known.protocol, known.metric) };
-            let to = AddressSetting { protocol, metric: keep, address: known.address, ..setting };
-            (known.preferred_until, known.valid_until, known.metric) = (preferred, valid, keep);
-            self.steps.push(Step::RefreshAddress { to, lifetime_only: !metric });
+            let to = if known.ours || taken {
+                AddressSetting { address: known.address, ..setting }
+            } else {
+                AddressSetting {
+                    address: known.address,
+                    metric: known.metric,
+                    protocol: known.protocol,
+                    no_prefix_route: known.no_prefix_route,
+                    ..setting
+                }
+            };
+            (known.preferred_until, known.valid_until, known.metric) = (preferred, valid, to.metric);
+            known.ours |= taken;
+            let what = match (taken, metric) {
+                (true, _) => Refresh::Owner,
+                (false, true) => Refresh::Metric,
+                (false, false) => Refresh::Lifetime,
+            };
+            self.steps.push(Step::RefreshAddress { to, what });
         }
     }
 
@@ -199,9 +220,22 @@ impl Planner {
         }
     }
 
+    fn set_sysctls(&mut self, wanted: &Wanted) {
+        let restored = (self.sim.original_sysctls.iter())
+            .filter(|(sysctl, _)| !wanted.sysctls.contains_key(sysctl))
+            .map(|(sysctl, value)| (*sysctl, *value, true));
+        let set = wanted.sysctls.iter().map(|(sysctl, value)| (*sysctl, *value, false));
+        for (sysctl, value, restored) in set.chain(restored) {
+            if self.sim.sysctls.get(&sysctl) != Some(&value) {
+                self.steps.push(Step::SetSysctl { sysctl, value, restored });
+            }
+        }
+    }
+
     fn setting(&self, wanted: &WantedAddress) -> AddressSetting {
-        let seconds =
-            |end: u64| u32::try_from(end.saturating_sub(self.now).div_ceil(1000)).unwrap_or(u32::MAX - 1);
+        let seconds = |end: u64| {
+            u32::try_from(end.saturating_sub(self.now).div_ceil(1000)).unwrap_or(u32::MAX).min(u32::MAX - 1)
+        };
         let lease = wanted.valid_until.map(seconds);
         let valid = lease.map(|s| s.saturating_add(LIFETIME_MARGIN).min(u32::MAX - 1));
         AddressSetting {
@@ -216,11 +250,12 @@ impl Planner {
             lease,
             metric: wanted.metric,
             protocol: TAG,
+            no_prefix_route: wanted.address.address().is_ipv6(),
         }
     }
 
     fn state_after(&self, setting: &AddressSetting, wanted: &WantedAddress) -> AddressState {
-        let (preferred_until, valid_until) = kernel_ends(wanted);
+        let (preferred_until, valid_until) = kernel_ends(wanted, self.now);
         AddressState {
             address: setting.address,
             broadcast: setting.broadcast,
@@ -231,14 +266,17 @@ impl Planner {
             secondary: effects::becomes_secondary(&self.sim.addresses, &setting.address),
             tentative: false,
             dad_failed: false,
+            no_prefix_route: setting.no_prefix_route,
             ours: true,
         }
     }
 }
 
 /// When the lifetimes end in the kernel: preferred, valid.
-fn kernel_ends(wanted: &WantedAddress) -> (Option<u64>, Option<u64>) {
-    let valid = wanted.valid_until.map(|end| end.saturating_add(u64::from(LIFETIME_MARGIN) * 1000));
+fn kernel_ends(wanted: &WantedAddress, now: u64) -> (Option<u64>, Option<u64>) {
+    let longest = now.saturating_add(u64::from(u32::MAX - 1) * 1000);
+    let margin = u64::from(LIFETIME_MARGIN) * 1000;
+    let valid = wanted.valid_until.map(|end| end.saturating_add(margin).min(longest));
     let preferred = match (wanted.preferred_until, valid) {
         (Some(preferred), Some(valid)) => Some(preferred.min(valid)),
         (preferred, valid) => preferred.or(valid),

@@ -117,6 +117,12 @@ impl Network {
         engine.mirror.link(name).cloned()
     }
 
+    /// Whether this owner desires anything.
+    #[must_use]
+    pub fn has(&self, owner: &Owner) -> bool {
+        self.shared.inner.engine().desires.contains_key(owner)
+    }
+
     /// Sets a link up (`IFF_UP`).
     ///
     /// # Errors

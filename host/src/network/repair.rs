@@ -24,6 +24,11 @@ impl Schedule {
         self.look_after(now, DEBOUNCE);
     }
 
+    /// The link came up: what the kernel dropped while it was down is put back at once, and nobody is fought.
+    pub(super) fn link_came(&mut self, now: u64) {
+        *self = Self { due: Some(now), ..Self::default() };
+    }
+
     /// Look in `delay` milliseconds, or earlier if that was planned already.
     pub(super) fn look_after(&mut self, now: u64, delay: u64) {
         let due = now + delay;

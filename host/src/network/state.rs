@@ -1,9 +1,12 @@
 //! What the kernel has of an interface: the few facts that the planner compares, and nothing about how they were read.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use dhcpmgr_message::{InterfaceAddress, Prefix};
 use dhcpmgr_plugin_api::RulePlan;
+
+use crate::config::Sysctl;
 
 /// Our protocol tag: `IFA_PROTO` of addresses, `rtm_protocol` of routes, `FRA_PROTOCOL` of rules. 68, the DHCP client
 /// port (RFC 2131 section 4.1); no number of `/etc/iproute2/rt_protos`. Only what carries it is ever changed or removed.
@@ -18,6 +21,9 @@ pub(super) const LOCAL_TABLE: u32 = 255;
 /// `IP6_RT_PRIO_USER`: what the kernel makes of an IPv6 route without a metric.
 pub(super) const DEFAULT_V6_METRIC: u32 = 1024;
 
+/// `IP6_RT_PRIO_ADDRCONF`: what the kernel makes of the on-link route of an IPv6 address without a metric.
+pub(super) const ON_LINK_V6_METRIC: u32 = 256;
+
 /// Metric of the unreachable routes of delegated prefixes: behind every real route for the same prefix.
 pub(super) const UNREACHABLE_METRIC: u32 = i32::MAX as u32;
 
@@ -30,7 +36,7 @@ pub(super) struct AddressState {
     pub(super) preferred_until: Option<u64>,
     /// End of the valid lifetime in the kernel, likewise.
     pub(super) valid_until: Option<u64>,
-    /// `IFA_RT_PRIORITY`.
+    /// `IFA_RT_PRIORITY`; without a meaning for IPv6, where we make the on-link route.
     pub(super) metric: u32,
     /// `IFA_PROTO`, 0 when there is none.
     pub(super) protocol: u8,
@@ -40,6 +46,8 @@ pub(super) struct AddressState {
     pub(super) tentative: bool,
     /// `IFA_F_DADFAILED`: v6, somebody else on the link has it.
     pub(super) dad_failed: bool,
+    /// `IFA_F_NOPREFIXROUTE`: v6, the kernel makes no on-link route of it.
+    pub(super) no_prefix_route: bool,
     /// May be changed and removed by us.
     pub(super) ours: bool,
 }
@@ -130,6 +138,10 @@ pub(super) struct View {
     pub(super) mtu: u32,
     /// The MTU before we changed it; `None` when we did not.
     pub(super) original_mtu: Option<u32>,
+    /// The values of those sysctls that are wanted or were changed by us.
+    pub(super) sysctls: BTreeMap<Sysctl, u8>,
+    /// The values before we changed them.
+    pub(super) original_sysctls: BTreeMap<Sysctl, u8>,
     pub(super) addresses: Vec<AddressState>,
     /// Our routes through this interface, and every route, of whomever and wherever, with the key of a wanted one.
     pub(super) routes: Vec<RouteState>,

@@ -1,14 +1,16 @@
-//! `net.ipv4.conf.IF.promote_secondaries`: whether the kernel keeps the other addresses of a subnet when the first goes.
+//! Sysctls of an interface. Below `/proc/sys/net` every thread sees its own network namespace.
 
 use std::fs;
 use std::io;
 
 use dhcpmgr_message::IfName;
 
-/// Makes sure that it is on. Returns whether it is; off is the kernel's default, and a read-only `/proc/sys` (a
-/// container) keeps it so.
+use crate::config::Sysctl;
+
+/// Makes sure that `net.ipv4.conf.IF.promote_secondaries` is on: that the kernel keeps the other addresses of a subnet
+/// when the first goes. Returns whether it is; off is the kernel's default, and a read-only `/proc/sys` (a container)
+/// keeps it so.
 pub(super) fn promote_secondaries(interface: &IfName) -> bool {
-    // Below `/proc/sys/net` every thread sees its own network namespace.
     let path = format!("/proc/sys/net/ipv4/conf/{interface}/promote_secondaries");
     let on = || -> io::Result<bool> { Ok(fs::read_to_string(&path)?.trim() != "0") };
     match on() {
@@ -26,4 +28,18 @@ pub(super) fn promote_secondaries(interface: &IfName) -> bool {
             false
         }
     }
+}
+
+/// The value in force; `None` when there is none, or one that we would never set.
+pub(super) fn read(interface: &IfName, sysctl: Sysctl) -> Option<u8> {
+    fs::read_to_string(path(interface, sysctl)).ok()?.trim().parse().ok()
+}
+
+/// Sets it.
+pub(super) fn write(interface: &IfName, sysctl: Sysctl, value: u8) -> io::Result<()> {
+    fs::write(path(interface, sysctl), format!("{value}\n"))
+}
+
+fn path(interface: &IfName, sysctl: Sysctl) -> String {
+    format!("/proc/sys/net/ipv6/conf/{interface}/{}", sysctl.name())
 }

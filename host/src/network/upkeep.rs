@@ -1,9 +1,11 @@
 //! The other half of the engine: listens to what others do, puts back what they undo, and tells of it.
 
+use std::collections::BTreeSet;
+
 use netlink_packet_core::NLM_F_APPEND;
 use netlink_packet_route::RouteNetlinkMessage;
 
-use dhcpmgr_message::{IfName, InterfaceAddress};
+use dhcpmgr_message::IfName;
 
 use super::action::Action;
 use super::engine::{Engine, HOST, Outcome};
@@ -59,6 +61,12 @@ impl Engine {
     fn touched(&mut self, touched: Touched, now: u64) {
         match touched {
             Touched::Link(name, state) => self.tell_link(name, state),
+            Touched::Up(index) => {
+                if self.mirror.name(index).is_some_and(|name| self.by_interface.contains_key(name)) {
+                    self.sysctls.retain(|(of, _), _| *of != index);
+                    self.schedules.entry(index).or_default().link_came(now);
+                }
+            }
             Touched::Interface(index) => match self.mirror.name(index) {
                 Some(name) if self.by_interface.contains_key(name) => {
                     self.schedules.entry(index).or_default().touch(now);
@@ -77,6 +85,8 @@ impl Engine {
     fn forget(&mut self, index: u32) {
         self.schedules.remove(&index);
         self.reported.remove(&index);
+        self.duplicates.retain(|(of, _)| *of != index);
+        self.sysctls.retain(|(of, _), _| *of != index);
         self.originals.forget(index);
     }
 
@@ -134,9 +144,9 @@ impl Engine {
         };
         // What belongs to no interface is reported as of the loopback one.
         let Some(interface) = name.clone().or_else(|| "lo".parse().ok()) else { return };
-        let mut wrong = outcome.what_is_wrong();
+        let wrong = outcome.what_is_wrong();
         if let Some(name) = &name {
-            wrong.extend(self.duplicates(index, name));
+            self.tell_duplicates(index, name);
         }
         let schedule = self.schedules.entry(index).or_default();
         if planned && schedule.repaired(now) {
@@ -145,8 +155,10 @@ impl Engine {
         if !outcome.failures.is_empty() || !outcome.missing.is_empty() {
             schedule.look_after(now, RETRY_AFTER);
         }
-        if !outcome.done.is_empty() {
-            let what = outcome.done.iter().map(Action::to_string).collect();
+        // A client program that sets its own address again undoes nothing.
+        let what: Vec<_> =
+            outcome.done.iter().filter(|action| !action.takes_over()).map(Action::to_string).collect();
+        if !what.is_empty() {
             self.tell(NetworkEvent::Repaired { interface: interface.clone(), what });
         }
         if wrong.is_empty() {
@@ -156,20 +168,19 @@ impl Engine {
         }
     }
 
-    /// Wanted addresses that another host on the link has.
-    fn duplicates(&self, index: u32, name: &IfName) -> Vec<String> {
+    /// Tells of wanted addresses that another host on the link has, each once.
+    fn tell_duplicates(&mut self, index: u32, name: &IfName) {
         let wanted = self.wanted(index, name);
-        let view = self.mirror.view(index, &wanted, None, &self.claims);
-        let is_wanted = |address: &InterfaceAddress| wanted.addresses.iter().any(|w| w.address == *address);
-        (view.addresses.iter())
-            .filter(|a| a.dad_failed && is_wanted(&a.address))
-            .map(|a| {
-                format!(
-                    "address {} is in use by another host on the link (duplicate address detection)",
-                    a.address
-                )
-            })
-            .collect()
+        let failed: BTreeSet<_> = (self.mirror.duplicates(index))
+            .filter(|address| wanted.addresses.iter().any(|w| w.address == *address))
+            .map(|address| (index, address))
+            .collect();
+        let new: Vec<_> = failed.difference(&self.duplicates).map(|(_, address)| *address).collect();
+        self.duplicates.retain(|(of, _)| *of != index);
+        self.duplicates.extend(failed);
+        for address in new {
+            self.tell(NetworkEvent::Duplicate { interface: name.clone(), address });
+        }
     }
 
     /// The oldest event that was not told yet.

@@ -69,7 +69,16 @@ impl Lab {
     }
 
     pub(crate) async fn start_unswept(backend: DnsBackend) -> Self {
-        let root = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), backend).await
+    }
+
+    /// The daemon ends; what it wrote stays.
+    pub(crate) fn end(self) -> tempfile::TempDir {
+        self.root
+    }
+
+    /// The next daemon on what one before wrote.
+    pub(crate) async fn start_in(root: tempfile::TempDir, backend: DnsBackend) -> Self {
         let resolv_conf = root.path().join("run/dhcpmgr/resolv.conf");
         let state = Store::volatile(root.path().join("state"), BootId::current());
         let options = NetworkOptions { resolv_conf, root: root.path().to_owned(), backend, state };
@@ -104,6 +113,7 @@ impl Lab {
         self.event("repaired", |event| match event {
             NetworkEvent::Repaired { what, .. } => Some(what.clone()),
             NetworkEvent::Mismatch { what, .. } => panic!("mismatch instead of repair: {what:?}"),
+            NetworkEvent::Duplicate { address, .. } => panic!("{address} is a duplicate"),
             NetworkEvent::Link { .. } => None,
         })
         .await
@@ -170,18 +180,7 @@ pub(crate) fn lease(interface: &str, address: &str, seconds: u64) -> Desired {
 }
 
 pub(crate) fn nothing(interface: &str) -> Desired {
-    Desired {
-        interface: interface.parse().unwrap(),
-        addresses: vec![],
-        routes: vec![],
-        rules: vec![],
-        metric: 100,
-        mtu: None,
-        dns: vec![],
-        domain: None,
-        search: vec![],
-        unreachable: vec![],
-    }
+    Desired { metric: 100, ..Desired::of(interface.parse().unwrap()) }
 }
 
 pub(crate) fn route(to: &str, via: Option<&str>) -> RoutePlan {
@@ -211,6 +210,11 @@ pub(crate) fn addresses(interface: &str) -> Vec<String> {
         .lines()
         .map(|line| line.split_whitespace().nth(3).unwrap().to_owned())
         .collect()
+}
+
+/// The IPv6 addresses of an interface, with their flags, a line each.
+pub(crate) fn addresses_v6(interface: &str) -> Vec<String> {
+    ip(&format!("-6 -o addr show dev {interface}")).lines().map(str::to_owned).collect()
 }
 
 /// Listens beside the reconciler, as a judge.

@@ -63,7 +63,9 @@ fn a_renumbering_of_the_wan_and_its_lans_is_one_batch_in_a_safe_order() {
                 "client wan6: address 2001:db8::7/128 added, lifetime 3600 s",
                 "client wan6: unreachable route 2001:db8:100::/56 metric 2147483647 added",
                 "delegation to lan1: address 2001:db8:100:1::1/64 added, lifetime 3600 s",
+                "delegation to lan1: route 2001:db8:100:1::/64 metric 100 added",
                 "delegation to lan2: address 2001:db8:100:2::1/64 added, lifetime 3600 s",
+                "delegation to lan2: route 2001:db8:100:2::/64 metric 100 added",
             ]
         );
         assert_eq!(lines(&lab.network.apply_all(first).await), [""; 0], "and again it is nothing");

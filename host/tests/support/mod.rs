@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-/// The module of the fixture crate `tests/fixtures/NAME`: `good`, `second`, `misbehaving`, `first-sdk`, `aborting`.
+/// The module of the fixture crate `tests/fixtures/NAME`: `good`, `second`, `misbehaving`, `first-sdk`, `aborting`; or
+/// one that we ship: `v4`, `v6`.
 ///
 /// The first call for a name builds it, which costs a second or two when cargo has built the rest.
 pub fn module(name: &str) -> PathBuf {
@@ -18,7 +19,8 @@ pub fn module(name: &str) -> PathBuf {
     if let Some(path) = built.get(name) {
         return path.clone();
     }
-    let package = format!("fixture-{name}");
+    let ours = matches!(name, "v4" | "v6");
+    let package = if ours { format!("dhcpmgr-handler-{name}") } else { format!("fixture-{name}") };
     match name {
         "aborting" => cargo(&["rustc", "--package", &package, "--lib", "--", "-C", "panic=abort"]),
         "first-sdk" => {
@@ -26,7 +28,8 @@ pub fn module(name: &str) -> PathBuf {
         }
         _ => cargo(&["build", "--package", &package]),
     }
-    let file = format!("lib{}.so", package.replace('-', "_"));
+    let library = if ours { format!("dhcpmgr_{name}") } else { package.replace('-', "_") };
+    let file = format!("lib{library}.so");
     let path = install(&target().join("debug").join(&file), &file);
     built.insert(name.to_owned(), path.clone());
     path

@@ -13,10 +13,11 @@ use crate::{Error, Result, program};
 const BUILT: &str = "DHCPMGR_BUILT";
 /// Set to the root of an installation to use that instead of this build.
 const INSTALLED: &str = "DHCPMGR_INSTALLED";
-/// The client shims that are shipped, each a package of cargo's of the same name.
+
+/// The shims; the packages that they are built of have the same names.
 pub const SHIMS: [&str; 2] = ["dhcpmgr-udhcpc", "dhcpmgr-dibbler"];
 /// The handler modules that are shipped.
-const MODULES: [&str; 2] = ["libdhcpmgr_v4.so", "libdhcpmgr_v6.so"];
+pub const MODULES: [&str; 2] = ["libdhcpmgr_v4.so", "libdhcpmgr_v6.so"];
 
 /// The built files.
 #[derive(Debug, Clone)]
@@ -25,9 +26,9 @@ pub struct Binaries {
     pub daemon: PathBuf,
     /// `dhcpmgr`
     pub cli: PathBuf,
-    /// What the clients run.
+    /// [`SHIMS`]
     pub shims: Vec<PathBuf>,
-    /// Handler modules.
+    /// [`MODULES`]
     pub modules: Vec<PathBuf>,
 }
 

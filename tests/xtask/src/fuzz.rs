@@ -1,29 +1,36 @@
-//! `cargo xtask fuzz`: whatever a hostile sender may put on the lease socket, for a while.
+//! `cargo xtask fuzz`: whatever a hostile sender may put on the lease socket or a hostile server into its options, for a
+//! while.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use dhcpmgr_lab::{Error, Result, program};
 
 use crate::cargo::{cargo, done, target, workspace};
 
-/// Runs every target of the message crate for so long.
+/// The crates that have fuzz targets.
+const CRATES: [&str; 3] = ["client-shims/message", "handlers/softwire", "handlers/v6"];
+
+/// Runs every target of every crate for so long.
 pub(crate) fn run(seconds: u64) -> Result {
-    let crate_dir = workspace().join("client-shims/message");
+    let tool = tool()?;
+    CRATES.iter().try_for_each(|name| run_crate(&workspace().join(name), &tool, seconds))
+}
+
+fn run_crate(crate_dir: &Path, tool: &Path, seconds: u64) -> Result {
     let targets = std::fs::read_dir(crate_dir.join("fuzz/fuzz_targets"))?.flatten();
     let names: Vec<String> =
         targets.filter_map(|entry| Some(entry.path().file_stem()?.to_str()?.to_owned())).collect();
     if names.is_empty() {
-        return Err(Error::new("there is no fuzz target"));
+        return Err(Error::new(format!("there is no fuzz target in {}", crate_dir.display())));
     }
-    let tool = tool()?;
     for name in names {
         println!("fuzzing {name} for {seconds} s");
         // cargo-fuzz runs the cargo that it is told of; this one is not nightly.
         let mut fuzz = Command::new(rustup()?);
-        fuzz.args(["run", "nightly"]).arg(&tool).args(["run", &name]);
+        fuzz.args(["run", "nightly"]).arg(tool).args(["run", &name]);
         fuzz.args(["--", &format!("-max_total_time={seconds}"), "-max_len=70000"]);
-        fuzz.current_dir(&crate_dir).env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN");
+        fuzz.current_dir(crate_dir).env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN");
         done(fuzz, &format!("fuzzing {name}"))?;
     }
     Ok(())

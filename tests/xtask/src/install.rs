@@ -9,6 +9,9 @@ use crate::cargo::{cargo, done, target};
 /// The sample configuration: does nothing until somebody has read it.
 const SAMPLE: &str = include_str!("../../../host/packaging/dhcpmgr.toml");
 
+/// The packages of our handler modules.
+pub(crate) const HANDLERS: [&str; 2] = ["dhcpmgr-handler-v4", "dhcpmgr-handler-v6"];
+
 /// How the daemon, the command line and the modules are linked: functions of the same code are one, and relocations are
 /// packed. A tenth less flash, and less memory that the daemon's pages take.
 const RELEASE_FLAGS: [&str; 4] =
@@ -46,15 +49,12 @@ pub(crate) fn manual() -> Result<PathBuf> {
     Ok(target().join("debug/dhcpmgr-manual"))
 }
 
-/// Builds the release: the shims statically, because they are executed for every message and the dynamic loader would
+/// Builds the release: the shim statically, because it is executed for every message and the dynamic loader would
 /// be most of its time.
 pub(crate) fn build() -> Result<Binaries> {
-    for part in [
-        &["-p", "dhcpmgr", "--bin", "dhcpmgrd"][..],
-        &["-p", "dhcpmgr", "--bin", "dhcpmgr"],
-        &["-p", "dhcpmgr-handler-v4", "--lib"],
-        &["-p", "dhcpmgr-handler-v6", "--lib"],
-    ] {
+    let programs = [["-p", "dhcpmgr", "--bin", "dhcpmgrd"], ["-p", "dhcpmgr", "--bin", "dhcpmgr"]];
+    let modules = HANDLERS.map(|handler| ["-p", handler, "--lib"]);
+    for part in programs.iter().map(|part| &part[..]).chain(modules.iter().map(|part| &part[..])) {
         let mut release = cargo(&["rustc", "--release"]);
         release.args(part).arg("--").args(RELEASE_FLAGS);
         done(release, "building the release")?;
@@ -62,7 +62,7 @@ pub(crate) fn build() -> Result<Binaries> {
     let triple = host_triple()?;
     let directory = target().join("shims");
     let mut shims = cargo(&["build", "--profile", "shim", "--target", &triple]);
-    shims.args(SHIMS.iter().flat_map(|shim| ["-p", shim]));
+    shims.args(SHIMS.iter().flat_map(|shim| ["-p", *shim]));
     shims.arg("--target-dir").arg(&directory).env("RUSTFLAGS", SHIM_FLAGS.join(" "));
     done(shims, "building the shims")?;
     let mut binaries = Binaries::in_directory(&target().join("release"));

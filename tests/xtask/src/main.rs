@@ -77,7 +77,7 @@ enum Task {
     Package,
     /// What `.ci/run` does
     Ci,
-    /// Fuzz the decoder of the lease message; needs a nightly toolchain and cargo-fuzz
+    /// Fuzz the decoders of lease messages and of options; needs a nightly toolchain and cargo-fuzz
     Fuzz {
         /// For how long, seconds
         #[arg(long, default_value_t = 60)]

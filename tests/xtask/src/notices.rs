@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use dhcpmgr_lab::{Error, Result};
+use dhcpmgr_lab::{Error, Result, SHIMS};
 use serde_json::Value;
 
 use crate::cargo::{cargo, workspace};
+use crate::install::HANDLERS;
 
 /// What is shipped.
-const SHIPPED: [&str; 5] =
-    ["dhcpmgr", "dhcpmgr-udhcpc", "dhcpmgr-dibbler", "dhcpmgr-handler-v4", "dhcpmgr-handler-v6"];
+fn is_shipped(package: &str) -> bool {
+    package == "dhcpmgr" || SHIMS.contains(&package) || HANDLERS.contains(&package)
+}
 
 const HEAD: &str = "# Third parties\n\n\
     The crates that are linked into the binaries of dhcpmgr, with their licences. Written by `cargo xtask notices`\n\
@@ -43,7 +45,7 @@ fn notices() -> Result<String> {
     let nodes: BTreeMap<String, Value> =
         list(&metadata["resolve"]["nodes"]).into_iter().map(|node| (text(&node["id"]), node)).collect();
 
-    let shipped = |id: &&String| SHIPPED.contains(&packages[*id]["name"].as_str().unwrap_or_default());
+    let shipped = |id: &&String| is_shipped(packages[*id]["name"].as_str().unwrap_or_default());
     let mut todo: Vec<String> = packages.keys().filter(shipped).cloned().collect();
     let mut seen = BTreeSet::new();
     while let Some(id) = todo.pop() {

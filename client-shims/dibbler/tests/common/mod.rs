@@ -12,6 +12,11 @@ use dhcpmgr_message::wire::LIMITS;
 use dhcpmgr_message::{ClientEvent, LeaseMessage, V6Report};
 use dhcpmgr_shim::message;
 
+#[path = "../../../shim/tests/environ/mod.rs"]
+mod environ;
+
+pub use environ::variables;
+
 pub fn captures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures")
 }
@@ -25,20 +30,8 @@ pub fn context() -> Context {
     }
 }
 
-pub fn variables(file: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let bytes = fs::read(file).unwrap();
-    bytes
-        .split(|b| *b == 0)
-        .filter(|entry| !entry.is_empty())
-        .map(|entry| {
-            let equals = entry.iter().position(|b| *b == b'=').unwrap();
-            (entry[..equals].to_vec(), entry[equals + 1..].to_vec())
-        })
-        .collect()
-}
-
 pub fn capture(name: &str) -> Reading {
-    environment::read(context(), variables(&captures().join(name)))
+    environment::read(context(), variables(&captures().join(name))).unwrap()
 }
 
 /// The calls of one scenario, in order.
@@ -59,7 +52,7 @@ pub fn event(file: &Path) -> ClientEvent {
 }
 
 pub fn read(variables: &[(&str, &str)]) -> Reading {
-    environment::read(context(), variables.iter().copied())
+    environment::read(context(), variables.iter().copied()).unwrap()
 }
 
 /// The message that the daemon would get.

@@ -5,8 +5,10 @@ use crate::support::*;
 #[test]
 fn the_excluded_prefix_lies_where_the_option_says() {
     for (delegated, value, expected) in [
+        // The example of RFC 6603 section 4.2.
+        ("2001:db8:dead:bee0::/59", &[64, 0x78][..], "2001:db8:dead:beef::/64"),
         // The bits behind the delegated prefix, from the left: 0x0a behind /56 is the eleventh /64.
-        ("2001:db8:f000::/56", &[64, 0x0a][..], "2001:db8:f000:a::/64"),
+        ("2001:db8:f000::/56", &[64, 0x0a], "2001:db8:f000:a::/64"),
         ("2001:db8:f000::/56", &[60, 0xf7], "2001:db8:f000:f0::/60"),
         ("2001:db8:f000::/48", &[64, 0x12, 0x34], "2001:db8:f000:1234::/64"),
         ("2001:db8:f000::/57", &[64, 0xff], "2001:db8:f000:7f::/64"),

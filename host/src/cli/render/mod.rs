@@ -6,6 +6,7 @@ mod event;
 mod handlers;
 mod import;
 mod lease;
+mod map;
 mod options;
 mod status;
 mod style;
@@ -18,8 +19,10 @@ pub use event::event;
 pub use handlers::handlers;
 pub use import::import;
 pub use lease::leases;
+pub(super) use map::{Row, destination, fields, priority, softwire};
 pub use status::status;
 pub use style::Style;
+pub(super) use text::escaped_line;
 pub use text::{count, duration, json_line, micros, plain};
 pub use why::why;
 

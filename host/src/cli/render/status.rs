@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use super::handlers::handler_table;
 use super::style::{Style, Tone};
 use super::text::{duration, plain};
-use crate::control::views::{ClientState, ClientStatus, Lease, LeaseV6, MessageCounters, Status};
+use crate::control::views::{
+    ClientState, ClientStatus, LanStanding, LanView, Lease, LeaseV6, MessageCounters, Status,
+};
 
 /// The daemon, the clients, why some are not well, the handlers, and what the lease monitor counted.
 #[must_use]
@@ -35,7 +37,8 @@ pub fn status(status: &Status, style: Style) -> String {
             );
         }
     }
-    for part in [reasons, handler_table(&status.handlers, style), messages(&status.messages)] {
+    let lans = lan_table(&status.lans, style);
+    for part in [reasons, lans, handler_table(&status.handlers, style), messages(&status.messages)] {
         if !part.is_empty() {
             text.push('\n');
             text.push_str(&part);
@@ -103,6 +106,47 @@ pub(super) fn summary_v6(lease: &LeaseV6) -> String {
     };
     let parts: Vec<_> = [some(addresses.collect()), some(prefixes.collect())].into_iter().flatten().collect();
     if parts.is_empty() { "options only".to_owned() } else { parts.join(", ") }
+}
+
+/// What each LAN has of delegated prefixes, and what it does not get.
+fn lan_table(lans: &[LanView], style: Style) -> String {
+    let header = ["LAN", "ADDRESS", "STATE", "FROM", "PREFERRED", "VALID"];
+    let left = |seconds: Option<u64>| seconds.map_or_else(|| "for ever".to_owned(), duration);
+    let rows: Vec<_> = lans
+        .iter()
+        .flat_map(|lan| {
+            lan.prefixes.iter().map(|prefix| {
+                let from = match &prefix.client {
+                    Some(client) => format!("{} of {client}", prefix.delegated),
+                    None => format!("{} (ULA)", prefix.delegated),
+                };
+                let (tone, word) = standing(prefix.state);
+                vec![
+                    lan.interface.to_string(),
+                    prefix.address.to_string(),
+                    style.tone(tone, word),
+                    from,
+                    left(prefix.preferred),
+                    left(prefix.valid),
+                ]
+            })
+        })
+        .collect();
+    let mut text = if rows.is_empty() { String::new() } else { style.table(&header, &[], rows) };
+    let refused = lans.iter().flat_map(|lan| lan.refused.iter().map(move |why| (lan, why)));
+    for (lan, why) in refused {
+        let _ = writeln!(text, "{}: {}", style.tone(Tone::Bad, lan.interface.as_str()), plain(why));
+    }
+    text
+}
+
+fn standing(state: LanStanding) -> (Tone, &'static str) {
+    match state {
+        LanStanding::Preferred => (Tone::Good, "preferred"),
+        LanStanding::Deprecated => (Tone::Waiting, "deprecated"),
+        LanStanding::Withdrawn => (Tone::Faint, "withdrawn"),
+        LanStanding::Awaited => (Tone::Waiting, "awaited"),
+    }
 }
 
 fn messages(counters: &MessageCounters) -> String {

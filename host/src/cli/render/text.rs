@@ -28,7 +28,11 @@ pub fn plain(text: &str) -> String {
 /// One line of JSON. Dangerous characters, which only strings can hold, are written as JSON escapes.
 #[must_use]
 pub fn json_line(value: &Value) -> String {
-    let json = value.to_string();
+    escaped_line(&value.to_string())
+}
+
+/// The same of JSON that is text already.
+pub(in crate::cli) fn escaped_line(json: &str) -> String {
     let mut line = String::with_capacity(json.len() + 1);
     for c in json.chars() {
         if is_dangerous(c) {

@@ -27,6 +27,7 @@ fn client() -> Client {
         discover_interval: Duration::from_secs(3),
         discover_pause: Duration::from_secs(20),
         on_stop: OnStop::Keep,
+        sysctls: BTreeMap::new(),
         recovery: crate::config::Recovery::default(),
     }
 }

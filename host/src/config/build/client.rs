@@ -9,6 +9,7 @@ use dhcpmgr_plugin_api::Protocol;
 use super::V6_COMES_LATER;
 use super::recovery::recovery;
 use super::send::send;
+use super::sysctls::sysctls;
 use crate::clients::Program;
 use crate::config::model::Client;
 use crate::config::reader::{Item, Section};
@@ -16,7 +17,7 @@ use crate::config::source::Place;
 use crate::config::tree::Value;
 use crate::config::words::{MTU_POLICIES, ON_STOP, ROUTE_POLICIES};
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "enabled",
     "protocol",
     "interface",
@@ -32,6 +33,7 @@ const KEYS: [&str; 15] = [
     "discover_pause",
     "on_stop",
     "recovery",
+    "sysctls",
 ];
 
 const LATER: [(&str, &str); 3] =
@@ -87,6 +89,7 @@ pub(super) fn client(name: ClientName, at: Place, table: &Section<'_>) -> Option
         discover_interval: interval,
         discover_pause: pause,
         on_stop: choice(table, "on_stop", "a way to stop", ON_STOP).unwrap_or_default(),
+        sysctls: sysctls(table),
         recovery,
     };
     (protocol.is_some() && interface.is_some()).then_some(client)

@@ -6,6 +6,7 @@ mod handler;
 mod recovery;
 mod send;
 mod settings;
+mod sysctls;
 
 use std::collections::{BTreeMap, BTreeSet};
 

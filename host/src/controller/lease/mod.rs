@@ -4,30 +4,17 @@ mod v4;
 mod v6;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use dhcpmgr_message::{LeaseMessage, Lifetime, Prefix};
+use dhcpmgr_message::{LeaseMessage, Lifetime};
 use dhcpmgr_plugin_api::{Plan, Protocol};
 
 use super::ledger::Ledger;
 use super::machine::Held;
 use crate::config::Client;
+use crate::delegation::{Delegated, Handed};
 use crate::events::{self, Change};
 use crate::network::Desired;
-
-/// How far the end of a lifetime may move without being another one, milliseconds: what is said again counts from
-/// another instant.
-const SAME_END_MS: u64 = 1_500;
-
-/// A delegated prefix with the instants at which it ends, `None` for never. Milliseconds of `CLOCK_BOOTTIME`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Delegated {
-    pub prefix: Prefix,
-    pub exclude: Option<Prefix>,
-    pub iaid: Option<u32>,
-    pub preferred_until: Option<u64>,
-    pub valid_until: Option<u64>,
-}
 
 /// A lease in force.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +66,17 @@ impl Lease {
         view
     }
 
+    /// What LANs get of it.
+    #[must_use]
+    pub(super) fn handed(&self) -> Handed {
+        let v6 = |server: &IpAddr| if let IpAddr::V6(server) = server { Some(*server) } else { None };
+        Handed {
+            prefixes: self.delegated.clone(),
+            dns: self.desired.dns.iter().filter_map(v6).collect(),
+            search: self.desired.search.clone(),
+        }
+    }
+
     /// What differs from the lease before, or from none.
     #[must_use]
     pub(super) fn changes_from(&self, before: Option<&Self>) -> Vec<Change> {
@@ -97,23 +95,19 @@ impl Lease {
 
     /// Whether everything that both have ends when it did before.
     fn ends_like(&self, before: &Self) -> bool {
-        let same = |a: Option<u64>, b: Option<u64>| match (a, b) {
-            (Some(a), Some(b)) => a.abs_diff(b) < SAME_END_MS,
-            (a, b) => a == b,
-        };
         let addresses = self.desired.addresses.iter().all(|new| {
             let old = before.desired.addresses.iter().find(|old| old.address == new.address);
             old.is_none_or(|old| {
-                same(old.preferred_until, new.preferred_until) && same(old.valid_until, new.valid_until)
+                old.preferred_until == new.preferred_until && old.valid_until == new.valid_until
             })
         });
         let prefixes = self.delegated.iter().all(|new| {
             let old = before.delegated.iter().find(|old| old.prefix == new.prefix);
             old.is_none_or(|old| {
-                same(old.preferred_until, new.preferred_until) && same(old.valid_until, new.valid_until)
+                old.preferred_until == new.preferred_until && old.valid_until == new.valid_until
             })
         });
-        addresses && prefixes && same(self.held.valid_until, before.held.valid_until)
+        addresses && prefixes && self.held.valid_until == before.held.valid_until
     }
 }
 

@@ -40,7 +40,6 @@ pub(super) fn build(client: &Client, message: &LeaseMessage, plan: Plan) -> Resu
     let held = Held { address: Some(address), valid_until: first.valid_until, renews_at };
     let view = events::Lease::V4(Box::new(view(report, first, &plan)));
     let desired = Desired {
-        interface: client.interface.clone(),
         routes: plan.routes.into_iter().map(|route| complete(route, client, address)).collect(),
         rules: plan.rules,
         metric: client.metric,
@@ -48,8 +47,8 @@ pub(super) fn build(client: &Client, message: &LeaseMessage, plan: Plan) -> Resu
         dns: plan.dns,
         domain: plan.domain,
         search: plan.search,
-        unreachable: Vec::new(),
         addresses,
+        ..Desired::of(client.interface.clone())
     };
     Ok(Lease { held, view, desired, delegated: Vec::new(), ledger: Ledger::default() })
 }

@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use dhcpmgr_message::{Bytes, LeaseMessage, Lifetime};
 use dhcpmgr_plugin_api::Plan;
 
-use super::{Delegated, Lease, differing, end, is_different};
+use super::{Lease, differing, end, is_different};
 use crate::config::Client;
 use crate::controller::ledger::{Entry, Ledger, Value};
 use crate::controller::machine::Held;
+use crate::delegation::Delegated;
 use crate::events::{self, AddressV6, Change, IaView, LeaseV6, PrefixV6};
 use crate::network::{Desired, DesiredAddress};
 
@@ -102,8 +103,9 @@ pub(super) fn build(
             .collect(),
     };
     let desired = Desired {
-        interface: client.interface.clone(),
         addresses,
+        // dibbler sets them itself, before it calls its hook.
+        takes_over: true,
         routes: plan.routes,
         rules: plan.rules,
         metric: client.metric,
@@ -111,7 +113,7 @@ pub(super) fn build(
         dns: plan.dns,
         domain: plan.domain,
         search: plan.search,
-        unreachable: Vec::new(),
+        ..Desired::of(client.interface.clone())
     };
     Ok(Lease { held, view: events::Lease::V6(Box::new(view)), desired, delegated, ledger })
 }

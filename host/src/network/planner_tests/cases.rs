@@ -3,6 +3,7 @@
 //! Times are seconds from now; the interface has index 2; `ours` is what carries our tag. `promotes = false` in
 //! `current.toml` stands for a kernel that does not promote secondary addresses.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -12,6 +13,7 @@ use dhcpmgr_plugin_api::RoutePlan;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::config::Sysctl;
 use crate::network::planner::plan;
 use crate::network::state::{AddressState, MAIN_TABLE, RouteKey, RouteKind, RouteState, TAG, View};
 use crate::network::wanted::Wanted;
@@ -31,6 +33,10 @@ struct Current {
     mtu: u32,
     original_mtu: Option<u32>,
     #[serde(default)]
+    sysctls: BTreeMap<Sysctl, u8>,
+    #[serde(default)]
+    original_sysctls: BTreeMap<Sysctl, u8>,
+    #[serde(default)]
     addresses: Vec<CurrentAddress>,
     #[serde(default)]
     routes: Vec<CurrentRoute>,
@@ -47,6 +53,8 @@ struct CurrentAddress {
     metric: u32,
     #[serde(default)]
     secondary: bool,
+    #[serde(default)]
+    dad_failed: bool,
     #[serde(default)]
     ours: bool,
 }
@@ -80,6 +88,10 @@ struct Client {
     #[serde(default = "metric")]
     metric: u32,
     mtu: Option<u32>,
+    #[serde(default)]
+    takes_over: bool,
+    #[serde(default)]
+    sysctls: BTreeMap<Sysctl, u8>,
     #[serde(default)]
     addresses: Vec<ClientAddress>,
     #[serde(default)]
@@ -131,6 +143,8 @@ fn view(current: &Current) -> View {
         up: current.up,
         mtu: current.mtu,
         original_mtu: current.original_mtu,
+        sysctls: current.sysctls.clone(),
+        original_sysctls: current.original_sysctls.clone(),
         addresses: (current.addresses.iter())
             .map(|a| AddressState {
                 address: a.address,
@@ -141,7 +155,8 @@ fn view(current: &Current) -> View {
                 protocol: if a.ours { TAG } else { 0 },
                 secondary: a.secondary,
                 tentative: false,
-                dad_failed: false,
+                dad_failed: a.dad_failed,
+                no_prefix_route: a.ours && a.address.address().is_ipv6(),
                 ours: a.ours,
             })
             .collect(),
@@ -164,7 +179,6 @@ fn view(current: &Current) -> View {
 fn desired(client: Client) -> Desired {
     let until = |seconds: Option<i64>| seconds.map(|s| NOW.saturating_add_signed(s * 1000));
     Desired {
-        interface: "wan0".parse().unwrap(),
         addresses: (client.addresses.iter())
             .map(|a| DesiredAddress {
                 address: a.address,
@@ -174,13 +188,11 @@ fn desired(client: Client) -> Desired {
             })
             .collect(),
         routes: client.routes,
-        rules: vec![],
         metric: client.metric,
         mtu: client.mtu,
-        dns: vec![],
-        domain: None,
-        search: vec![],
-        unreachable: vec![],
+        takes_over: client.takes_over,
+        sysctls: client.sysctls,
+        ..Desired::of("wan0".parse().unwrap())
     }
 }
 

@@ -41,6 +41,7 @@ fn carry_out(kernel: &mut View, action: &Action, promotes: bool) -> Result<(), S
                     secondary,
                     tentative: false,
                     dad_failed: false,
+                    no_prefix_route: to.no_prefix_route,
                     ours: to.protocol == TAG,
                 }),
             }
@@ -77,6 +78,9 @@ fn carry_out(kernel: &mut View, action: &Action, promotes: bool) -> Result<(), S
             kernel.routes.remove(at);
         }
         Step::SetMtu { mtu, .. } => kernel.mtu = *mtu,
+        Step::SetSysctl { sysctl, value, .. } => {
+            kernel.sysctls.insert(*sysctl, *value);
+        }
         Step::AddRule(_) | Step::RemoveRule(_) | Step::NameServers { .. } => {}
     }
     Ok(())
@@ -109,6 +113,7 @@ prop_compose! {
             broadcast: broadcast.filter(|_| address.address().is_ipv4()),
             preferred_until: end, valid_until: end,
             protocol: if ours { TAG } else { 0 }, secondary: false, tentative: false, dad_failed: false,
+            no_prefix_route: ours && address.address().is_ipv6(),
         }
     }
 }
@@ -117,9 +122,11 @@ prop_compose! {
     fn wanted_address()(
         address in address(), end in end(), metric in prop_oneof![Just(0_u32), Just(100)],
         broadcast in prop_oneof![3 => Just(None), 1 => Just(Some(Ipv4Addr::new(192, 0, 0, 255)))],
+        takes_over: bool,
     ) -> WantedAddress {
         WantedAddress {
-            address, metric,
+            address, takes_over,
+            metric: if address.address().is_ipv4() { metric } else { 0 },
             broadcast: broadcast.filter(|_| address.address().is_ipv4()),
             preferred_until: end, valid_until: end,
         }
@@ -236,6 +243,7 @@ proptest! {
         for w in wanted.addresses.iter().filter(|w| up || w.address.address().is_ipv4()) {
             let there = after.addresses.iter().find(|a| a.is(&w.address));
             prop_assert!(there.is_some(), "{} is missing", w.address);
+            prop_assert!(there.is_some_and(|a| a.ours) || !w.takes_over, "{} is not taken over", w.address);
             let valid = w.valid_until.map(|end| end + u64::from(LIFETIME_MARGIN) * 1000);
             let off = match (there.and_then(|a| a.valid_until), valid) {
                 (Some(a), Some(b)) => a.abs_diff(b),
@@ -255,9 +263,10 @@ proptest! {
         for r in after.routes.iter().filter(|r| r.ours) {
             prop_assert!(wanted.routes.iter().any(|w| w.same(r)), "{r:?} is left");
         }
-        // What is foreign is as it was, but for what a kernel without promotion takes along.
+        // What is foreign and not to be taken over is as it was, but for what a kernel without promotion takes along.
         let never_takes = promotes || !before.addresses.iter().any(|a| a.secondary);
-        for a in before.addresses.iter().filter(|a| !a.ours && never_takes) {
+        let taken_over = |a: &AddressState| wanted.addresses.iter().any(|w| w.takes_over && a.is(&w.address));
+        for a in before.addresses.iter().filter(|a| !a.ours && never_takes && !taken_over(a)) {
             let there = after.addresses.iter().find(|b| b.is(&a.address));
             prop_assert!(there.is_some_and(|b| !b.ours && b.metric == a.metric), "foreign {} was touched", a.address);
         }

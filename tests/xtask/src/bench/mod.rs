@@ -6,6 +6,7 @@ mod scale;
 mod size;
 mod table;
 mod throughput;
+mod v6;
 
 use std::path::Path;
 
@@ -27,6 +28,8 @@ pub(crate) enum Part {
     Renew,
     /// Lease messages a second, through an in-process handler; the median of a worker call
     Throughput,
+    /// DHCPv6: hook → address, hook → prefix on the LAN; 64 prefixes with 4 LANs each
+    V6,
     /// Memory and wake-ups with 64 bound clients
     Idle,
     /// Client killed → running again; daemon killed → managing again; durable writes for 1,000 renewals
@@ -39,7 +42,7 @@ pub(crate) enum Part {
 pub(crate) fn run(parts: &[Part]) -> Result {
     packages::ensure(packages::LAB)?;
     let parts = if parts.is_empty() { Part::value_variants() } else { parts };
-    if parts.iter().any(|part| matches!(part, Part::Handler | Part::Burst | Part::Renew)) {
+    if parts.iter().any(|part| matches!(part, Part::Handler | Part::Burst | Part::Renew | Part::V6)) {
         packages::ensure(packages::BENCH)?;
     }
     let root = target().join("bench-root");
@@ -64,6 +67,7 @@ pub(crate) fn inside(parts: &[Part]) -> Result {
             Part::Burst => harness::burst(&root, &mut table),
             Part::Renew => harness::renew(&root, &mut table),
             Part::Throughput => throughput::run(&mut table),
+            Part::V6 => v6::run(&mut table),
             Part::Idle => scale::run(&mut table),
             Part::Recovery => recovery::run(&mut table),
             Part::Size => size::run(&root, &mut table),

@@ -69,6 +69,7 @@ pub(crate) fn tell() -> Result {
     eventually("the address is gone", || Ok(lab.addresses("wan0")?.is_empty().then_some(())))?;
     timeline.print(&cli)?;
     scene(&lab, &daemon)?;
+    drop(daemon);
 
     say(&format!(
         "That took {:.1} s. Nothing of it remains: not a namespace, not a process, not a file.",

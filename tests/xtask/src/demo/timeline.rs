@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use dhcpmgr_lab::{Capture, Change, Cli, Event, Kind, Lab, Monitor, Packet, Result};
+use dhcpmgr_lab::{
+    Capture, Capture6, Change, Cli, Event, Kind, Lab, MessageType6, Monitor, Packet, Packet6, Result,
+};
 
 const DAY: u64 = 24 * 3600 * 1000;
 
-/// The two recordings, and what the daemon had said before.
+/// The recordings, and what the daemon had said before.
 pub(crate) struct Timeline {
     packets: Capture,
+    packets6: Capture6,
     kernel: Monitor,
     start: Instant,
     /// Milliseconds since midnight, UTC: what the time of an event is compared with.
@@ -20,17 +23,21 @@ impl Timeline {
     /// From now on.
     pub(crate) fn start(lab: &Lab) -> Result<Self> {
         let clock = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64 % DAY;
-        Ok(Self { packets: lab.capture(lab.wan())?, kernel: lab.monitor()?, start: Instant::now(), clock })
+        let (packets, packets6) = (lab.capture(lab.wan())?, lab.capture6(lab.wan())?);
+        Ok(Self { packets, packets6, kernel: lab.monitor()?, start: Instant::now(), clock })
     }
 
-    /// Prints it, and returns what the kernel announced of IPv4.
+    /// Prints it, and returns what the kernel announced of addresses and routes.
     pub(crate) fn print(self, cli: &Cli) -> Result<Vec<Change>> {
-        let changes: Vec<Change> = self.kernel.take().into_iter().filter(Change::is_v4).collect();
+        let all = self.kernel.take().into_iter();
+        let changes: Vec<Change> = all.filter(|change| change.is_v4() || change.is_v6()).collect();
         let since = |at: Instant| at.saturating_duration_since(self.start).as_secs_f64() * 1000.0;
         let packets =
             self.packets.all().into_iter().map(|packet| (since(packet.at), "wire", of_packet(&packet)));
+        let packets6 =
+            self.packets6.all().into_iter().map(|packet| (since(packet.at), "wire", of_packet6(&packet)));
         let kernel = changes.iter().map(|change| (since(change.at), "kernel", of_change(change)));
-        let mut lines: Vec<(f64, &str, String)> = packets.chain(kernel).collect();
+        let mut lines: Vec<(f64, &str, String)> = packets.chain(packets6).chain(kernel).collect();
         for event in cli.events()? {
             if let Some(at) = self.at(&event) {
                 lines.push((at.as_secs_f64() * 1000.0, "dhcpmgr", of_event(&event)));
@@ -68,6 +75,25 @@ fn of_packet(packet: &Packet) -> String {
     format!("DHCP{name}{about}  ({} → {})", packet.from, packet.to)
 }
 
+fn of_packet6(packet: &Packet6) -> String {
+    let dhcp = &packet.dhcp;
+    let name = match dhcp.message {
+        MessageType6::InformationRequest => "INFORMATION-REQUEST".to_owned(),
+        other => format!("{other:?}").to_uppercase(),
+    };
+    let values: Vec<String> = dhcp
+        .ias()
+        .iter()
+        .flat_map(|ia| ia.values.clone())
+        .map(|value| {
+            let (prefix, length) = value.prefix;
+            let over = if value.valid == 0 { " (no longer)" } else { "" };
+            if length == 128 { format!(" {prefix}{over}") } else { format!(" {prefix}/{length}{over}") }
+        })
+        .collect();
+    format!("{name}{}  ({} → {})", values.concat(), packet.from, packet.to)
+}
+
 fn of_change(change: &Change) -> String {
     let subject = match change.subject {
         Some((address, 0)) if address.is_unspecified() => "default".to_owned(),
@@ -76,7 +102,11 @@ fn of_change(change: &Change) -> String {
     };
     let via = change.via.map(|via| format!(" via {via}")).unwrap_or_default();
     let metric = if change.metric == 0 { String::new() } else { format!(" metric {}", change.metric) };
-    format!("{} {subject}{via}{metric}", name(change.kind))
+    // What the new lifetimes mean, where that is not plain.
+    let deprecated =
+        change.kind == Kind::NewAddr && change.lifetimes.is_some_and(|(preferred, _)| preferred == 0);
+    let deprecated = if deprecated { "  (deprecated)" } else { "" };
+    format!("{} {subject}{via}{metric}{deprecated}", name(change.kind))
 }
 
 fn of_event(event: &Event) -> String {
