@@ -30,6 +30,7 @@ mod recovery;
 mod release;
 mod reload;
 mod renewal;
+mod s6;
 mod service;
 mod store;
 mod sysctls;
