@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use dhcpmgr_message::{DomainName, InterfaceAddress, Lifetime, Prefix};
 
-use crate::{AddressPlan, Delegation, Emitted, LeaseEvent, Mtu, Plan, Refusal, RoutePlan};
+use crate::{AddressPlan, Delegation, Emitted, LeaseEvent, Mtu, Plan, Refusal, RoutePlan, Softwire};
 
 impl Plan {
     /// A plan that only says that the lease must not be used, and why.
@@ -59,6 +59,13 @@ impl Plan {
     #[must_use]
     pub fn with_prefix(mut self, prefix: Delegation) -> Self {
         self.prefixes.push(prefix);
+        self
+    }
+
+    /// Adds a softwire, the best first.
+    #[must_use]
+    pub fn with_softwire(mut self, softwire: Softwire) -> Self {
+        self.softwires.push(softwire);
         self
     }
 

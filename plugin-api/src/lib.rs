@@ -16,6 +16,7 @@ pub mod operation;
 mod plan;
 pub mod root_module;
 mod settings;
+mod softwire;
 pub mod testing;
 mod version;
 
@@ -26,9 +27,10 @@ use dhcpmgr_message::wire;
 pub use event::{LeaseEvent, Link, MtuPolicy, Policy, Protocol, RoutePolicy};
 pub use handler::{Handler, HandlerError};
 pub use manifest::{Manifest, ManifestError, SentOption};
-pub use plan::{AddressPlan, Delegation, Emitted, Mtu, Plan, Refusal, RoutePlan, RulePlan, Softwire};
+pub use plan::{AddressPlan, Delegation, Emitted, Mtu, Plan, Refusal, RoutePlan, RulePlan};
 pub use root_module::CallError;
 pub use settings::Settings;
+pub use softwire::{Ports, Softwire, SoftwireRule};
 pub use version::{API_MAJOR, API_MINOR, ApiVersion};
 
 /// The handler that the project's README shows.

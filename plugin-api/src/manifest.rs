@@ -21,7 +21,8 @@ pub struct Manifest {
     pub options_consumed: Vec<u16>,
     /// Options it wants the client to send. Grant `send-options`.
     pub options_sent: Vec<SentOption>,
-    /// What it needs from the system to be of use: `file:/proc/net/nat46/control`, `module:ip6_tunnel`. A handler
+    /// What it needs from the system to be of use: `file:/proc/net/nat46/control`, `module:ip6_tunnel`, and from the
+    /// host `softwire:KIND`: that it carries out such softwires (`any` for whichever). A handler
     /// whose needs are not met stays loaded, and its options are not requested.
     pub needs: Vec<String>,
 }
@@ -86,7 +87,7 @@ impl Manifest {
         self
     }
 
-    /// Adds something that the handler needs from the system: `file:PATH` or `module:NAME`.
+    /// Adds something that the handler needs from the system: `file:PATH`, `module:NAME` or `softwire:KIND`.
     #[must_use]
     pub fn needs(mut self, need: impl Into<String>) -> Self {
         self.needs.push(need.into());

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use dhcpmgr_message::{Bytes, DomainName, HostName, InterfaceAddress, Lifetime, Prefix};
+use dhcpmgr_message::{DomainName, HostName, InterfaceAddress, Lifetime, Prefix};
 use serde::{Deserialize, Serialize};
+
+use crate::Softwire;
 
 /// What one handler wants for one lease. The plans of all handlers are merged in the order of the
 /// configuration: lists are joined without duplicates, single values are taken from the last handler that sets
@@ -45,7 +47,7 @@ pub struct Plan {
     /// Delegated prefixes. Grant `prefixes`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub prefixes: Vec<Delegation>,
-    /// Softwires (MAP-T, MAP-E, lw4o6, DS-Lite). Grant `softwire`.
+    /// Softwires (MAP-T, MAP-E, lw4o6, DS-Lite), the best first; one of them is used. Grant `softwire`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub softwires: Vec<Softwire>,
     /// Values for the data model and `dhcpmgr lease`: name → text. Grant `parameters`.
@@ -137,15 +139,6 @@ pub struct Delegation {
     pub preferred: Lifetime,
     /// Valid lifetime, seconds from the event.
     pub valid: Lifetime,
-}
-
-/// A softwire as the option carried it; the typed form comes with the MAP handlers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Softwire {
-    /// `map-t`, `map-e`, `lw4o6` or `ds-lite`.
-    pub kind: String,
-    /// The container option's value as on the wire.
-    pub option: Bytes,
 }
 
 /// An event that a handler publishes, shown by `dhcpmgr events` as `vendor` news of the client.

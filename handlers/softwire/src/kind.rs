@@ -1,6 +1,7 @@
 //! The softwire mechanisms and the DHCPv6 options they come in.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// S46_RULE (RFC 7598 section 4.1).
 pub const RULE: u16 = 89;
@@ -73,6 +74,18 @@ impl Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
+    }
+}
+
+/// The name is none of a mechanism.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("is no kind of softwire; there are {}", Kind::ALL.map(Kind::name).join(", "))]
+pub struct UnknownKind;
+
+impl FromStr for Kind {
+    type Err = UnknownKind;
+    fn from_str(text: &str) -> Result<Self, UnknownKind> {
+        Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or(UnknownKind)
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::delegation::{LanPrefix, LanView, Standing as LanStanding};
 use crate::events::Change;
-pub use crate::events::{Lease, LeaseV4, LeaseV6, RouteView};
+pub use crate::events::{Lease, LeaseV4, LeaseV6, RouteView, SoftwireView};
 use crate::handlers::HandlerStatus;
 pub use crate::identity::{Ia, IaKind, LastLease};
 pub use crate::recovery::{Standing, View as RecoveryView};

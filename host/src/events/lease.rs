@@ -9,6 +9,8 @@ use dhcpmgr_message::{IaKind, InterfaceAddress, Lifetime, Prefix, V6Ia};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::SoftwireView;
+
 /// A lease of either protocol.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -99,8 +101,8 @@ pub struct LeaseV6 {
     pub ntp: Vec<String>,
     /// The far end of a DS-Lite tunnel (RFC 6334).
     pub aftr: Option<String>,
-    /// The softwire in use; `null` for none.
-    pub softwire: Option<String>,
+    /// The best softwire that the lease offers; `null` for none.
+    pub softwire: Option<SoftwireView>,
     /// The server's DUID, hex.
     pub server_duid: Option<String>,
     /// Seconds until the last of it ends; `null` for never.

@@ -1,6 +1,7 @@
 //! What happened, for people and programs: a bounded memory of the last events, and a feed of new ones.
 
 mod lease;
+mod softwire;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -11,6 +12,7 @@ use tokio::sync::broadcast;
 
 use crate::clock;
 pub use lease::{AddressV6, IaView, Lease, LeaseV4, LeaseV6, PrefixV6, RouteView};
+pub use softwire::{CustomerView, RuleView, SoftwireView};
 
 /// How many past events are kept.
 const KEPT: usize = 256;

@@ -1,4 +1,4 @@
-//! What modules need from the system, looked up: `file:/PATH` and `module:NAME`.
+//! What modules need from the system, looked up: `file:/PATH`, `module:NAME` and `softwire:KIND`.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,10 @@ fn check_syntax(need: &str) -> Result<(), String> {
     match need.split_once(':') {
         Some(("file", path)) if path.starts_with('/') && !path.contains('\0') => Ok(()),
         Some(("module", name)) if is_module_name(name) => Ok(()),
-        _ => Err(format!("need \"{need}\" is not understood; accepted are file:/PATH and module:NAME")),
+        Some(("softwire", "any" | "map-t" | "map-e" | "lw4o6" | "ds-lite")) => Ok(()),
+        _ => Err(format!(
+            "need \"{need}\" is not understood; accepted are file:/PATH, module:NAME and softwire:KIND"
+        )),
     }
 }
 
@@ -23,8 +26,13 @@ fn check(need: &str) -> Result<(), String> {
     check_syntax(need)?;
     let met = match need.split_once(':') {
         Some(("file", path)) => Path::new(path).exists(),
-        Some((_, name)) => kernel_module_is_there(name),
-        None => false,
+        Some(("module", name)) => kernel_module_is_there(name),
+        Some(("softwire", _)) => {
+            return Err(format!(
+                "needs {need}, but nothing here carries softwires out; its options are not requested"
+            ));
+        }
+        _ => false,
     };
     if met { Ok(()) } else { Err(format!("needs {need}, which is not there; its options are not requested")) }
 }
@@ -79,9 +87,25 @@ mod tests {
     }
 
     #[test]
+    fn a_softwire_is_a_need_that_nothing_meets() {
+        for need in ["softwire:any", "softwire:map-t"] {
+            let reason = unmet(&[need.into()]).unwrap();
+            assert!(reason.contains(need) && reason.contains("not requested"), "{reason}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_looked_up_is_not_met() {
-        for need in ["", "file:", "file:relative", "module:", "module:../../etc", "module:a b", "kernel:6.1"]
-        {
+        for need in [
+            "",
+            "file:",
+            "file:relative",
+            "module:",
+            "module:../../etc",
+            "module:a b",
+            "kernel:6.1",
+            "softwire:gre",
+        ] {
             assert!(unmet(&[need.into()]).unwrap().contains("accepted"), "{need}");
         }
     }

@@ -6,7 +6,8 @@
 use std::net::IpAddr;
 
 use dhcpmgr_message::{DomainName, Lifetime, Prefix};
-use dhcpmgr_plugin_api::{AddressPlan, Delegation, Emitted, Plan, RoutePlan, RulePlan, Softwire};
+use dhcpmgr_plugin_api::{AddressPlan, Delegation, Emitted, Plan, Ports, RoutePlan, RulePlan, Softwire};
+use dhcpmgr_softwire::PortSet;
 
 use super::text::one_line;
 use crate::events::EventKind;
@@ -21,6 +22,8 @@ mod most {
     pub(super) const NTP: usize = 32;
     pub(super) const PREFIXES: usize = 64;
     pub(super) const SOFTWIRES: usize = 16;
+    pub(super) const SOFTWIRE_RULES: usize = 512;
+    pub(super) const BORDER_RELAYS: usize = 16;
     pub(super) const PARAMETERS: usize = 256;
     pub(super) const EVENTS: usize = 64;
     pub(super) const EVENT_FIELDS: usize = 32;
@@ -208,7 +211,23 @@ fn check_softwire(plan: &Softwire) -> Result<(), String> {
     if plan.option.0.len() > SOFTWIRE_BYTES {
         return Err(format!("softwire option has {} bytes, at most {SOFTWIRE_BYTES}", plan.option.0.len()));
     }
+    count("softwire rules", plan.rules.len(), most::SOFTWIRE_RULES)?;
+    count("border relays", plan.br.len(), most::BORDER_RELAYS)?;
+    let rules = plan.rules.iter().map(|rule| (rule.ipv4, rule.ipv6, rule.ports));
+    if rules.clone().map(|(.., ports)| ports).chain([plan.ports]).any(|ports| !is_port_set(ports)) {
+        return Err("softwire ports have offset and PSID of more than 16 bits".to_owned());
+    }
+    let (v4, v6): (Vec<_>, Vec<_>) = rules.map(|(v4, v6, _)| (v4, v6)).unzip();
+    let v4_is_v4 = v4.iter().chain(&plan.ipv4).all(|prefix| prefix.address().is_ipv4());
+    let v6_is_v6 = v6.iter().chain(&plan.prefix).chain(&plan.dmr).all(|prefix| prefix.address().is_ipv6());
+    if !v4_is_v4 || !v6_is_v6 {
+        return Err("softwire prefixes are of the other address family".to_owned());
+    }
     Ok(())
+}
+
+fn is_port_set(ports: Ports) -> bool {
+    PortSet::new(ports.offset, ports.psid_len, ports.psid).is_some()
 }
 
 fn check_event(event: &Emitted) -> Result<(), String> {

@@ -7,12 +7,15 @@
 use std::io;
 use std::os::fd::AsRawFd;
 
-use netlink_packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
-use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_core::{NLM_F_ACK, NLM_F_REQUEST};
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv};
+
+use super::decode::{self, Notice};
+use super::wire::{HEADER, Message, Request, attributes, kind, messages};
+use crate::clock::boottime_ms;
 
 /// Requests in one `sendmsg`: far below the socket's send buffer, and their refusals fit the receive buffer.
 const CHUNK: usize = 64;
@@ -56,12 +59,10 @@ impl Batch {
     }
 
     /// Sends the requests in order; one answer for each.
-    pub(super) fn run(&mut self, requests: Vec<(RouteNetlinkMessage, u16)>) -> Vec<Result<(), Refusal>> {
+    pub(super) fn run(&mut self, requests: &[Request]) -> Vec<Result<(), Refusal>> {
         let mut results = Vec::with_capacity(requests.len());
-        let mut requests = requests.into_iter().peekable();
-        while requests.peek().is_some() {
+        for chunk in requests.chunks(CHUNK) {
             let first = self.sequence.wrapping_add(1);
-            let chunk: Vec<_> = requests.by_ref().take(CHUNK).collect();
             let mut answers = vec![Ok(()); chunk.len()];
             if let Err(errno) = self.send(chunk).and_then(|()| self.collect(first, &mut answers)) {
                 answers.fill(Err(errno.into()));
@@ -72,42 +73,35 @@ impl Batch {
     }
 
     /// Asks for one object, and hands over what the kernel says of it.
-    pub(super) fn get(&mut self, request: RouteNetlinkMessage) -> Result<RouteNetlinkMessage, Refusal> {
+    pub(super) fn get(&mut self, request: &Request) -> Result<Notice, Refusal> {
         self.out.clear();
         self.put(request, NLM_F_REQUEST);
         self.flush()?;
         loop {
-            let message = self.receive()?;
-            if message.header.sequence_number != self.sequence {
+            let len = self.receive()?;
+            let datagram = self.answer.get(..len).unwrap_or_default();
+            let Some(answer) = messages(datagram).find(|message| message.sequence == self.sequence) else {
                 continue;
-            }
-            match message.payload {
-                NetlinkPayload::InnerMessage(inner) => return Ok(inner),
-                NetlinkPayload::Error(error) => return Err(refusal(error.raw_code(), &error.header)),
-                _ => return Err(Errno::EPROTO.into()),
-            }
+            };
+            return match decode::notice(&answer, boottime_ms()) {
+                Some(notice) => Ok(notice),
+                None => Err(refusal(&answer).unwrap_or_else(|| Errno::EPROTO.into())),
+            };
         }
     }
 
-    fn send(&mut self, chunk: Vec<(RouteNetlinkMessage, u16)>) -> Result<(), Errno> {
+    fn send(&mut self, chunk: &[Request]) -> Result<(), Errno> {
         self.out.clear();
         let last = chunk.len().saturating_sub(1);
-        for (at, (message, flags)) in chunk.into_iter().enumerate() {
-            let ack = if at == last { NLM_F_ACK } else { 0 };
-            self.put(message, NLM_F_REQUEST | ack | flags);
+        for (at, request) in chunk.iter().enumerate() {
+            self.put(request, NLM_F_REQUEST | if at == last { NLM_F_ACK } else { 0 });
         }
         self.flush()
     }
 
-    fn put(&mut self, message: RouteNetlinkMessage, flags: u16) {
+    fn put(&mut self, request: &Request, flags: u16) {
         self.sequence = self.sequence.wrapping_add(1);
-        let mut message = NetlinkMessage::from(message);
-        message.header.flags = flags;
-        message.header.sequence_number = self.sequence;
-        message.finalize();
-        let start = self.out.len();
-        self.out.resize(start + message.buffer_len().next_multiple_of(4), 0);
-        message.serialize(&mut self.out[start..]);
+        request.write(self.sequence, flags, &mut self.out);
     }
 
     fn flush(&self) -> Result<(), Errno> {
@@ -120,46 +114,43 @@ impl Batch {
     fn collect(&mut self, first: u32, answers: &mut [Result<(), Refusal>]) -> Result<(), Errno> {
         let last = self.sequence;
         loop {
-            let message = self.receive()?;
-            let sequence = message.header.sequence_number;
-            let at = sequence.wrapping_sub(first) as usize;
-            if let (NetlinkPayload::Error(error), Some(answer)) = (&message.payload, answers.get_mut(at)) {
-                if error.raw_code() != 0 {
-                    *answer = Err(refusal(error.raw_code(), &error.header));
-                }
-                if sequence == last {
-                    return Ok(());
+            let len = self.receive()?;
+            for message in messages(self.answer.get(..len).unwrap_or_default()) {
+                let at = message.sequence.wrapping_sub(first) as usize;
+                if let (kind::ERROR, Some(answer)) = (message.kind, answers.get_mut(at)) {
+                    if let Some(refusal) = refusal(&message) {
+                        *answer = Err(refusal);
+                    }
+                    if message.sequence == last {
+                        return Ok(());
+                    }
                 }
             }
         }
     }
 
-    /// The next answer; `EAGAIN` when there is none, which after `sendmsg` means that it was lost.
-    fn receive(&mut self) -> Result<NetlinkMessage<RouteNetlinkMessage>, Errno> {
+    /// The length of the next answer; `EAGAIN` when there is none, which after `sendmsg` means that it was lost.
+    fn receive(&mut self) -> Result<usize, Errno> {
         loop {
             match recv(self.socket.as_raw_fd(), &mut self.answer, MsgFlags::MSG_DONTWAIT) {
-                Ok(len) => {
-                    let bytes = self.answer.get(..len).unwrap_or_default();
-                    return NetlinkMessage::deserialize(bytes).map_err(|_| Errno::EPROTO);
-                }
                 Err(Errno::EINTR) => {}
-                Err(errno) => return Err(errno),
+                result => return result,
             }
         }
     }
 }
 
-/// `tail`: what follows the code in an `NLMSG_ERROR`: the request's header, then attributes.
-fn refusal(code: i32, tail: &[u8]) -> Refusal {
-    let errno = Errno::from_raw(code.wrapping_neg());
-    let words = tail.get(16..).and_then(|attributes| {
-        netlink_packet_core::NlasIterator::new(attributes)
-            .flatten()
-            .find(|attribute| attribute.kind() == ATTR_MESSAGE)
-            .map(|attribute| {
-                let text = String::from_utf8_lossy(attribute.value());
-                text.trim_end_matches('\0').trim_end_matches('.').to_owned()
-            })
+/// Reads an `NLMSG_ERROR`: a code, the request's header, then attributes. Nothing for an acknowledgement, whose code
+/// is 0.
+pub(super) fn refusal(message: &Message<'_>) -> Option<Refusal> {
+    let code = message.body.first_chunk().map(|code| i32::from_ne_bytes(*code))?;
+    if message.kind != kind::ERROR || code == 0 {
+        return None;
+    }
+    let words = message.body.get(4 + HEADER..).and_then(|rest| {
+        let (_, text) = attributes(rest).find(|(attribute, _)| *attribute == ATTR_MESSAGE)?;
+        let text = String::from_utf8_lossy(text);
+        Some(text.trim_end_matches('\0').trim_end_matches('.').to_owned())
     });
-    Refusal { errno, words }
+    Some(Refusal { errno: Errno::from_raw(code.wrapping_neg()), words })
 }

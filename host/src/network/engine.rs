@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::io;
 
 use dhcpmgr_message::{IfName, InterfaceAddress};
-use netlink_packet_route::RouteNetlinkMessage;
 use nix::errno::Errno;
 
 use super::action::{Action, Refresh, Step};
 use super::batch::{Batch, Refusal};
 use super::claims::ClaimSet;
+use super::decode::Notice;
 use super::error::{Failure, NetworkError};
 use super::mirror::Mirror;
 use super::originals::Originals;
@@ -69,7 +69,7 @@ pub(super) struct Engine {
     /// The mirror cannot be trusted any more.
     pub(super) stale: bool,
     /// Notifications that arrive while a dump is under way.
-    pub(super) recording: Option<Vec<(RouteNetlinkMessage, u16)>>,
+    pub(super) recording: Option<Vec<(Notice, u16)>>,
 }
 
 impl Engine {
@@ -209,7 +209,7 @@ impl Engine {
             .mirror
             .index(name)
             .ok_or_else(|| NetworkError::NoSuchInterface { interface: name.clone() })?;
-        match self.batch.run(vec![encode::set_up(index)]).pop() {
+        match self.batch.run(&[encode::set_up(index)]).pop() {
             Some(Err(refusal)) => Err(NetworkError::NotUp {
                 interface: name.clone(),
                 reason: refusal.errno.desc().to_lowercase(),
@@ -229,9 +229,9 @@ impl Engine {
                 Err(error) => outcome.failures.push(Failure::of_file(&action, &error)),
             }
         }
-        let requests =
-            actions.iter().filter_map(|(index, action)| encode::request(&action.0, *index)).collect();
-        let results = self.batch.run(requests);
+        let requests = actions.iter().filter_map(|(index, action)| encode::request(&action.0, *index));
+        let requests: Vec<_> = requests.collect();
+        let results = self.batch.run(&requests);
         for ((index, mut action), result) in actions.into_iter().zip(results) {
             let result = match result {
                 Err(refusal) => self.second_chance(index, &mut action, refusal),
@@ -281,8 +281,8 @@ impl Engine {
                 // Somebody else's has come in between: ours goes behind it.
                 self.stale = true;
                 *action = Action(Step::AppendRoute(route.clone()));
-                let request = encode::request(&action.0, index).into_iter().collect();
-                match self.batch.run(request).pop() {
+                let request: Vec<_> = encode::request(&action.0, index).into_iter().collect();
+                match self.batch.run(&request).pop() {
                     Some(Err(refusal)) if refusal.errno == Errno::EEXIST => Ok(false),
                     Some(Err(refusal)) => Err(refusal),
                     _ => Ok(true),
@@ -302,8 +302,8 @@ impl Engine {
                 }
                 if self.mirror.is_tentative(index, address) {
                     // What is changed meanwhile is not announced, so it is asked for.
-                    if let Ok(message) = self.batch.get(encode::read_back(address, index)) {
-                        self.mirror.note(&message, 0, boottime_ms(), &mut Vec::new());
+                    if let Ok(notice) = self.batch.get(&encode::read_back(address, index)) {
+                        self.mirror.note(&notice, 0, &mut Vec::new());
                     }
                 }
             }

@@ -5,12 +5,12 @@ use std::net::IpAddr;
 
 use dhcpmgr_message::{IfName, InterfaceAddress};
 use netlink_packet_core::{NLM_F_APPEND, NLM_F_REPLACE};
-use netlink_packet_route::RouteNetlinkMessage;
 
 use super::claims::ClaimSet;
+use super::decode::Notice;
 use super::state::{AddressState, HostView, RouteKey, RouteKind, RouteState, RuleState, TAG, View};
 use super::wanted::{HostWanted, Wanted};
-use super::{LinkState, decode, effects};
+use super::{LinkState, effects};
 
 /// What a notification was about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,64 +152,40 @@ impl Mirror {
         routes
     }
 
-    /// Takes in a message of a dump or a notification with these `nlmsg_flags`.
-    pub(super) fn note(
-        &mut self,
-        message: &RouteNetlinkMessage,
-        flags: u16,
-        now: u64,
-        touched: &mut Vec<Touched>,
-    ) {
-        match message {
-            RouteNetlinkMessage::NewLink(message) => {
-                if let Some((name, state)) = decode::link(message) {
-                    self.new_link(name, state, touched);
-                }
+    /// Takes in what a message of a dump or a notification with these `nlmsg_flags` says.
+    pub(super) fn note(&mut self, notice: &Notice, flags: u16, touched: &mut Vec<Touched>) {
+        match notice {
+            Notice::Link(name, state) => self.new_link(name.clone(), state.clone(), touched),
+            Notice::LinkGone(index) => self.lose_link(*index, touched),
+            Notice::Address(index, state) => {
+                self.new_address(*index, state);
+                touched.push(Touched::Interface(*index));
+                self.look_for_link_local(*index, touched);
             }
-            RouteNetlinkMessage::DelLink(message) => {
-                if let Some((_, state)) = decode::link(message) {
-                    self.lose_link(state.index, touched);
-                }
+            Notice::AddressGone(index, state) => {
+                self.lose_address(*index, state);
+                touched.push(Touched::Interface(*index));
+                self.look_for_link_local(*index, touched);
             }
-            RouteNetlinkMessage::NewAddress(message) => {
-                if let Some((index, state)) = decode::address(message, now) {
-                    self.new_address(index, state);
-                    touched.push(Touched::Interface(index));
-                    self.look_for_link_local(index, touched);
-                }
-            }
-            RouteNetlinkMessage::DelAddress(message) => {
-                if let Some((index, state)) = decode::address(message, now) {
-                    self.lose_address(index, &state);
-                    touched.push(Touched::Interface(index));
-                    self.look_for_link_local(index, touched);
-                }
-            }
-            RouteNetlinkMessage::NewRoute(message) => {
-                let routes = decode::route(message);
+            Notice::Route(routes) => {
                 touched.extend(routes.iter().map(touched_by_route));
                 self.new_route(routes, flags);
             }
-            RouteNetlinkMessage::DelRoute(message) => {
-                for route in decode::route(message) {
-                    touched.push(touched_by_route(&route));
-                    self.lose_route(&route);
+            Notice::RouteGone(routes) => {
+                for route in routes {
+                    touched.push(touched_by_route(route));
+                    self.lose_route(route);
                 }
             }
-            RouteNetlinkMessage::NewRule(message) => {
-                if let Some(rule) = decode::rule(message) {
-                    self.rules.retain(|r| r.rule != rule.rule);
-                    self.rules.push(rule);
-                    touched.push(Touched::Host);
-                }
+            Notice::Rule(rule) => {
+                self.rules.retain(|r| r.rule != rule.rule);
+                self.rules.push(rule.clone());
+                touched.push(Touched::Host);
             }
-            RouteNetlinkMessage::DelRule(message) => {
-                if let Some(rule) = decode::rule(message) {
-                    self.rules.retain(|r| r.rule != rule.rule);
-                    touched.push(Touched::Host);
-                }
+            Notice::RuleGone(rule) => {
+                self.rules.retain(|r| r.rule != rule.rule);
+                touched.push(Touched::Host);
             }
-            _ => {}
         }
     }
 
@@ -263,11 +239,11 @@ impl Mirror {
         touched.push(Touched::Interface(index));
     }
 
-    fn new_address(&mut self, index: u32, state: AddressState) {
+    fn new_address(&mut self, index: u32, state: &AddressState) {
         let all = self.addresses.entry(index).or_default();
         match all.iter_mut().find(|a| a.is(&state.address)) {
-            Some(known) => *known = state,
-            None => all.push(state),
+            Some(known) => known.clone_from(state),
+            None => all.push(state.clone()),
         }
     }
 
@@ -290,11 +266,11 @@ impl Mirror {
         self.edit_all(|routes| effects::after_address_loss(routes, index, &left, address, elsewhere));
     }
 
-    fn new_route(&mut self, routes: Vec<RouteState>, flags: u16) {
-        for (at, route) in routes.into_iter().enumerate() {
+    fn new_route(&mut self, routes: &[RouteState], flags: u16) {
+        for (at, route) in routes.iter().enumerate() {
             let is_v4 = route.key.to.address().is_ipv4();
             self.edit(route.key, |here| {
-                if here.iter().any(|r| r.same(&route) && r.protocol == route.protocol) {
+                if here.iter().any(|r| r.same(route) && r.protocol == route.protocol) {
                     return;
                 }
                 if flags & NLM_F_REPLACE != 0 && at == 0 {
@@ -308,7 +284,7 @@ impl Mirror {
                 }
                 // Without a flag IPv4 puts the new one before the others.
                 let front = is_v4 && flags & NLM_F_APPEND == 0;
-                here.insert(if front { 0 } else { here.len() }, route);
+                here.insert(if front { 0 } else { here.len() }, route.clone());
             });
         }
     }

@@ -4,12 +4,13 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use netlink_packet_core::NLM_F_APPEND;
-use netlink_packet_route::RouteNetlinkMessage;
 use nix::sched::{CloneFlags, unshare};
 
+use super::decode;
 use super::dump::dump;
 use super::mirror::Mirror;
 use super::watch::{Drained, Watch};
+use super::wire::Message;
 
 fn ip(commands: &str) {
     // `-force`: what is impossible in some order of the random walk is skipped.
@@ -76,8 +77,8 @@ fn the_mirror_follows_a_random_walk_of_others() {
              link set w0 addrgenmode none\nlink set w1 addrgenmode none\nlink set w0 up\nlink set w1 up\n");
         let watch = Watch::open().unwrap();
         let mut mirror = Mirror::default();
-        for message in dump().await.unwrap() {
-            mirror.note(&message, NLM_F_APPEND, 0, &mut Vec::new());
+        for message in dump(|| 0).await.unwrap() {
+            mirror.note(&message, NLM_F_APPEND, &mut Vec::new());
         }
         let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
         let mut history = Vec::new();
@@ -90,12 +91,15 @@ fn the_mirror_follows_a_random_walk_of_others() {
             let mut fresh = Mirror::default();
             // IPv6 addresses are announced by a kernel worker, a little later.
             for _ in 0..100 {
-                let note =
-                    |message: RouteNetlinkMessage, flags| mirror.note(&message, flags, 0, &mut Vec::new());
+                let note = |message: &Message<'_>| {
+                    if let Some(notice) = decode::notice(message, 0) {
+                        mirror.note(&notice, message.flags, &mut Vec::new());
+                    }
+                };
                 assert_eq!(watch.drain(&mut Vec::new(), note).unwrap(), Drained::All);
                 fresh = Mirror::default();
-                for message in dump().await.unwrap() {
-                    fresh.note(&message, NLM_F_APPEND, 0, &mut Vec::new());
+                for message in dump(|| 0).await.unwrap() {
+                    fresh.note(&message, NLM_F_APPEND, &mut Vec::new());
                 }
                 (ours, theirs) = (mirror.summary(), fresh.summary());
                 if ours == theirs {

@@ -31,6 +31,7 @@ mod sysctl;
 mod upkeep;
 mod wanted;
 mod watch;
+mod wire;
 
 pub use action::{Action, ActionKind, Applied};
 pub use error::{Failure, NetworkError};

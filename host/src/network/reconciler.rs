@@ -97,7 +97,7 @@ impl Network {
         let batch = Batch::open().map_err(|source| NetworkError::Open { what: "changes", source })?;
         let mut engine = Engine::new(batch);
         engine.dump_begins(&watch);
-        let all = dump().await?;
+        let all = dump(boottime_ms).await?;
         engine.dump_ends(&all, &watch);
         let (events, listener) = mpsc::channel(EVENTS);
         let NetworkOptions { resolv_conf, root, backend, state } = options;
@@ -261,7 +261,7 @@ impl Inner {
     async fn resynchronise(&self) {
         tracing::info!("netlink notifications were lost; the kernel is read again");
         self.engine().dump_begins(&self.watch);
-        match dump().await {
+        match dump(boottime_ms).await {
             Ok(all) => self.engine().dump_ends(&all, &self.watch),
             Err(error) => {
                 tracing::error!(%error, "the kernel could not be read");

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use netlink_packet_core::NLM_F_APPEND;
-use netlink_packet_route::RouteNetlinkMessage;
 
 use dhcpmgr_message::IfName;
 
 use super::action::Action;
+use super::decode::{self, Notice};
 use super::engine::{Engine, HOST, Outcome};
 use super::mirror::{Mirror, Touched};
 use super::repair::Schedule;
@@ -27,10 +27,11 @@ impl Engine {
         let mut touched = Vec::new();
         let now = boottime_ms();
         let (mirror, recording) = (&mut self.mirror, &mut self.recording);
-        let drained = watch.drain(&mut self.buffer, |message, flags| {
-            mirror.note(&message, flags, now, &mut touched);
+        let drained = watch.drain(&mut self.buffer, |message| {
+            let Some(notice) = decode::notice(message, now) else { return };
+            mirror.note(&notice, message.flags, &mut touched);
             if let Some(recording) = recording {
-                recording.push((message, flags));
+                recording.push((notice, message.flags));
             }
         });
         match drained {
@@ -210,16 +211,16 @@ impl Engine {
     }
 
     /// The mirror is made anew from the dump and what was announced meanwhile; every interface is looked at.
-    pub(super) fn dump_ends(&mut self, dump: &[RouteNetlinkMessage], watch: &Watch) {
+    pub(super) fn dump_ends(&mut self, dump: &[Notice], watch: &Watch) {
         self.drain(watch);
         let now = boottime_ms();
         let mut mirror = Mirror::default();
-        for message in dump {
-            mirror.note(message, NLM_F_APPEND, now, &mut Vec::new());
+        for notice in dump {
+            mirror.note(notice, NLM_F_APPEND, &mut Vec::new());
         }
         mirror.inherit(&self.mirror);
-        for (message, flags) in self.recording.take().unwrap_or_default() {
-            mirror.note(&message, flags, now, &mut Vec::new());
+        for (notice, flags) in self.recording.take().unwrap_or_default() {
+            mirror.note(&notice, flags, &mut Vec::new());
         }
         let before = std::mem::replace(&mut self.mirror, mirror);
         let gone: Vec<_> = before

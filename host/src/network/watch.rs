@@ -6,8 +6,6 @@
 use std::io;
 use std::os::fd::AsRawFd;
 
-use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
-use netlink_packet_route::RouteNetlinkMessage;
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
 use nix::errno::Errno;
@@ -16,7 +14,7 @@ use rtnetlink::MulticastGroup;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::state::LOCAL_TABLE;
+use super::wire::{Message, messages};
 
 const GROUPS: [MulticastGroup; 7] = [
     MulticastGroup::Link,
@@ -33,11 +31,6 @@ const RECEIVE_BUFFER: usize = 1 << 20;
 
 /// The kernel never sends a larger notification.
 const DATAGRAM: usize = 32 * 1024;
-
-/// `RTM_NEWROUTE` and `RTM_DELROUTE`.
-const ROUTE_MESSAGES: std::ops::RangeInclusive<u16> = 24..=25;
-
-const HEADER: usize = 16;
 
 /// The socket; `AsyncFd` for waiting, plain `recv` for reading.
 pub(super) struct Watch {
@@ -77,11 +70,11 @@ impl Watch {
         self.socket.readable().await
     }
 
-    /// Hands every notification that is there to `take`, with its `nlmsg_flags`.
+    /// Hands every notification that is there to `take`.
     pub(super) fn drain(
         &self,
         buffer: &mut Vec<u8>,
-        mut take: impl FnMut(RouteNetlinkMessage, u16),
+        mut take: impl FnMut(&Message<'_>),
     ) -> io::Result<Drained> {
         buffer.resize(DATAGRAM, 0);
         let mut drained = Drained::All;
@@ -92,7 +85,7 @@ impl Watch {
                 MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC,
             ) {
                 Ok(len) => match buffer.get(..len) {
-                    Some(datagram) => each_message(datagram, &mut take),
+                    Some(datagram) => messages(datagram).for_each(|message| take(&message)),
                     None => drained = Drained::Overrun,
                 },
                 Err(Errno::EAGAIN) => return Ok(drained),
@@ -102,28 +95,4 @@ impl Watch {
             }
         }
     }
-}
-
-fn each_message(mut datagram: &[u8], take: &mut impl FnMut(RouteNetlinkMessage, u16)) {
-    while let Some(length) = datagram.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes) as usize) {
-        let Some(message) = datagram.get(..length).filter(|_| length >= HEADER) else { return };
-        if !is_local_route(message) {
-            // What the crate cannot decode is of a newer kernel, and nothing that is looked at here.
-            match NetlinkMessage::<RouteNetlinkMessage>::deserialize(message) {
-                Ok(message) => {
-                    if let NetlinkPayload::InnerMessage(inner) = message.payload {
-                        take(inner, message.header.flags);
-                    }
-                }
-                Err(error) => tracing::debug!(%error, "netlink notification not understood"),
-            }
-        }
-        datagram = datagram.get(length.next_multiple_of(4)..).unwrap_or_default();
-    }
-}
-
-/// Two or three routes of the kernel's own come with every address; they are not worth decoding.
-fn is_local_route(message: &[u8]) -> bool {
-    let kind = message.get(4..6).map_or(0, |b| u16::from_ne_bytes([b[0], b[1]]));
-    ROUTE_MESSAGES.contains(&kind) && message.get(HEADER + 4).copied().map(u32::from) == Some(LOCAL_TABLE)
 }

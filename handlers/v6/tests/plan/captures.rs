@@ -5,7 +5,7 @@ use dhcpmgr_plugin_api::message::{Bytes, V6Report};
 
 use crate::support::*;
 
-const DIBBLER: &str = include_str!("../captures/dibbler.env");
+const DIBBLER: &str = include_str!("../../../../client-shims/dibbler/tests/captures/kea-full/0001-add.env");
 const ODHCP6C: &str = include_str!("../captures/odhcp6c.env");
 
 fn variables(capture: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {

@@ -1,9 +1,13 @@
 //! What `dhcpmgr map` answers as JSON. Fields are added, never renamed: vendors' test suites read them.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use dhcpmgr_softwire::{Destination, Kind, Malformed, PortSet, Priority, Remark, Remote, Rule, Softwire};
+use dhcpmgr_message::Prefix;
+use dhcpmgr_plugin_api::Ports;
+use dhcpmgr_softwire::{Destination, Kind, Malformed, Priority, Remark, Remote, Rule, Softwire};
 use serde::Serialize;
+
+use crate::events::{CustomerView, RuleView, SoftwireView};
 
 /// The MTU of the WAN that the MTU of IPv4 is told for.
 pub(in crate::cli) const WAN_MTU: u32 = 1500;
@@ -23,50 +27,13 @@ impl Answer {
     }
 }
 
-/// A softwire. What its kind does not have is left out.
+/// A softwire, with what is odd about its option.
 #[derive(Debug, Serialize)]
 pub(super) struct Explained {
     ok: bool,
-    kind: &'static str,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    rules: Vec<RuleView>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    selected: Option<usize>,
     #[serde(flatten)]
-    customer: Option<CustomerView>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dmr: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    br: Option<Vec<Ipv6Addr>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    aftr: Option<String>,
-    mtu: u32,
+    softwire: SoftwireView,
     warnings: Vec<Warning>,
-}
-
-#[derive(Debug, Serialize)]
-struct RuleView {
-    ipv6_prefix: String,
-    ipv4_prefix: String,
-    ea_len: u8,
-    psid_offset: u8,
-    psid_len: u8,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    psid: Option<u16>,
-    fmr: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct CustomerView {
-    ipv4: Ipv4Addr,
-    ipv4_prefix_len: u8,
-    psid: u16,
-    psid_len: u8,
-    psid_offset: u8,
-    ea_bits: u64,
-    sharing_ratio: u32,
-    port_ranges: Vec<(u16, u16)>,
-    ce_ipv6: Ipv6Addr,
 }
 
 #[derive(Debug, Serialize)]
@@ -116,49 +83,36 @@ impl From<&Softwire> for Explained {
     fn from(softwire: &Softwire) -> Self {
         let (mut dmr, mut br, mut aftr) = (None, None, None);
         match &softwire.remote {
-            Remote::Dmr(prefix) => dmr = Some(prefix.to_string()),
+            Remote::Dmr(prefix) => dmr = prefix_of(prefix.address(), prefix.len()),
             Remote::Brs(addresses) => br = Some(addresses.clone()),
-            Remote::Aftr(name) => aftr = Some(name.to_string()),
+            Remote::Aftr(name) => aftr = Some(name.clone()),
         }
-        let customer = softwire.customer.map(|edge| CustomerView {
-            ipv4: edge.ipv4.address(),
-            ipv4_prefix_len: edge.ipv4.len(),
-            psid: edge.ports.psid(),
-            psid_len: edge.ports.psid_len(),
-            psid_offset: edge.ports.offset(),
-            ea_bits: edge.ea_bits,
-            sharing_ratio: edge.ports.sharing_ratio(),
-            port_ranges: edge.ports.ranges().collect(),
-            ce_ipv6: edge.ipv6,
+        let customer = softwire.customer.map(|edge| {
+            CustomerView::new((edge.ipv4.address(), edge.ipv4.len()), edge.ports, edge.ea_bits, edge.ipv6)
         });
-        Self {
-            ok: true,
-            kind: softwire.kind.name(),
-            rules: softwire.rules.iter().map(RuleView::from).collect(),
+        let softwire_view = SoftwireView {
+            kind: softwire.kind.name().to_owned(),
+            rules: softwire.rules.iter().filter_map(rule).collect(),
             selected: softwire.selected,
             customer,
             dmr,
             br,
             aftr,
-            mtu: softwire.kind.ipv4_mtu(WAN_MTU),
-            warnings: warnings(&softwire.remarks),
-        }
+            mtu: Some(softwire.kind.ipv4_mtu(WAN_MTU)),
+        };
+        Self { ok: true, softwire: softwire_view, warnings: warnings(&softwire.remarks) }
     }
 }
 
-impl From<&Rule> for RuleView {
-    fn from(rule: &Rule) -> Self {
-        let ports: PortSet = rule.ports();
-        Self {
-            ipv6_prefix: rule.ipv6_prefix().to_string(),
-            ipv4_prefix: rule.ipv4_prefix().to_string(),
-            ea_len: rule.ea_len(),
-            psid_offset: ports.offset(),
-            psid_len: ports.psid_len(),
-            psid: (rule.ea_len() == 0 && ports.psid_len() > 0).then(|| ports.psid()),
-            fmr: rule.fmr(),
-        }
-    }
+fn rule(rule: &Rule) -> Option<RuleView> {
+    let (ipv6, ipv4, ports) = (rule.ipv6_prefix(), rule.ipv4_prefix(), rule.ports());
+    let ports = Ports { offset: ports.offset(), psid_len: ports.psid_len(), psid: ports.psid() };
+    let ipv6 = prefix_of(ipv6.address(), ipv6.len())?;
+    Some(RuleView::new(ipv6, prefix_of(ipv4.address(), ipv4.len())?, rule.ea_len(), ports, rule.fmr()))
+}
+
+fn prefix_of(address: impl Into<IpAddr>, len: u8) -> Option<Prefix> {
+    Prefix::new(address.into(), len).ok()
 }
 
 impl From<&Priority> for Preferred {

@@ -7,7 +7,7 @@ use dhcpmgr_plugin_api::Protocol;
 use super::options::option_title;
 use super::style::{Style, Tone};
 use super::text::{duration, plain};
-use crate::control::views::{ClientLease, Lease, LeaseV4, LeaseV6};
+use crate::control::views::{ClientLease, Lease, LeaseV4, LeaseV6, SoftwireView};
 
 /// A block for each client.
 #[must_use]
@@ -132,7 +132,7 @@ fn rows_v6(lease: &LeaseV6) -> Vec<(String, Vec<String>)> {
     row("search", texts(&lease.search));
     row("time servers", texts(&lease.ntp));
     row("AFTR", one(lease.aftr.as_deref().map(plain)));
-    row("softwire", one(lease.softwire.as_deref().map(plain)));
+    row("softwire", lease.softwire.iter().flat_map(softwire).collect());
     // It has a line of its own above.
     for (name, value) in lease.parameters.iter().filter(|(name, _)| *name != "aftr") {
         row(&plain(name), vec![plain(value)]);
@@ -169,4 +169,24 @@ fn columns<const N: usize>(lines: impl Iterator<Item = [String; N]>) -> Vec<Stri
         cells.join("  ").trim_end().to_owned()
     };
     lines.iter().map(line).collect()
+}
+
+/// Mechanism, address and ports, and both ends.
+fn softwire(softwire: &SoftwireView) -> Vec<String> {
+    let mut lines = vec![plain(&softwire.kind)];
+    if let Some(customer) = &softwire.customer {
+        let address = match customer.ipv4_prefix_len {
+            32 => customer.ipv4.to_string(),
+            len => format!("{}/{len}", customer.ipv4),
+        };
+        lines.push(match customer.psid_len {
+            0 => address,
+            len => format!("{address}, PSID {} of {len} bits after {}", customer.psid, customer.psid_offset),
+        });
+        lines.push(format!("from {}", customer.ce_ipv6));
+    }
+    lines.extend(softwire.dmr.map(|dmr| format!("to {dmr}")));
+    lines.extend(softwire.br.iter().flatten().map(|br| format!("to {br}")));
+    lines.extend(softwire.aftr.iter().map(|aftr| format!("to {aftr}")));
+    lines
 }

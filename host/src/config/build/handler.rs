@@ -14,7 +14,7 @@ use crate::config::words::{GRANTS, ISOLATIONS, quoted};
 const KEYS: [&str; 6] = ["module", "isolation", "grants", "clients", "deadline_ms", "settings"];
 
 /// The modules that we ship. Only a relative name means one of them: it is looked up in the handlers directory.
-const OURS: [&str; 2] = ["libdhcpmgr_v4.so", "libdhcpmgr_v6.so"];
+const OURS: [&str; 3] = ["libdhcpmgr_v4.so", "libdhcpmgr_v6.so", "libdhcpmgr_mapt.so"];
 
 const DEFAULT_DEADLINE_MS: u32 = 250;
 

@@ -10,7 +10,7 @@ use crate::config::Client;
 use crate::controller::ledger::{Entry, Ledger, Value};
 use crate::controller::machine::Held;
 use crate::delegation::Delegated;
-use crate::events::{self, AddressV6, Change, IaView, LeaseV6, PrefixV6};
+use crate::events::{self, AddressV6, Change, IaView, LeaseV6, PrefixV6, SoftwireView};
 use crate::network::{Desired, DesiredAddress};
 
 /// Vendor class and vendor options.
@@ -92,7 +92,7 @@ pub(super) fn build(
         search: plan.search.iter().map(ToString::to_string).collect(),
         ntp: plan.ntp.clone(),
         aftr: plan.parameters.get(AFTR).cloned(),
-        softwire: None,
+        softwire: plan.softwires.first().map(SoftwireView::of),
         server_duid: report.server_duid.as_ref().map(Bytes::to_hex),
         expires_in: None,
         parameters: plan.parameters.clone(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dhcpmgr_message::{Bytes, Lifetime};
+use dhcpmgr_message::Lifetime;
 use dhcpmgr_plugin_api::{
     AddressPlan, Delegation, Emitted, Mtu, Plan, Refusal, RoutePlan, RulePlan, Softwire,
 };
@@ -53,7 +53,7 @@ fn plan_for(grant: Grant) -> Plan {
             let (preferred, valid) = (Lifetime(1), Lifetime(1));
             plan.prefixes = vec![Delegation { prefix, iaid: Some(1), exclude: None, preferred, valid }];
         }
-        Grant::Softwire => plan.softwires = vec![Softwire { kind: "map-t".into(), option: Bytes::default() }],
+        Grant::Softwire => plan.softwires = vec![Softwire { kind: "map-t".into(), ..Softwire::default() }],
         Grant::Parameters => {
             plan.parameters = [("Name".to_owned(), "value".to_owned())].into();
             plan.hostname = Some("gw".parse().unwrap());

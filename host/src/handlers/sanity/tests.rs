@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dhcpmgr_message::{Bytes, Lifetime};
 use dhcpmgr_plugin_api::{
-    AddressPlan, Delegation, Emitted, Mtu, Plan, Refusal, RoutePlan, RulePlan, Softwire,
+    AddressPlan, Delegation, Emitted, Mtu, Plan, Ports, Refusal, RoutePlan, RulePlan, Softwire, SoftwireRule,
 };
 use proptest::prelude::*;
 
@@ -91,10 +91,30 @@ fn what_cannot_be_is_refused_with_what_is_wrong() {
         ..Plan::default()
     };
     let softwire = |kind: &str, bytes| Plan {
-        softwires: vec![Softwire { kind: kind.into(), option: Bytes(vec![0; bytes]) }],
+        softwires: vec![Softwire { kind: kind.into(), option: Bytes(vec![0; bytes]), ..Softwire::default() }],
         ..Plan::default()
     };
+    let odd_softwire = |change: &dyn Fn(&mut Softwire)| {
+        let mut plan = softwire("map-t", 1);
+        change(&mut plan.softwires[0]);
+        plan
+    };
+    let (v4, v6) = ("192.0.2.0/24".parse().unwrap(), "2001:db8::/40".parse().unwrap());
+    let (right, wrong) =
+        (Ports { offset: 6, psid_len: 8, psid: 255 }, Ports { offset: 9, psid_len: 8, psid: 0 });
+    let mapping = |ipv6, ipv4, ports| SoftwireRule { ipv6, ipv4, ea_len: 16, ports, fmr: true };
+    assert!(check(odd_softwire(&|s| s.rules = vec![mapping(v6, v4, right); 257])).is_ok());
     for (plan, word) in [
+        (odd_softwire(&|s| s.ports = wrong), "more than 16 bits"),
+        (odd_softwire(&|s| s.ports = Ports { psid: 256, ..right }), "more than 16 bits"),
+        (odd_softwire(&|s| s.rules = vec![mapping(v6, v4, wrong)]), "more than 16 bits"),
+        (odd_softwire(&|s| s.rules = vec![mapping(v4, v4, right)]), "other address family"),
+        (odd_softwire(&|s| s.rules = vec![mapping(v6, v6, right)]), "other address family"),
+        (odd_softwire(&|s| s.ipv4 = Some(v6)), "other address family"),
+        (odd_softwire(&|s| s.dmr = Some(v4)), "other address family"),
+        (odd_softwire(&|s| s.prefix = Some(v4)), "other address family"),
+        (odd_softwire(&|s| s.rules = vec![mapping(v6, v4, right); 513]), "513 softwire rules"),
+        (odd_softwire(&|s| s.br = vec!["2001:db8::1".parse().unwrap(); 17]), "17 border relays"),
         (address("192.0.2.7/24", 61, 60), "preferred"),
         (address("192.0.2.7/24", 0, 0), "valid for 0 s"),
         (address("192.0.2.7/0", 1, 1), "whole Internet"),
