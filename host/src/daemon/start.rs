@@ -163,8 +163,10 @@ pub fn run(paths: Paths, ready_fd: Option<RawFd>) -> Result<(), StartError> {
     if let Some(number) = ready_fd {
         service.line_to(number).map_err(system("use the descriptor of --ready-fd"))?;
     }
-    privileges::settle(loaded.config.dns.backend);
     make_directories(&paths)?;
+    let programs = loaded.config.clients.values().map(|client| client.program);
+    clients::prepare(&paths, programs).map_err(system("have threads ready that start clients"))?;
+    privileges::settle(loaded.config.dns.backend);
     let _lock = lock(&paths)?;
     raise_file_limit();
     let runtime = runtime()?;
@@ -193,6 +195,7 @@ fn make_directories(paths: &Paths) -> Result<(), StartError> {
     make(paths.runtime(), 0o755)?;
     make(paths.spool(), 0o700)?;
     make(paths.leases(), 0o700)?;
+    make(paths.work(), 0o700)?;
     make(paths.clients(), 0o700)
 }
 
