@@ -15,4 +15,5 @@ mod release;
 mod renewal;
 mod renumbering;
 mod several;
+mod softwire;
 mod stateless;
