@@ -110,15 +110,15 @@ impl Task {
         self.shared.keeper.client(&self.client.name)
     }
 
-    /// For `dhcpmgr why`.
+    /// For `dhcpmgr why`: what is on the flash.
     pub(super) fn identity_view(&self) -> IdentityView {
-        let record = self.stored();
+        let record = self.shared.keeper.identities().client(&self.client.name);
         let wants = self.shared.chain.wants(&self.client.name, self.client.protocol);
         IdentityView {
             client_id: self.client_id(&wants).map(|id| id.to_hex()),
             duid: self.shared.keeper.duid().map(|duid| duid.to_hex()),
-            ias: record.ias.clone(),
-            last_lease: record.last_lease.clone(),
+            ias: record.ias,
+            last_lease: record.last_lease,
         }
     }
 }

@@ -70,6 +70,8 @@ fn dibbler_is_who_the_device_is_and_changes_nothing_of_the_machine() -> Result {
         let lease = daemon.cli().json(&["lease", "wan6"])?.to_string();
         Ok(lease.contains("\"iaid\":4000000000").then_some(()))
     })?;
+    let solicited = packets.of(MessageType6::Solicit).len();
+    assert_eq!(solicited, 1, "a number that it takes for another one is not asked for twice");
     assert_eq!(etc(), before, "/etc is as it was");
     let addresses = lab.gateway.addresses6("wan0")?;
     assert!(addresses.iter().any(|address| address.address.starts_with("2001:db8:77::")), "{addresses:?}");

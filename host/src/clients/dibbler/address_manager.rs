@@ -105,9 +105,9 @@ fn association(tag: &Tag<'_>) -> Result<Association, XmlError> {
     })
 }
 
-/// IAIDs from 2^31 on are written as negative numbers, times are not.
+/// IAIDs from 2^31 on are also written as if they were negative, in 64 bits.
 fn number(text: &str) -> Option<u32> {
-    text.parse::<u32>().ok().or_else(|| text.parse::<i32>().ok().map(i32::cast_unsigned))
+    text.parse::<u64>().ok().map(|number| number as u32)
 }
 
 fn leased(address: &str, length: Option<&str>) -> Option<Prefix> {

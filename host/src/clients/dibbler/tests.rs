@@ -218,7 +218,7 @@ fn its_memory_is_read_as_far_as_a_server_has_answered() {
         <AddrAddr timestamp=\"1795434887\" pref=\"40\" valid=\"60\" prefix=\"128\">2001:db8:6::1002</AddrAddr>\n\
         <!--<fqdnDnsServer>-->\n</AddrIA>\n\
         <AddrIA unicast=\"\" T1=\"4294967295\" T2=\"4294967295\" IAID=\"8\" state=\"INPROCESS\" ifacename=\"wan0\" iface=\"2\">\n</AddrIA>\n\
-        <AddrPD unicast=\"\" T1=\"16\" T2=\"26\" IAID=\"-1\" state=\"CONFIGURED\" ifacename=\"wan0\" iface=\"2\">\n\
+        <AddrPD unicast=\"\" T1=\"16\" T2=\"26\" IAID=\"18446744073709551615\" state=\"CONFIGURED\" ifacename=\"wan0\" iface=\"2\">\n\
         <AddrPrefix timestamp=\"1795434887\" pref=\"40\" valid=\"60\" length=\"56\">2001:db8:f000:200::</AddrPrefix>\n</AddrPD>\n";
     std::fs::write(directory.path().join(ADDRESSES), xml).unwrap();
     let ias = Dibbler.ias(&client, directory.path());
