@@ -1,7 +1,8 @@
 //! Which LAN gets which part of which prefix. Pure; the same for the same question, in whatever order prefixes came.
 //!
 //! Configured parts go first, then what LANs have already, then the number that a LAN had of an earlier prefix, then
-//! the lowest that is free. No two LANs get space that overlaps, and nobody gets any of an excluded prefix.
+//! the lowest that is free. What a LAN has is taken from it only when the configuration is another one. No two LANs get
+//! space that overlaps, and nobody gets any of an excluded prefix.
 
 use std::collections::BTreeMap;
 
@@ -85,8 +86,16 @@ pub(super) fn takes(delegation: &Delegation, offer: &Offer) -> bool {
     }
 }
 
-/// What LANs have now and may keep: another prefix that overlaps cannot take it from them.
+/// The configured part and the length of each LAN.
+pub(super) fn numbers(lans: &BTreeMap<IfName, Delegation>) -> BTreeMap<IfName, (Option<u32>, u8)> {
+    lans.iter().map(|(lan, delegation)| (lan.clone(), (delegation.subnet, delegation.length))).collect()
+}
+
+/// What LANs have now and keep, unless the operator has decided anew.
 fn holders<'a>(lans: &BTreeMap<IfName, Delegation>, offers: &[Offer], memory: &'a Memory) -> Vec<&'a Given> {
+    if memory.numbers != numbers(lans) {
+        return Vec::new();
+    }
     let keeps = |given: &&Given| {
         let Some(delegation) = lans.get(&given.lan) else { return false };
         let numbered =
@@ -95,7 +104,9 @@ fn holders<'a>(lans: &BTreeMap<IfName, Delegation>, offers: &[Offer], memory: &'
             && delegation.length == given.subnet.len()
             && offers.iter().any(|offer| offer.prefix == given.delegated && takes(delegation, offer))
     };
-    memory.given.iter().filter(|g| g.is_current()).filter(keeps).collect()
+    let had =
+        memory.given.iter().filter(|g| matches!(g.state, State::Current { .. } | State::Awaited { .. }));
+    had.filter(keeps).collect()
 }
 
 fn too_small(prefix: Prefix, length: u8) -> String {
@@ -130,10 +141,9 @@ impl Table<'_> {
         taken.map(|(other, _, known)| format!("{part} overlaps {known}, which {other} has"))
     }
 
-    /// The LAN that has some of this part already, out of another prefix.
-    fn holder(&self, lan: &IfName, index: usize, part: Prefix) -> Option<String> {
-        let of = self.offers[index].prefix;
-        let mut holders = self.holders.iter().filter(|g| g.lan != *lan && g.delegated != of);
+    /// The LAN that has some of this part already.
+    fn holder(&self, lan: &IfName, part: Prefix) -> Option<String> {
+        let mut holders = self.holders.iter().filter(|g| g.lan != *lan);
         let holder = holders.find(|given| space::overlap(given.subnet, part))?;
         Some(format!("{part} overlaps {}, which {} has", holder.subnet, holder.lan))
     }
@@ -153,7 +163,7 @@ impl Table<'_> {
             let reason = format!("{prefix} has no subnet {id} of /{length}; it has 0 to {last}");
             return self.refuse(lan, index, reason);
         };
-        match self.obstacle(lan, part).or_else(|| self.holder(lan, index, part)) {
+        match self.obstacle(lan, part).or_else(|| self.holder(lan, part)) {
             Some(reason) => self.refuse(lan, index, format!("subnet {id}: {reason}")),
             None => self.done.parts.push((lan.clone(), index, part)),
         }

@@ -50,9 +50,7 @@ pub(super) struct Decision {
 impl Known {
     /// What an earlier daemon left.
     pub(super) fn restore(kept: Option<Record>, now: Moment) -> Self {
-        let patience_until = now.boottime.saturating_add(PATIENCE);
-        let memory = kept.map(|record| record.restore(now)).unwrap_or_default();
-        Self { memory, patience_until, ..Self::default() }
+        Self { memory: kept.map(|record| record.restore(now)).unwrap_or_default(), ..Self::default() }
     }
 
     pub(super) fn hand(&mut self, client: &ClientName, handed: Handed) {
@@ -139,8 +137,7 @@ impl Known {
         match source {
             Source::Ula => false,
             Source::Client(name) if self.answered.contains(name) => false,
-            Source::Client(_) if here => !self.settled,
-            Source::Client(_) => now < self.patience_until,
+            Source::Client(_) => !self.settled || (!here && now < self.patience_until),
         }
     }
 

@@ -77,6 +77,9 @@ pub(super) struct Memory {
     pub(super) given: Vec<Given>,
     /// The number of the part that a LAN without a configured one has, so that it gets the same of the next prefix.
     pub(super) ids: BTreeMap<IfName, u64>,
+    /// Configured part and length of each LAN when this was decided: a LAN may take a part from another one only when
+    /// the operator says so anew.
+    pub(super) numbers: BTreeMap<IfName, (Option<u32>, u8)>,
 }
 
 impl Memory {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dhcpmgr_message::{IfName, Prefix};
 
-use super::allocate::{Offer, Refusal, allocate, takes};
+use super::allocate::{Offer, Refusal, allocate, numbers, takes};
 use super::memory::{Given, Memory, Source, State};
 use super::space;
 use crate::config::{Delegation, Token};
@@ -37,14 +37,31 @@ pub(super) struct Plan {
     pub(super) refusals: Vec<Refusal>,
 }
 
-/// Decides.
+/// How often it is decided until nothing changes any more.
+const ROUNDS: usize = 8;
+
+/// Decides. What one LAN has to give up may be another's in the next round.
 pub(super) fn plan(before: &Memory, world: &World<'_>) -> Plan {
+    let mut plan = round(before, world);
+    for _ in 1..ROUNDS {
+        let next = round(&plan.memory, world);
+        let is_settled = next.memory == plan.memory;
+        plan = next;
+        if is_settled {
+            break;
+        }
+    }
+    plan
+}
+
+fn round(before: &Memory, world: &World<'_>) -> Plan {
     let offers = alive(world.offers, world.now);
     let mut before = before.clone();
     before.given.retain(|given| world.lans.contains_key(&given.lan));
     let allocation = allocate(world.lans, &offers, &before);
     let mut plan = Plan { refusals: allocation.refusals, ..Plan::default() };
     plan.memory.ids = allocation.ids;
+    plan.memory.numbers = numbers(world.lans);
     for (lan, index, part) in allocation.parts {
         let offer = &offers[index];
         let delegation = &world.lans[&lan];

@@ -25,6 +25,8 @@ pub(super) struct Record {
     given: Vec<Kept>,
     #[serde(default)]
     ids: BTreeMap<IfName, u64>,
+    #[serde(default)]
+    numbers: BTreeMap<IfName, (Option<u32>, u8)>,
 }
 
 impl store::Record for Record {
@@ -83,12 +85,18 @@ impl Record {
                 State::Withdrawn { told_until } => Fate::Withdrawn(told_until),
             },
         };
-        Self { at, given: memory.given.iter().map(kept).collect(), ids: memory.ids.clone() }
+        Self {
+            at,
+            given: memory.given.iter().map(kept).collect(),
+            ids: memory.ids.clone(),
+            numbers: memory.numbers.clone(),
+        }
     }
 
     /// Whether it says the same, whenever it was written.
     pub(super) fn says_the_same(&self, other: &Self) -> bool {
-        self.at.boot == other.at.boot && self.given == other.given && self.ids == other.ids
+        let Self { at, given, ids, numbers } = other;
+        self.at.boot == at.boot && self.given == *given && self.ids == *ids && self.numbers == *numbers
     }
 
     /// Whether there is nothing in it.
@@ -126,7 +134,7 @@ impl Record {
                 Fate::Withdrawn(end) => State::Withdrawn { told_until: until(end) },
             },
         };
-        Memory { given: self.given.into_iter().map(given).collect(), ids: self.ids }
+        Memory { given: self.given.into_iter().map(given).collect(), ids: self.ids, numbers: self.numbers }
     }
 }
 
@@ -157,7 +165,8 @@ mod tests {
             address: "2001:db8:f100:1::1/64".parse().unwrap(),
             state,
         };
-        Memory { ids: BTreeMap::from([(given.lan.clone(), 1)]), given: vec![given] }
+        let numbers = BTreeMap::from([(given.lan.clone(), (Some(1), 64))]);
+        Memory { ids: BTreeMap::from([(given.lan.clone(), 1)]), numbers, given: vec![given] }
     }
 
     fn after(state: State, then: Moment, now: Moment) -> State {

@@ -85,7 +85,8 @@ impl State {
     /// When something is to be done although nothing happens.
     pub(super) fn next(&self, now: u64) -> Option<u64> {
         let advertised = self.radvd.as_ref().and_then(|_| advertise::next(&self.known.memory, now));
-        [self.known.next(now), advertised].into_iter().flatten().min()
+        let owed = self.radvd.as_ref().and_then(Radvd::next);
+        [self.known.next(now), advertised, owed].into_iter().flatten().min()
     }
 
     /// Decides, and makes it so. The record is there when it has to be kept.

@@ -12,6 +12,13 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::advertise::Advertised;
+use process::Reload;
+
+/// Between looks at a radvd that is just starting, milliseconds.
+const BETWEEN_LOOKS: u64 = 250;
+
+/// How long it may take to start, milliseconds.
+const START: u64 = 10_000;
 
 /// Where it is told what.
 #[derive(Debug)]
@@ -20,11 +27,13 @@ pub(super) struct Radvd {
     pidfile: PathBuf,
     /// What it was last told by us.
     told: Option<Vec<Advertised>>,
+    /// There is something in the file that it has not been told to read, since when and when it is tried again.
+    owed: Option<(u64, u64)>,
 }
 
 impl Radvd {
     pub(super) fn new(config: PathBuf, pidfile: PathBuf) -> Self {
-        Self { config, pidfile, told: None }
+        Self { config, pidfile, told: None, owed: None }
     }
 
     pub(super) fn is_at(&self, config: &Path, pidfile: &Path) -> bool {
@@ -39,19 +48,38 @@ impl Radvd {
     /// Tells it, if it is new. A line of what was done; an error is one for the operator.
     pub(super) fn tell(&mut self, all: Vec<Advertised>, now: u64) -> Result<Option<String>, String> {
         if self.told.as_ref() == Some(&all) {
-            return Ok(None);
+            return match self.owed {
+                Some((since, again)) if again <= now => self.reload(since, now),
+                _ => Ok(None),
+            };
         }
         let text = text::config(&all, now);
-        let counts_down = text::counts_down(&all);
-        // The same file means the same, unless radvd has counted down from it meanwhile.
-        if self.told.is_none() && !counts_down && fs::read(&self.config).is_ok_and(|b| b == text.as_bytes()) {
-            self.told = Some(all);
-            return Ok(None);
+        // A file that an earlier daemon wrote may be one that radvd was not told to read.
+        if !fs::read(&self.config).is_ok_and(|bytes| bytes == text.as_bytes()) {
+            replace(&self.config, &text)
+                .map_err(|error| format!("cannot write {}: {error}", self.config.display()))?;
         }
-        replace(&self.config, &text)
-            .map_err(|error| format!("cannot write {}: {error}", self.config.display()))?;
         self.told = Some(all);
-        process::reload(&self.pidfile).map(Some)
+        self.reload(now, now)
+    }
+
+    /// When it is to be told again although there is nothing new.
+    pub(super) fn next(&self) -> Option<u64> {
+        self.owed.map(|(_, again)| again)
+    }
+
+    fn reload(&mut self, since: u64, now: u64) -> Result<Option<String>, String> {
+        self.owed = None;
+        let is_late = now >= since.saturating_add(START);
+        match process::reload(&self.pidfile)? {
+            Reload::Done(line) => Ok(Some(line)),
+            Reload::NotRunning(line) if is_late => Ok(Some(line)),
+            Reload::Deaf(line) if is_late => Err(line),
+            Reload::NotRunning(_) | Reload::Deaf(_) => {
+                self.owed = Some((since, now.saturating_add(BETWEEN_LOOKS)));
+                Ok(None)
+            }
+        }
     }
 }
 
@@ -77,15 +105,25 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let config = directory.path().join("radvd.conf");
         let mut radvd = Radvd::new(config.clone(), directory.path().join("radvd.pid"));
-        let line = radvd.tell(Vec::new(), 0).unwrap().unwrap();
+        assert_eq!(radvd.tell(Vec::new(), 0), Ok(None), "it may be just starting");
+        assert_eq!(radvd.next(), Some(BETWEEN_LOOKS));
+        let line = radvd.tell(Vec::new(), START + BETWEEN_LOOKS).unwrap().unwrap();
         assert!(line.contains("does not run"), "{line}");
+        assert_eq!(radvd.next(), None);
         assert!(fs::read_to_string(&config).unwrap().contains("interface lo"));
         fs::write(&config, "changed by somebody").unwrap();
         assert_eq!(radvd.tell(Vec::new(), 0), Ok(None));
         let mut next = Radvd::new(config.clone(), directory.path().join("radvd.pid"));
-        assert!(next.tell(Vec::new(), 0).unwrap().is_some());
+        assert_eq!(next.tell(Vec::new(), 0), Ok(None));
+        assert!(next.next().is_some(), "it was written");
         let mut next = Radvd::new(config, directory.path().join("radvd.pid"));
-        assert_eq!(next.tell(Vec::new(), 0), Ok(None), "the file says so already");
+        let inode = || {
+            std::os::unix::fs::MetadataExt::ino(&fs::metadata(directory.path().join("radvd.conf")).unwrap())
+        };
+        let before = inode();
+        assert_eq!(next.tell(Vec::new(), 0), Ok(None));
+        assert_eq!(inode(), before, "the file says so already");
+        assert!(next.next().is_some(), "and radvd is told all the same");
     }
 
     #[test]

@@ -6,19 +6,32 @@ use std::path::Path;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-/// Lets radvd read its file again; a line of what came of it.
-pub(super) fn reload(pidfile: &Path) -> Result<String, String> {
+/// What came of it, in words.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Reload {
+    /// It was told.
+    Done(String),
+    /// There is nobody to tell; or it is just starting, and has read its file already, but not yet written its process
+    /// id.
+    NotRunning(String),
+    /// It is just starting. SIGHUP would end it, because it writes its process id before it listens to signals.
+    Deaf(String),
+}
+
+/// Lets radvd read its file again.
+pub(super) fn reload(pidfile: &Path) -> Result<Reload, String> {
     let Some(pid) = pid_in(pidfile) else {
-        return Ok(format!(
+        return Ok(Reload::NotRunning(format!(
             "radvd does not run ({} names no process); it reads its file when it starts",
             pidfile.display()
-        ));
+        )));
     };
     // The pidfd first: what is read of the process afterwards is of the one that is signalled.
     let process = match pidfd_open(pid, PidfdFlags::empty()) {
         Ok(process) => process,
         Err(rustix::io::Errno::SRCH) => {
-            return Ok(format!("radvd does not run (process {} is no more)", pid.as_raw_nonzero()));
+            let line = format!("radvd does not run (process {} is no more)", pid.as_raw_nonzero());
+            return Ok(Reload::NotRunning(line));
         }
         Err(error) => return Err(cannot(pid, error.into())),
     };
@@ -31,10 +44,24 @@ pub(super) fn reload(pidfile: &Path) -> Result<String, String> {
             name.trim_end().escape_default()
         ));
     }
+    if !catches_hangup(pid) {
+        return Ok(Reload::Deaf(format!(
+            "radvd (process {}) does not listen to SIGHUP, and does not know that its file is another one",
+            pid.as_raw_nonzero()
+        )));
+    }
     match pidfd_send_signal(&process, Signal::HUP) {
-        Ok(()) => Ok(format!("radvd (process {}) reads its file again", pid.as_raw_nonzero())),
+        Ok(()) => Ok(Reload::Done(format!("radvd (process {}) reads its file again", pid.as_raw_nonzero()))),
         Err(error) => Err(cannot(pid, error.into())),
     }
+}
+
+/// Whether the process has a handler for SIGHUP (`SigCgt` in proc(5), bit 0). Where that cannot be read, it has.
+fn catches_hangup(pid: Pid) -> bool {
+    let status = fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())).unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    caught.is_none_or(|mask| mask & 1 == 1)
 }
 
 fn cannot(pid: Pid, error: io::Error) -> String {
@@ -68,10 +95,18 @@ mod tests {
         let ours = format!("{}\n", std::process::id());
         assert!(told(&ours).unwrap_err().contains("not radvd"));
         for none in ["", "0", "-1", "1", "x", "99999999999999999999999999999999999"] {
-            assert!(told(none).unwrap().contains("does not run"), "{none}");
+            assert!(
+                matches!(told(none), Ok(Reload::NotRunning(line)) if line.contains("does not run")),
+                "{none}"
+            );
         }
         let mut child = std::process::Command::new("true").spawn().unwrap();
         child.wait().unwrap();
-        assert!(told(&child.id().to_string()).unwrap().contains("does not run"));
+        let gone = told(&child.id().to_string());
+        assert!(matches!(gone, Ok(Reload::NotRunning(line)) if line.contains("does not run")));
+        assert!(
+            !catches_hangup(Pid::from_raw(std::process::id() as i32).unwrap()),
+            "a test harness does not"
+        );
     }
 }

@@ -50,12 +50,6 @@ pub(super) fn config(all: &[Advertised], now: u64) -> String {
     text
 }
 
-/// Whether radvd counts lifetimes down from where the file was read.
-pub(super) fn counts_down(all: &[Advertised]) -> bool {
-    let prefixes = all.iter().flat_map(|lan| &lan.prefixes);
-    prefixes.into_iter().any(|prefix| decrements(&prefix.lifetimes))
-}
-
 /// radvd announces no prefix that counts down and has no preferred lifetime left.
 fn decrements(lifetimes: &Lifetimes) -> bool {
     match lifetimes {
@@ -208,7 +202,6 @@ interface br-lan
 };
 ";
         assert_eq!(config(&all, 1_000), expected);
-        assert!(counts_down(&all));
     }
 
     #[test]
