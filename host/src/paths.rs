@@ -83,10 +83,16 @@ impl Paths {
         self.runtime().join("clients")
     }
 
-    /// `/run/dhcpmgr/clients/NAME.d`: the working directory of a client that needs one.
+    /// `/run/dhcpmgr/work`: the working directories of clients.
+    #[must_use]
+    pub fn work(&self) -> PathBuf {
+        self.runtime().join("work")
+    }
+
+    /// `/run/dhcpmgr/work/NAME`: the working directory of a client that needs one.
     #[must_use]
     pub fn client(&self, name: &ClientName) -> PathBuf {
-        self.clients().join(format!("{name}.d"))
+        self.work().join(name.as_str())
     }
 
     /// `/run/dhcpmgr/network`: what links were before we changed them.

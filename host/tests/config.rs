@@ -103,8 +103,8 @@ fn an_empty_file_configures_nothing() {
 }
 
 const TOP: &str = "accepted: daemon, dns, clients, handlers, delegations, ula, router_advertisements";
-const CLIENT_KEYS: &str = "accepted: enabled, protocol, interface, program, request, send, hostname, metric, mtu, \
-                           routes, discover_attempts, discover_interval, discover_pause, on_stop, recovery, sysctls";
+const CLIENT_KEYS: &str = "accepted: enabled, protocol, interface, program, request, send, metric, on_stop, recovery, \
+                           sysctls, hostname, mtu, routes, discover_attempts, discover_interval, discover_pause";
 const FORMS: &str = "{ text = \"…\" }, { hex = \"0102…\" } or { ip = \"192.0.2.1\" }";
 const MODULE: &str =
     "accepted: a file name in the handlers directory, such as \"libdhcpmgr_v4.so\", or an absolute path";
@@ -137,27 +137,13 @@ fn mistakes() -> Vec<(String, String)> {
             "isolaton = 1",
             "6:1: H.isolaton: is not a known key (did you mean \"isolation\"?); accepted: module, isolation, grants, clients, deadline_ms, settings",
         ),
-        // DHCPv6 comes later.
-        text(
-            "[clients.wan6]\nprotocol  = \"v6\"\ninterface = \"wan0\"\n",
-            "2:13: clients.wan6.protocol: \"v6\": DHCPv6 comes in a later version; accepted: \"v4\"",
-        ),
-        client(
-            "program = \"dibbler\"",
-            "4:11: WAN4.program: \"dibbler\" is a client for DHCPv6, which comes in a later version; accepted: \"udhcpc\"",
-        ),
-        client(
-            "rapid_commit = true",
-            &format!("4:1: WAN4.rapid_commit: is for DHCPv6, which comes in a later version; {CLIENT_KEYS}"),
-        ),
-        // Words and types.
         text(
             "[clients.a]\nprotocol = \"v5\"\ninterface = \"x\"\n",
-            "2:12: clients.a.protocol: \"v5\" is not a protocol (did you mean \"v4\"?); accepted: \"v4\"",
+            "2:12: clients.a.protocol: \"v5\" is not a protocol (did you mean \"v4\"?); accepted: \"v4\", \"v6\"",
         ),
         text(
             "[clients.a]\ninterface = \"x\"\n",
-            "1:10: clients.a: key \"protocol\" is missing; accepted: \"v4\"",
+            "1:10: clients.a: key \"protocol\" is missing; accepted: \"v4\", \"v6\"",
         ),
         text(
             "[clients.a]\nprotocol = \"v4\"\n",

@@ -13,11 +13,12 @@ use dhcpmgr_message::DomainName;
 use crate::input::Input;
 use crate::kind::Kind;
 use crate::malformed::Malformed;
+use crate::ports::PortSet;
 use crate::prefix::Ipv6Prefix;
 use crate::quirk::Quirks;
 use crate::read::{Reader, Value};
 use crate::remark::{Remark, Remarks};
-use crate::rule::{PortParams, Rule};
+use crate::rule::Rule;
 use crate::trace::Trace;
 
 pub use priority::{Priority, decode_priority};
@@ -60,7 +61,7 @@ pub struct Binding {
     /// The prefix that the tunnel starts in; with length 128 its address.
     pub prefix: Ipv6Prefix,
     /// The customer's ports; without, all.
-    pub port_params: Option<PortParams>,
+    pub port_params: Option<PortSet>,
 }
 
 impl Content {

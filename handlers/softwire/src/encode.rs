@@ -4,8 +4,9 @@ use std::net::Ipv6Addr;
 
 use crate::decode::{Binding, Content, MapRemote};
 use crate::kind::{BR, DMR, PORTPARAMS, RULE, V4V6BIND};
+use crate::ports::PortSet;
 use crate::prefix::Ipv6Prefix;
-use crate::rule::{PortParams, Rule};
+use crate::rule::Rule;
 
 impl Content {
     /// The option's value, without code and length. What does not fit into a length of two bytes is cut off there,
@@ -68,7 +69,7 @@ fn ipv6_prefix(out: &mut Vec<u8>, prefix: Ipv6Prefix) {
     out.extend(octets.iter().take(usize::from(prefix.len().div_ceil(8))));
 }
 
-fn params(out: &mut Vec<u8>, params: Option<PortParams>) {
+fn params(out: &mut Vec<u8>, params: Option<PortSet>) {
     if let Some(params) = params {
         option(out, PORTPARAMS, |out| {
             let aligned = u32::from(params.psid()) << (16 - params.psid_len());

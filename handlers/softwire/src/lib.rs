@@ -55,6 +55,6 @@ pub use ports::PortSet;
 pub use prefix::{Ipv4Prefix, Ipv6Prefix, OtherFamily};
 pub use quirk::{Quirk, Quirks, UnknownQuirk};
 pub use remark::{Oddity, Remark};
-pub use rule::{Customer, InterfaceId, MAX_EA_LEN, PortParams, Rule, RuleFlaw};
+pub use rule::{Customer, InterfaceId, MAX_EA_LEN, Rule, RuleFlaw};
 pub use softwire::{CustomerEdge, Destination, Remote, Softwire};
 pub use trace::{Field, Trace};

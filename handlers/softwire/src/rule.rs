@@ -30,54 +30,6 @@ impl InterfaceId {
     }
 }
 
-/// Port parameters as S46_PORTPARAMS carries them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PortParams {
-    offset: u8,
-    psid_len: u8,
-    psid: u16,
-}
-
-impl PortParams {
-    /// `psid_len` 0 says nothing of the PSID, whose value is then not looked at.
-    pub fn new(offset: u8, psid_len: u8, psid: u16) -> Result<Self, RuleFlaw> {
-        if offset > PortSet::MAX_OFFSET {
-            return Err(RuleFlaw::Offset(offset));
-        }
-        if psid_len > PortSet::MAX_PSID_LEN {
-            return Err(RuleFlaw::PsidLen(psid_len));
-        }
-        if offset + psid_len > 16 {
-            return Err(RuleFlaw::OffsetAndPsidLen { offset, psid_len });
-        }
-        Ok(Self { offset, psid_len, psid: (u64::from(psid) & ones(psid_len)) as u16 })
-    }
-
-    /// The number of offset bits.
-    #[must_use]
-    pub fn offset(self) -> u8 {
-        self.offset
-    }
-
-    /// The number of bits of the PSID; 0 says nothing of it.
-    #[must_use]
-    pub fn psid_len(self) -> u8 {
-        self.psid_len
-    }
-
-    /// The PSID as a number, not as the field is aligned.
-    #[must_use]
-    pub fn psid(self) -> u16 {
-        self.psid
-    }
-
-    /// The ports of an address that is given with these parameters.
-    #[must_use]
-    pub fn ports(self) -> PortSet {
-        PortSet::new(self.offset, self.psid_len, self.psid).unwrap_or_default()
-    }
-}
-
 /// Why there is no such rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -151,7 +103,7 @@ pub struct Rule {
     ea_len: u8,
     ipv4: Ipv4Prefix,
     ipv6: Ipv6Prefix,
-    port_params: Option<PortParams>,
+    port_params: Option<PortSet>,
     /// EA bits that belong to the IPv4 address.
     suffix_len: u8,
     /// The split of ports, with the PSID where the rule gives one.
@@ -170,13 +122,13 @@ pub struct Customer {
 }
 
 impl Rule {
-    /// A rule, when its lengths fit each other.
+    /// A rule, when its lengths fit each other. Port parameters with a PSID of 0 bits say nothing of the PSID.
     pub fn new(
         fmr: bool,
         ea_len: u8,
         ipv4: Ipv4Prefix,
         ipv6: Ipv6Prefix,
-        port_params: Option<PortParams>,
+        port_params: Option<PortSet>,
     ) -> Result<Self, RuleFlaw> {
         let host_bits = Ipv4Prefix::WIDTH - ipv4.len();
         if ea_len > MAX_EA_LEN {
@@ -190,8 +142,8 @@ impl Rule {
         }
         let suffix_len = ea_len.min(host_bits);
         let derived = ea_len - suffix_len;
-        let offset = port_params.map_or(PortSet::DEFAULT_OFFSET, PortParams::offset);
-        let said = port_params.map_or(0, PortParams::psid_len);
+        let offset = port_params.map_or(PortSet::DEFAULT_OFFSET, PortSet::offset);
+        let said = port_params.map_or(0, PortSet::psid_len);
         if said > 0 && suffix_len < host_bits {
             return Err(RuleFlaw::PsidWithPrefix(ipv4.len() + suffix_len));
         }
@@ -233,7 +185,7 @@ impl Rule {
 
     /// The port parameters, where the rule has any.
     #[must_use]
-    pub fn port_params(&self) -> Option<PortParams> {
+    pub fn port_params(&self) -> Option<PortSet> {
         self.port_params
     }
 

@@ -179,7 +179,7 @@ fn bind(
         (Some(_), _) | (None, None) => bound,
         (None, Some(&prefix)) => return Err(Flaw::NotBound { bound, prefix }.at(place.prefix6_len)),
     };
-    let ports = binding.port_params.map_or(PortSet::default(), |params| params.ports());
+    let ports = binding.port_params.unwrap_or_default();
     let ipv6 = form.address(prefix, binding.ipv4, ports.psid());
     let ipv4 = Ipv4Prefix::from(binding.ipv4);
     Ok(CustomerEdge { ipv4, ports, ea_bits: 0, prefix, ipv6 })

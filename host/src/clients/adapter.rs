@@ -11,10 +11,10 @@ use dhcpmgr_message::{Bytes, IfName, Lifetime, Prefix, Token, V6Ia};
 use dhcpmgr_plugin_api::Protocol;
 use nix::sys::signal::Signal;
 
-use super::{CommandLine, ExitReason, Launch};
+use super::{CommandLine, Confinement, ExitReason, Launch};
 use crate::config::Client;
 use crate::handlers::Wants;
-use crate::identity::Ia;
+use crate::identity::WantedIa;
 use crate::paths::Paths;
 use crate::recovery::{Argument, Fault};
 
@@ -25,6 +25,9 @@ pub trait Adapter: fmt::Debug + Sync {
 
     /// The protocol that it speaks for us.
     fn protocol(&self) -> Protocol;
+
+    /// What it may do.
+    fn confinement(&self, paths: &Paths) -> Confinement;
 
     /// The start of this client.
     fn launch(&self, client: &Client, context: &LaunchContext<'_>) -> Result<Launch, LaunchError>;
@@ -132,8 +135,8 @@ pub struct LaunchContext<'a> {
     pub client_id: Option<&'a Bytes>,
     /// The DUID of the device; there is one where there is a client for DHCPv6.
     pub duid: Option<&'a Bytes>,
-    /// The identity associations of the client, with what was last leased in them.
-    pub ias: &'a [Ia],
+    /// The identity associations to ask for; none for a client that only asks for options.
+    pub ias: &'a [WantedIa],
 }
 
 /// What the words of a client program tell of its state.
@@ -168,12 +171,27 @@ pub enum LaunchError {
     /// The shim is missing; the client would run without telling anybody of its leases.
     #[error("the shim {0} is missing or not executable; install dhcpmgr's shims there")]
     NoShim(PathBuf),
+    /// A client for DHCPv6 cannot do without.
+    #[error("there is no DUID to start it with: see the log for why none could be made")]
+    NoDuid,
+    /// Something cannot be written as the program would read it.
+    #[error("{what} cannot be written for the client: {why}")]
+    Unwritable {
+        /// What.
+        what: &'static str,
+        /// Why not.
+        why: String,
+    },
 }
 
 impl LaunchError {
     /// What that is for recovery.
     #[must_use]
     pub fn fault(&self) -> Fault {
-        Fault::Missing(self.to_string())
+        match self {
+            Self::NoProgram { .. } | Self::NoShim(_) => Fault::Missing(self.to_string()),
+            Self::NoDuid => Fault::Forbidden(self.to_string()),
+            Self::Unwritable { .. } => Fault::Misconfigured { what: self.to_string(), argument: None },
+        }
     }
 }

@@ -156,7 +156,9 @@ impl Census {
                 }
             }
         }
-        for found in self.take_ours(|name, found| name == client && found.runs_on(protocol, interface)) {
+        for found in self.take_ours(|name, found| {
+            name == client && (found.runs_on(protocol, interface) || found.what.clients.is_empty())
+        }) {
             let Some(stray) = found.adopt(&fifo) else { continue };
             if inherited.running.is_none() {
                 tracing::info!(
@@ -201,7 +203,10 @@ impl Census {
         }
         let elsewhere = |name: &ClientName, found: &Found| {
             let configured = interface(name);
-            found.what.clients.iter().all(|(_, interface)| configured.as_ref() != Some(interface))
+            // Where it does not say, it is believed to be where it belongs.
+            let mut interfaces = found.what.clients.iter().map(|(_, interface)| interface).peekable();
+            configured.is_none()
+                || interfaces.peek().is_some() && interfaces.all(|name| configured.as_ref() != Some(name))
         };
         for found in self.take_ours(elsewhere) {
             let (Some((client, _)), Some(program)) = (found.ours.clone(), found.what.program) else {

@@ -14,10 +14,10 @@ use nix::unistd::mkfifo;
 const LONGEST_LINE: usize = 400;
 /// Lines that are kept of what is read at once: the last ones.
 const MOST_LINES: usize = 64;
-/// What a FIFO holds until somebody reads: a page, some sixty lines.
-const CAPACITY: i32 = 4096;
+/// What is read in one go.
+const PIECE: usize = 4096;
 /// The most that is read at once, in case the client writes as fast as it is read.
-const MOST_BYTES: usize = 16 * CAPACITY as usize;
+const MOST_BYTES: usize = 16 * PIECE;
 
 /// The daemon's end.
 ///
@@ -35,15 +35,15 @@ pub struct Output {
 }
 
 impl Output {
-    /// A new FIFO in place of what is there, and the client's end of it.
-    pub(super) fn create(path: &Path) -> io::Result<(Self, File)> {
+    /// A new FIFO in place of what is there, and the client's end of it. It holds this many bytes until somebody reads.
+    pub(super) fn create(path: &Path, capacity: usize) -> io::Result<(Self, File)> {
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR)?,
         }
         let theirs = open(path, OpenOptions::new().read(true).write(true))?;
         // Where the kernel does not allow it, more is kept than is needed.
-        let _ = fcntl(&theirs, FcntlArg::F_SETPIPE_SZ(CAPACITY));
+        let _ = fcntl(&theirs, FcntlArg::F_SETPIPE_SZ(i32::try_from(capacity).unwrap_or(i32::MAX)));
         Ok((Self::open(path)?, theirs))
     }
 
@@ -65,7 +65,7 @@ impl Output {
     /// What the client has written since the last time: whole lines, shortened and without control characters.
     pub fn lines(&mut self) -> Vec<String> {
         let mut lines = VecDeque::new();
-        let mut buffer = [0; CAPACITY as usize];
+        let mut buffer = [0; PIECE];
         let mut left = MOST_BYTES;
         while let Some(fifo) = self.fifo.as_mut().filter(|_| left > 0) {
             let Ok(length @ 1..) = fifo.read(&mut buffer) else { break };
@@ -113,7 +113,7 @@ mod tests {
 
     fn fifo() -> (tempfile::TempDir, Output, File) {
         let directory = tempfile::tempdir().unwrap();
-        let (output, writer) = Output::create(&directory.path().join("wan4.out")).unwrap();
+        let (output, writer) = Output::create(&directory.path().join("wan4.out"), PIECE).unwrap();
         (directory, output, writer)
     }
 
@@ -166,7 +166,7 @@ mod tests {
         std::os::unix::fs::symlink("secret", &path).unwrap();
         assert!(Output::open(&path).is_err());
         assert_eq!(Output::resume(&path).lines(), [""; 0]);
-        Output::create(&path).unwrap();
+        Output::create(&path, PIECE).unwrap();
         assert!(fs::symlink_metadata(&path).unwrap().file_type().is_fifo());
         assert_eq!(fs::read_to_string(directory.path().join("secret")).unwrap(), "secret\n");
     }

@@ -5,6 +5,7 @@
 //! would be `unsafe`. And nobody has to wait while a program is loaded.
 
 use std::io;
+use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
@@ -13,14 +14,20 @@ use caps::{CapSet, Capability, CapsHashSet};
 use nix::sys::prctl;
 use tokio::sync::oneshot;
 
+use super::Program;
+use super::protection::protect;
+use crate::paths::Paths;
+
 /// The thread does little.
 const STACK: usize = 64 * 1024;
 
 /// What a client may do.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Confinement {
     /// Its capabilities: those of them that the daemon has.
     pub rights: &'static [Capability],
+    /// The directories that it may write below, and then its /etc is an empty one; `None` for what its user may.
+    pub writes: Option<Vec<PathBuf>>,
 }
 
 /// The threads that start clients, one for each kind of them; each comes with its first client.
@@ -33,27 +40,38 @@ struct Order {
 }
 
 /// Starts a program that may do so much at most, whoever the daemon is. Returns when it runs or cannot be run.
-pub(super) async fn spawn(confinement: Confinement, command: Command) -> io::Result<Child> {
+pub(super) async fn spawn(confinement: &Confinement, command: Command) -> io::Result<Child> {
     let gone = || io::Error::other("the thread that starts clients has ended");
     let (started, child) = oneshot::channel();
     starter(confinement)?.send(Order { command, started }).map_err(|_| gone())?;
     child.await.unwrap_or_else(|_| Err(gone()))
 }
 
-fn starter(confinement: Confinement) -> io::Result<mpsc::Sender<Order>> {
+/// Has the threads ready that protect the machine from their clients, for as long as the daemon may still do that.
+/// For those of programs that are configured later it may do less.
+pub fn prepare(paths: &Paths, programs: impl IntoIterator<Item = Program>) -> io::Result<()> {
+    let confinements = programs.into_iter().map(|program| program.confinement(paths));
+    confinements.filter(|confinement| confinement.writes.is_some()).try_for_each(|c| starter(&c).map(drop))
+}
+
+fn starter(confinement: &Confinement) -> io::Result<mpsc::Sender<Order>> {
     let mut starters = STARTERS.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, orders)) = starters.iter().find(|(of, _)| *of == confinement) {
+    if let Some((_, orders)) = starters.iter().find(|(of, _)| of == confinement) {
         return Ok(orders.clone());
     }
     let (orders, waiting) = mpsc::channel::<Order>();
+    let Confinement { rights, writes } = confinement.clone();
     thread::Builder::new().name("client start".to_owned()).stack_size(STACK).spawn(move || {
-        confine(confinement.rights);
+        if let Some(writes) = writes {
+            protect(&writes);
+        }
+        confine(rights);
         for mut order in waiting {
             // Whoever gave the order may be gone; then its client is found by its environment later.
             let _ = order.started.send(order.command.spawn());
         }
     })?;
-    starters.push((confinement, orders.clone()));
+    starters.push((confinement.clone(), orders.clone()));
     Ok(orders)
 }
 
@@ -94,13 +112,13 @@ mod tests {
     use super::*;
 
     const SOME: Confinement =
-        Confinement { rights: &[Capability::CAP_NET_RAW, Capability::CAP_NET_BIND_SERVICE] };
+        Confinement { rights: &[Capability::CAP_NET_RAW, Capability::CAP_NET_BIND_SERVICE], writes: None };
 
     #[tokio::test]
     async fn a_client_has_its_rights_and_no_others() {
         let mut command = Command::new("cat");
         command.arg("/proc/self/status").stdout(Stdio::piped());
-        let child = spawn(SOME, command).await.unwrap();
+        let child = spawn(&SOME, command).await.unwrap();
         let output = child.wait_with_output().unwrap();
         let status = String::from_utf8(output.stdout).unwrap();
         let field = |name: &str| {
@@ -121,7 +139,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_that_is_not_there_is_an_error_as_ever() {
-        let error = spawn(SOME, Command::new("/no/such")).await.unwrap_err();
+        let error = spawn(&SOME, Command::new("/no/such")).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 }

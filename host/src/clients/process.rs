@@ -94,7 +94,7 @@ impl Process {
     pub async fn spawn(launch: &Launch, fifo: &Path) -> Result<(Self, Output), SpawnError> {
         let error = |source: io::Error| SpawnError { program: launch.program.clone(), source };
         launch.write_files().map_err(error)?;
-        let (output, writer) = Output::create(fifo).map_err(error)?;
+        let (output, writer) = Output::create(fifo, launch.output).map_err(error)?;
         let copy = writer.try_clone().map_err(error)?;
         let mut command = Command::new(&launch.program);
         command
@@ -106,7 +106,7 @@ impl Process {
             .stdout(Stdio::from(writer))
             .stderr(Stdio::from(copy))
             .process_group(0);
-        let mut child = privileges::spawn(launch.confinement, command).await.map_err(error)?;
+        let mut child = privileges::spawn(&launch.confinement, command).await.map_err(error)?;
         let pid = Pid::from_raw(child.id() as i32);
         // A child that was not waited for yet keeps its pid, so this is its pidfd.
         match open(pid).and_then(watched) {

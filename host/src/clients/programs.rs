@@ -6,10 +6,11 @@ use std::ops::Deref;
 use dhcpmgr_plugin_api::Protocol;
 
 use super::adapter::Adapter;
+use super::dibbler::Dibbler;
 use super::udhcpc::Udhcpc;
 
 /// All of them; the first of a protocol is its default.
-static PROGRAMS: [&dyn Adapter; 1] = [&Udhcpc];
+static PROGRAMS: [&dyn Adapter; 2] = [&Udhcpc, &Dibbler];
 
 /// A client program: how to deal with it, and its name.
 #[derive(Clone, Copy)]

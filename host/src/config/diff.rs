@@ -6,7 +6,7 @@ use std::fmt;
 use dhcpmgr_message::ClientName;
 
 use super::lan::{Delegation, Lans, RouterAdvertisements};
-use super::model::{Client, Config, Handler};
+use super::model::{Client, Config, Handler, V6};
 
 /// The difference between two configurations. `Display` writes a line for each part, for `dhcpmgr config reload`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -209,7 +209,9 @@ fn client_change(before: &Client, after: &Client) -> Option<ClientChange> {
         on_stop: _,
         sysctls: _,
         recovery: _,
+        v6,
     } = before;
+    let V6 { ia_na: _, ia_pd: _, rapid_commit: _, reconfigure_accept: _ } = v6;
     let link = differing!(before, after, protocol, interface);
     let process = differing!(
         before,
@@ -222,6 +224,8 @@ fn client_change(before: &Client, after: &Client) -> Option<ClientChange> {
         discover_interval,
         discover_pause
     );
+    let v6 = differing!(before.v6, after.v6, ia_na, ia_pd, rapid_commit, reconfigure_accept);
+    let process = [process, v6].concat();
     let policy = differing!(before, after, metric, mtu, routes);
     let state = differing!(before, after, enabled, on_stop, sysctls, recovery);
     let change = ClientChange {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use dhcpmgr_message::{Bytes, ClientName, HostName, IfName};
+use dhcpmgr_message::{Bytes, ClientName, HostName, IfName, Prefix};
 use dhcpmgr_plugin_api::{MtuPolicy, Protocol, RoutePolicy};
 use serde::{Deserialize, Serialize};
 
@@ -155,6 +155,34 @@ pub struct Client {
     pub on_stop: OnStop,
     /// `[clients.NAME.recovery]`
     pub recovery: Recovery,
+    /// What only a client for DHCPv6 has; the default for one for DHCPv4.
+    pub v6: V6,
+}
+
+/// What only a client for DHCPv6 has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct V6 {
+    /// IA_NA: what it asks for, one association each. Neither these nor `ia_pd` is stateless (RFC 8415 section 6.1).
+    pub ia_na: Vec<IaConfig>,
+    /// IA_PD.
+    pub ia_pd: Vec<IaConfig>,
+    /// Whether a server may answer SOLICIT with REPLY (RFC 8415 section 21.14), where the client program can take it.
+    pub rapid_commit: bool,
+    /// Whether a server may tell the client to ask again (RFC 8415 section 21.20).
+    pub reconfigure_accept: bool,
+}
+
+/// An identity association that is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IaConfig {
+    /// Its IAID; when absent, the one that was used first, or its place in the list from 1.
+    pub iaid: Option<u32>,
+    /// The address (with a length of 128) or the prefix that is wished for; `::` where only the length counts.
+    pub hint: Option<Prefix>,
+    /// T1 that is wished for, seconds.
+    pub t1: Option<u32>,
+    /// T2 that is wished for, seconds.
+    pub t2: Option<u32>,
 }
 
 /// `[clients.NAME.recovery]`: how patient the supervisor is. All times are whole seconds.

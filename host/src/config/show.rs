@@ -8,11 +8,11 @@ use dhcpmgr_plugin_api::Protocol;
 use toml::Value;
 
 use super::lan::{Delegation, Lans, Ula};
-use super::model::{Client, Config, Handler};
+use super::model::{Client, Config, Handler, IaConfig, V6};
 use super::reader::key_text;
 use super::words::{
-    DNS_BACKENDS, GRANTS, ISOLATIONS, MTU_POLICIES, ON_STOP, ON_STUCK, RA_BACKENDS, RA_DNS, ROUTE_POLICIES,
-    word_of,
+    DNS_BACKENDS, GRANTS, ISOLATIONS, MTU_POLICIES, ON_STOP, ON_STUCK, PROTOCOLS, RA_BACKENDS, RA_DNS,
+    ROUTE_POLICIES, word_of,
 };
 
 /// Writes the configuration.
@@ -37,23 +37,15 @@ fn write_client(out: &mut Writer, client: &Client) {
     let section = format!("clients.{}", key_text(client.name.as_str()));
     out.section(&section);
     out.put("enabled", client.enabled.into());
-    let protocol = match client.protocol {
-        Protocol::V4 => "v4",
-        Protocol::V6 => "v6",
-    };
-    out.text("protocol", protocol);
+    out.text("protocol", word_of(PROTOCOLS, &client.protocol));
     out.text("interface", client.interface.as_str());
     out.text("program", client.program.name());
     out.put("request", client.request.iter().map(|code| i64::from(*code)).collect::<Vec<_>>().into());
-    if let Some(hostname) = &client.hostname {
-        out.text("hostname", hostname.as_str());
-    }
     out.put("metric", i64::from(client.metric).into());
-    out.text("mtu", word_of(MTU_POLICIES, &client.mtu));
-    out.text("routes", word_of(ROUTE_POLICIES, &client.routes));
-    out.put("discover_attempts", i64::from(client.discover_attempts).into());
-    out.put("discover_interval", whole(client.discover_interval.as_secs().into()));
-    out.put("discover_pause", whole(client.discover_pause.as_secs().into()));
+    match client.protocol {
+        Protocol::V4 => write_v4(out, client),
+        Protocol::V6 => write_v6(out, &client.v6),
+    }
     out.text("on_stop", word_of(ON_STOP, &client.on_stop));
     if !client.send.is_empty() {
         out.section(&format!("{section}.send"));
@@ -75,6 +67,42 @@ fn write_client(out: &mut Writer, client: &Client) {
     out.put("steady_s", whole(recovery.steady.as_secs().into()));
     out.put("stuck_s", whole(recovery.stuck.as_secs().into()));
     out.text("on_stuck", word_of(ON_STUCK, &recovery.on_stuck));
+}
+
+fn write_v4(out: &mut Writer, client: &Client) {
+    if let Some(hostname) = &client.hostname {
+        out.text("hostname", hostname.as_str());
+    }
+    out.text("mtu", word_of(MTU_POLICIES, &client.mtu));
+    out.text("routes", word_of(ROUTE_POLICIES, &client.routes));
+    out.put("discover_attempts", i64::from(client.discover_attempts).into());
+    out.put("discover_interval", whole(client.discover_interval.as_secs().into()));
+    out.put("discover_pause", whole(client.discover_pause.as_secs().into()));
+}
+
+fn write_v6(out: &mut Writer, v6: &V6) {
+    for (wanted, key, hint, ias) in
+        [("addresses", "ia_na", "address", &v6.ia_na), ("prefixes", "ia_pd", "prefix", &v6.ia_pd)]
+    {
+        out.put(wanted, (!ias.is_empty()).into());
+        if !ias.is_empty() {
+            out.put(key, ias.iter().map(|ia| association(ia, hint)).collect::<Vec<_>>().into());
+        }
+    }
+    out.put("rapid_commit", v6.rapid_commit.into());
+    out.put("reconfigure_accept", v6.reconfigure_accept.into());
+}
+
+fn association(ia: &IaConfig, hint: &str) -> Value {
+    let whole = |number: Option<u32>| number.map(|number| Value::from(i64::from(number)));
+    let wish = ia.hint.map(|wish| match hint {
+        "address" => wish.address().to_string(),
+        _ => wish.to_string(),
+    });
+    let keys =
+        [("iaid", whole(ia.iaid)), (hint, wish.map(Value::from)), ("t1", whole(ia.t1)), ("t2", whole(ia.t2))];
+    let keys = keys.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    Value::Table(keys.collect())
 }
 
 fn write_handler(out: &mut Writer, handler: &Handler) {

@@ -1,12 +1,14 @@
 //! The words that keys take, in both directions, and what to suggest for a word that is none of them.
 
-use dhcpmgr_plugin_api::{MtuPolicy, RoutePolicy};
+use dhcpmgr_plugin_api::{MtuPolicy, Protocol, RoutePolicy};
 
 use super::lan::{RaBackend, RaDns};
 use super::model::{DnsBackend, Grant, Isolation, OnStop, OnStuck};
 
 /// Word and value.
 pub(super) type Words<T> = &'static [(&'static str, T)];
+
+pub(super) const PROTOCOLS: Words<Protocol> = &[("v4", Protocol::V4), ("v6", Protocol::V6)];
 
 pub(super) const MTU_POLICIES: Words<MtuPolicy> =
     &[("link", MtuPolicy::Link), ("route", MtuPolicy::Route), ("ignore", MtuPolicy::Ignore)];
@@ -117,6 +119,7 @@ mod tests {
                 assert_eq!(serde_json::to_value(value).unwrap(), *word);
             }
         }
+        same(PROTOCOLS);
         same(MTU_POLICIES);
         same(ROUTE_POLICIES);
         same(ON_STOP);

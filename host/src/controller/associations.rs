@@ -59,7 +59,8 @@ impl Task {
     }
 
     async fn take_ledger(&mut self, last: &LeaseMessage, ledger: Ledger, origin: Origin, mut entry: Entry) {
-        if ledger.is_empty() {
+        let stateless = self.client.v6.ia_na.is_empty() && self.client.v6.ia_pd.is_empty();
+        if ledger.is_empty() && !stateless {
             let why = entry.news.take().unwrap_or_else(|| "it holds no address and no prefix".to_owned());
             self.recorder.exchange(entry);
             return self.tell(Input::Gone(why)).await;

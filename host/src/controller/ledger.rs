@@ -252,6 +252,17 @@ impl Ledger {
         &self.entries
     }
 
+    /// What is held in which identity association, where that is known; addresses with a length of 128.
+    pub(super) fn leased(&self) -> impl Iterator<Item = (IaKind, u32, Prefix)> {
+        self.entries.iter().filter_map(|entry| {
+            let value = match entry.value {
+                Value::Address { address, .. } => Prefix::new(address.address(), 128).ok()?,
+                Value::Prefix(prefix) => prefix,
+            };
+            Some((entry.value.kind(), entry.iaid?, value))
+        })
+    }
+
     /// What is known of identity associations as a whole.
     pub(super) fn ias(&self) -> &[V6Ia] {
         &self.ias

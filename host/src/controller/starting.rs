@@ -29,6 +29,8 @@ impl Task {
         let secret = random::bytes()
             .map_err(|error| Fault::Forbidden(format!("no random numbers for a token: {error}")))?;
         let token = Token::from_random(secret);
+        // Before it is used for the first time it is on the flash.
+        let _ = self.settle_v6_identity().await;
         let launch = self.launch(&token, address).map_err(|error| error.fault())?;
         let fifo = clients::fifo(&self.shared.records, &self.client.name);
         // Before it runs: its first message may come before this task goes on.
@@ -47,6 +49,10 @@ impl Task {
         }
         self.launched = Some(command);
         self.recorder.started();
+        for note in launch.notes {
+            tracing::warn!("{}: {note}", self.client.name);
+            self.recorder.line(format!("dhcpmgr: {note}"));
+        }
         self.running = Some((process, output));
         self.publish(self.event(EventKind::ClientStarted));
         self.settle_client_id();
@@ -56,6 +62,7 @@ impl Task {
     fn launch(&self, token: &Token, last_address: Option<Ipv4Addr>) -> Result<Launch, LaunchError> {
         let wants = self.shared.chain.wants(&self.client.name, self.client.protocol);
         let client_id = self.client_id(&wants);
+        let (duid, ias) = (self.shared.keeper.duid(), self.wanted_ias());
         let context = LaunchContext {
             paths: &self.shared.paths,
             wants: &wants,
@@ -63,8 +70,8 @@ impl Task {
             last_address,
             client_id: client_id.as_ref(),
             left_out: self.machine.left_out(),
-            duid: None,
-            ias: &[],
+            duid: duid.as_ref(),
+            ias: &ias,
         };
         self.client.program.launch(&self.client, &context)
     }

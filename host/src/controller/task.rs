@@ -81,7 +81,7 @@ impl Task {
             client.recovery.clone(),
             manners(&client),
         );
-        let stored_lease = shared.keeper.identities().client(&client.name).last_lease;
+        let stored_lease = shared.keeper.client(&client.name).last_lease.clone();
         Self {
             client,
             shared,

@@ -265,7 +265,10 @@ impl Daemon {
         // What is in use already must be seen to be.
         self.shared.keeper.finish().await;
         let identities = self.shared.keeper.identities().clone();
-        match tokio::task::spawn_blocking(move || import::carry_out(&order, &known, &identities)).await {
+        let imported =
+            tokio::task::spawn_blocking(move || import::carry_out(&order, &known, &identities)).await;
+        self.shared.keeper.forget_what_was_read();
+        match imported {
             Ok(outcome) => Response::done(outcome),
             Err(error) => Response::refused(format!("the import was broken off: {error}")),
         }

@@ -159,8 +159,10 @@ pub fn run(paths: Paths) -> Result<(), StartError> {
     let logging = Logging::start(&loaded.config.daemon.log);
     clients::check_kernel().map_err(StartError::Kernel)?;
     let service = Rc::new(Service::take_over());
-    privileges::settle(loaded.config.dns.backend);
     make_directories(&paths)?;
+    let programs = loaded.config.clients.values().map(|client| client.program);
+    clients::prepare(&paths, programs).map_err(system("have threads ready that start clients"))?;
+    privileges::settle(loaded.config.dns.backend);
     let _lock = lock(&paths)?;
     raise_file_limit();
     let runtime = runtime()?;
@@ -189,6 +191,7 @@ fn make_directories(paths: &Paths) -> Result<(), StartError> {
     make(paths.runtime(), 0o755)?;
     make(paths.spool(), 0o700)?;
     make(paths.leases(), 0o700)?;
+    make(paths.work(), 0o700)?;
     make(paths.clients(), 0o700)
 }
 

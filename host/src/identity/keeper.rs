@@ -7,10 +7,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use dhcpmgr_message::{Bytes, ClientName};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 use tokio::task::{spawn_blocking, spawn_local};
 
-use super::{ClientRecord, Identities, LastLease};
+use super::{ClientRecord, DeviceRecord, Ia, Identities, LastLease};
 
 /// How long a change waits for others: a boot brings every client its lease at once, and has better things to do then.
 const GATHER: Duration = Duration::from_millis(500);
@@ -20,6 +20,7 @@ const GATHER: Duration = Duration::from_millis(500);
 struct Change {
     client_id: Option<Bytes>,
     lease: Option<LastLease>,
+    ias: Vec<Ia>,
 }
 
 impl Change {
@@ -30,6 +31,7 @@ impl Change {
         if let Some(lease) = &self.lease {
             record.last_lease = Some(lease.clone());
         }
+        record.keep(&self.ias);
     }
 }
 
@@ -37,6 +39,11 @@ impl Change {
 #[derive(Debug)]
 pub struct Keeper {
     identities: Identities,
+    /// As they will be when everything is written; read when they are first asked for.
+    clients: RefCell<BTreeMap<ClientName, Rc<ClientRecord>>>,
+    device: RefCell<Option<DeviceRecord>>,
+    /// Held while a DUID is made.
+    making: Mutex<()>,
     waiting: RefCell<BTreeMap<ClientName, Change>>,
     /// Clients whose last change is not on the flash.
     failed: RefCell<BTreeSet<ClientName>>,
@@ -51,6 +58,9 @@ impl Keeper {
     pub fn new(identities: Identities) -> Rc<Self> {
         Rc::new(Self {
             identities,
+            clients: RefCell::default(),
+            device: RefCell::default(),
+            making: Mutex::default(),
             waiting: RefCell::default(),
             failed: RefCell::default(),
             at_work: Cell::default(),
@@ -59,10 +69,62 @@ impl Keeper {
         })
     }
 
-    /// The records as they are on the flash.
+    /// The records as they are on the flash: for who writes them otherwise.
     #[must_use]
     pub fn identities(&self) -> &Identities {
         &self.identities
+    }
+
+    /// What is known of a client; nothing when it is new.
+    #[must_use]
+    pub fn client(&self, client: &ClientName) -> Rc<ClientRecord> {
+        let mut clients = self.clients.borrow_mut();
+        let read = || Rc::new(self.identities.client(client));
+        Rc::clone(clients.entry(client.clone()).or_insert_with(read))
+    }
+
+    /// The DUID of the device, if it has one.
+    #[must_use]
+    pub fn duid(&self) -> Option<Bytes> {
+        self.device.borrow_mut().get_or_insert_with(|| self.identities.device()).duid.clone()
+    }
+
+    /// The DUID of the device. Where it has none, the one that is made: it is on the flash when this returns, or cannot
+    /// be written there, and is the same from now on all the same.
+    pub async fn settled_duid(&self, make: impl FnOnce() -> Option<Bytes>) -> Option<Bytes> {
+        let _one_at_a_time = self.making.lock().await;
+        if let Some(duid) = self.duid() {
+            return Some(duid);
+        }
+        let made = make()?;
+        tracing::info!("the DUID of this device is {} from now on", made.to_hex());
+        let (identities, new) = (self.identities.clone(), made.clone());
+        let kept = spawn_blocking(move || {
+            let _only_we = identities.lock();
+            // An import may have been faster; the store says in the log why it cannot write.
+            let kept = identities.device().duid.unwrap_or(new);
+            let _ = identities.keep_device(&DeviceRecord { duid: Some(kept.clone()) });
+            kept
+        });
+        let kept = kept.await.unwrap_or(made);
+        *self.device.borrow_mut() = Some(DeviceRecord { duid: Some(kept.clone()) });
+        Some(kept)
+    }
+
+    /// Somebody else has written records: they are read again.
+    pub fn forget_what_was_read(&self) {
+        *self.device.borrow_mut() = None;
+        let waiting = self.waiting.borrow();
+        self.clients.borrow_mut().retain(|client, _| waiting.contains_key(client));
+    }
+
+    /// Keeps identity associations, with what is leased in them.
+    pub fn keep_ias(self: &Rc<Self>, client: &ClientName, ias: Vec<Ia>) {
+        self.note(client, |change| {
+            let mut record = ClientRecord { ias: std::mem::take(&mut change.ias), ..ClientRecord::default() };
+            record.keep(&ias);
+            change.ias = record.ias;
+        });
     }
 
     /// Keeps the client-id of a client that has none: the first is kept for ever.
@@ -89,7 +151,14 @@ impl Keeper {
     }
 
     fn note(self: &Rc<Self>, client: &ClientName, note: impl FnOnce(&mut Change)) {
-        note(self.waiting.borrow_mut().entry(client.clone()).or_default());
+        let mut record = ClientRecord::clone(&self.client(client));
+        {
+            let mut waiting = self.waiting.borrow_mut();
+            let change = waiting.entry(client.clone()).or_default();
+            note(change);
+            change.make(&mut record);
+        }
+        self.clients.borrow_mut().insert(client.clone(), Rc::new(record));
         if !self.at_work.replace(true) {
             let keeper = Rc::clone(self);
             spawn_local(async move { keeper.work().await });
@@ -131,6 +200,7 @@ fn write(identities: &Identities, changes: BTreeMap<ClientName, Change>) -> Vec<
 
 #[cfg(test)]
 mod tests {
+    use dhcpmgr_message::IaKind;
     use tokio::task::LocalSet;
 
     use super::*;
@@ -157,9 +227,49 @@ mod tests {
             })
             .await;
         let record = keeper.identities().client(&wan4);
+        assert_eq!(*keeper.client(&wan4), record);
         assert_eq!(record.client_id, Some(Bytes(vec![1, 1])));
         assert_eq!(record.last_lease, Some(lease(8)));
         assert!(!keeper.has_failed(&wan4));
+    }
+
+    #[tokio::test]
+    async fn a_duid_is_made_once_and_is_on_the_flash_before_it_is_used() {
+        let root = tempfile::tempdir().unwrap();
+        let paths = Paths::new(root.path());
+        let keeper = Keeper::new(Identities::new(&paths));
+        let made = |last| move || Some(Bytes(vec![0, 3, 0, 1, 2, 0, 0, 0, 0, last]));
+        assert_eq!(keeper.settled_duid(|| None).await, None);
+        let (first, second) = tokio::join!(keeper.settled_duid(made(1)), keeper.settled_duid(made(2)));
+        assert_eq!((&first, &second), (&made(1)(), &first));
+        assert_eq!(Identities::new(&paths).device().duid, first);
+        // An import replaces it while the daemon runs.
+        Identities::new(&paths).keep_device(&DeviceRecord { duid: made(7)() }).unwrap();
+        assert_eq!(keeper.duid(), first);
+        keeper.forget_what_was_read();
+        assert_eq!(keeper.settled_duid(made(3)).await, made(7)());
+    }
+
+    #[tokio::test]
+    async fn associations_are_kept_with_what_was_last_leased_in_them() {
+        let root = tempfile::tempdir().unwrap();
+        let paths = Paths::new(root.path());
+        let keeper = Keeper::new(Identities::new(&paths));
+        let wan6: ClientName = "wan6".parse().unwrap();
+        let ia = |iaid, last: &str| Ia { kind: IaKind::Pd, iaid, last: last.parse().into_iter().collect() };
+        LocalSet::new()
+            .run_until(async {
+                keeper.keep_ias(&wan6, vec![ia(1, ""), ia(2, "")]);
+                keeper.keep_ias(&wan6, vec![ia(2, "2001:db8:100::/56")]);
+                assert!(keeper.client(&wan6).holds(&[ia(2, "2001:db8:100::/56")]), "before it is written");
+                keeper.finish().await;
+                keeper.keep_ias(&wan6, vec![ia(2, "")]);
+                keeper.finish().await;
+            })
+            .await;
+        let kept = Identities::new(&paths).client(&wan6);
+        assert_eq!(kept.ias, [ia(1, ""), ia(2, "2001:db8:100::/56")]);
+        assert!(kept.holds(&kept.ias) && kept.holds(&[ia(2, "")]) && !kept.holds(&[ia(3, "")]));
     }
 
     #[tokio::test]

@@ -6,11 +6,13 @@
 
 mod keeper;
 mod record;
+mod v6;
 
 pub use crate::store::Wear;
 pub use dhcpmgr_message::IaKind;
 pub use keeper::Keeper;
 pub use record::{ClientRecord, DeviceRecord, Ia, LastLease};
+pub use v6::{WantedIa, new_duid, wanted_ias};
 
 use std::sync::{Arc, Mutex, PoisonError};
 

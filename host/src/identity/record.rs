@@ -39,6 +39,30 @@ impl Record for ClientRecord {
     const VERSION: u16 = 1;
 }
 
+impl ClientRecord {
+    /// Whether all of these are kept, with what was last leased in them.
+    #[must_use]
+    pub fn holds(&self, ias: &[Ia]) -> bool {
+        ias.iter().all(|ia| self.ia(ia).is_some_and(|kept| ia.last.is_empty() || kept.last == ia.last))
+    }
+
+    /// Keeps these: an association that is there stays, and nothing is forgotten of it.
+    pub fn keep(&mut self, ias: &[Ia]) {
+        for ia in ias {
+            let same = |kept: &&mut Ia| (kept.kind, kept.iaid) == (ia.kind, ia.iaid);
+            match self.ias.iter_mut().find(same) {
+                Some(_) if ia.last.is_empty() => {}
+                Some(kept) => kept.last.clone_from(&ia.last),
+                None => self.ias.push(ia.clone()),
+            }
+        }
+    }
+
+    fn ia(&self, ia: &Ia) -> Option<&Ia> {
+        self.ias.iter().find(|kept| (kept.kind, kept.iaid) == (ia.kind, ia.iaid))
+    }
+}
+
 /// The DHCPv4 lease that was last in force. It stays when it ends, is released or refused: it is asked for again with
 /// option 50 of a DHCPDISCOVER, which a server is free to pass over (RFC 2131 section 4.3.1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,10 +7,11 @@ use super::fields::{ipv4_prefix, ipv6_prefix};
 use super::{Binding, Place};
 use crate::kind::PORTPARAMS;
 use crate::malformed::{Flaw, Malformed};
+use crate::ports::PortSet;
 use crate::quirk::{Quirk, Quirks};
 use crate::read::{Reader, Value};
 use crate::remark::Oddity;
-use crate::rule::{MAX_EA_LEN, PortParams, Rule, RuleFlaw};
+use crate::rule::{MAX_EA_LEN, Rule, RuleFlaw};
 
 const FMR: u8 = 0x01;
 const KEA_FMR: u8 = 0x80;
@@ -82,7 +83,7 @@ fn nested_params(
     mut value: Value<'_>,
     quirks: Quirks,
     reader: &mut Reader<'_>,
-) -> Result<Option<(PortParams, usize)>, Malformed> {
+) -> Result<Option<(PortSet, usize)>, Malformed> {
     let within = value.option;
     let mut found = None;
     loop {
@@ -112,14 +113,14 @@ fn spare_bytes(value: &mut Value<'_>, quirks: Quirks, reader: &mut Reader<'_>) -
     Ok(())
 }
 
-fn params(mut value: Value<'_>, reader: &mut Reader<'_>) -> Result<PortParams, Malformed> {
+fn params(mut value: Value<'_>, reader: &mut Reader<'_>) -> Result<PortSet, Malformed> {
     let (offset, offset_at) = value.byte("offset", reader)?;
-    if let Err(flaw) = PortParams::new(offset, 0, 0) {
-        return Err(Flaw::Rule(flaw).at(offset_at));
+    if offset > PortSet::MAX_OFFSET {
+        return Err(Flaw::Rule(RuleFlaw::Offset(offset)).at(offset_at));
     }
     let (psid_len, psid_len_at) = value.byte("PSID-len", reader)?;
-    if let Err(flaw) = PortParams::new(offset, psid_len, 0) {
-        return Err(Flaw::Rule(flaw).at(psid_len_at));
+    if psid_len > PortSet::MAX_PSID_LEN {
+        return Err(Flaw::Rule(RuleFlaw::PsidLen(psid_len)).at(psid_len_at));
     }
     let (octets, at) = value.array::<2>("PSID")?;
     let field = u16::from_be_bytes(octets);
@@ -132,5 +133,6 @@ fn params(mut value: Value<'_>, reader: &mut Reader<'_>) -> Result<PortParams, M
     } else if field.checked_shl(u32::from(psid_len)).unwrap_or(0) != 0 {
         reader.remark(at.offset, Oddity::PsidPadding(field));
     }
-    PortParams::new(offset, psid_len, psid).map_err(|flaw| Flaw::Rule(flaw).at(offset_at))
+    let too_many = || Flaw::Rule(RuleFlaw::OffsetAndPsidLen { offset, psid_len }).at(psid_len_at);
+    PortSet::new(offset, psid_len, psid).ok_or_else(too_many)
 }

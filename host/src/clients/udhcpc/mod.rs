@@ -19,6 +19,7 @@ use super::launch::{PATH, environment, find, is_executable};
 use super::recognition::base_name;
 use super::{CommandLine, Confinement, ExitReason, Launch};
 use crate::config::Client;
+use crate::paths::Paths;
 use crate::recovery::{Argument, Fault};
 
 /// udhcpc takes leases shorter than this for this long, and renews at half of it.
@@ -30,8 +31,7 @@ const VENDOR_CLASS: u16 = 60;
 const CLIENT_ID: u16 = 61;
 
 /// Raw packets while it has no address, and port 68 once it has one.
-const CONFINEMENT: Confinement =
-    Confinement { rights: &[Capability::CAP_NET_RAW, Capability::CAP_NET_BIND_SERVICE] };
+const RIGHTS: &[Capability] = &[Capability::CAP_NET_RAW, Capability::CAP_NET_BIND_SERVICE];
 
 /// busybox udhcpc.
 #[derive(Debug)]
@@ -46,6 +46,10 @@ impl Adapter for Udhcpc {
         Protocol::V4
     }
 
+    fn confinement(&self, _paths: &Paths) -> Confinement {
+        Confinement { rights: RIGHTS, writes: None }
+    }
+
     fn launch(&self, client: &Client, context: &LaunchContext<'_>) -> Result<Launch, LaunchError> {
         let (program, applet) = find_program()?;
         let shim = context.paths.shims().join("dhcpmgr-udhcpc");
@@ -55,8 +59,8 @@ impl Adapter for Udhcpc {
         }
         let mut args: Vec<OsString> = applet.into_iter().map(OsString::from).collect();
         args.extend(arguments(client, context, shim.into_os_string()));
-        let env = environment(client, context);
-        Ok(Launch { program, args, env, confinement: CONFINEMENT, ..Launch::default() })
+        let (env, confinement) = (environment(client, context), self.confinement(context.paths));
+        Ok(Launch { program, args, env, confinement, ..Launch::default() })
     }
 
     /// A second one before the answer makes udhcpc drop the lease and start over.

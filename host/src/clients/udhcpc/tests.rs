@@ -29,6 +29,7 @@ fn client() -> Client {
         on_stop: OnStop::Keep,
         sysctls: BTreeMap::new(),
         recovery: crate::config::Recovery::default(),
+        v6: crate::config::V6::default(),
     }
 }
 

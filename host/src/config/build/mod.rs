@@ -5,8 +5,10 @@ mod delegation;
 mod handler;
 mod recovery;
 mod send;
+mod send6;
 mod settings;
 mod sysctls;
+mod v6;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,13 +19,10 @@ use tracing_subscriber::filter::Targets;
 use super::model::{Config, Daemon, Dns};
 use super::reader::{Report, Section};
 use super::tree::Entry;
-use super::words::DNS_BACKENDS;
+use super::words::{DNS_BACKENDS, PROTOCOLS, word_of};
 
 const SECTIONS: [&str; 7] =
     ["daemon", "dns", "clients", "handlers", "delegations", "ula", "router_advertisements"];
-
-/// What is said of everything that belongs to DHCPv6.
-const V6_COMES_LATER: &str = "is for DHCPv6, which comes in a later version";
 
 /// Reads the whole tree. The result counts only when nothing was reported.
 pub(super) fn config(entries: &[Entry], report: &Report<'_>) -> Config {
@@ -90,8 +89,9 @@ fn clients(top: &Section<'_>) -> (BTreeMap<ClientName, super::Client>, BTreeSet<
             && let Some(interface) = table.get("interface")
         {
             interface.refuse(format!(
-                "\"{}\" already has the v4 client \"{first}\"; accepted: one client of a protocol on an interface",
-                client.interface
+                "\"{}\" already has the {} client \"{first}\"; accepted: one client of a protocol on an interface",
+                client.interface,
+                word_of(PROTOCOLS, &client.protocol)
             ));
         }
         taken.entry(link).or_insert_with(|| name.clone());

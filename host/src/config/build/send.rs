@@ -66,44 +66,60 @@ pub(super) fn send(item: &Item<'_>, has_hostname: bool) -> BTreeMap<u16, Bytes> 
     options
 }
 
-/// A code in decimal or, after `0x`, in hexadecimal.
+/// A code of DHCPv4.
 fn code(text: &str) -> Option<u8> {
+    number(text).and_then(|code| u8::try_from(code).ok()).filter(|code| (1..=254).contains(code))
+}
+
+/// A number in decimal or, after `0x`, in hexadecimal.
+pub(super) fn number(text: &str) -> Option<u16> {
     let (digits, radix) = match text.strip_prefix("0x") {
         Some(digits) => (digits, 16),
         None => (text, 10),
     };
     let clean = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit());
-    u8::from_str_radix(digits, radix).ok().filter(|code| clean && (1..=254).contains(code))
+    u16::from_str_radix(digits, radix).ok().filter(|_| clean)
+}
+
+/// The value of any option, written as text or in hex.
+pub(super) fn bytes_of(item: &Item<'_>, forms: &str) -> Option<Vec<u8>> {
+    let (form, name) = one_of(item, &["text", "hex"], forms)?;
+    if name == "text" { Some(form.text("a string")?.as_bytes().to_vec()) } else { hex(&form) }
+}
+
+/// The one of these keys that a table has.
+fn one_of<'a>(item: &Item<'a>, names: &[&'static str], forms: &str) -> Option<(Item<'a>, &'static str)> {
+    let table = item.table(forms)?;
+    table.accept_only(names, &[]);
+    let mut found: Vec<_> = names.iter().filter_map(|name| Some((table.get(name)?, *name))).collect();
+    if found.len() > 1 || table.entries.is_empty() {
+        item.refuse(format!("has {} values; accepted: exactly one of {forms}", found.len()));
+        return None;
+    }
+    found.pop()
+}
+
+fn hex(form: &Item<'_>) -> Option<Vec<u8>> {
+    let bytes = Bytes::from_hex(form.text("a string of hex digits")?);
+    bytes
+        .map(|bytes| bytes.0)
+        .map_err(|error| form.refuse(format!("{error}; accepted: such as \"01020304\"")))
+        .ok()
 }
 
 fn bytes(code: u8, item: &Item<'_>) -> Option<Bytes> {
-    let table = item.table(FORMS)?;
-    table.accept_only(&["text", "hex", "ip"], &[]);
-    let forms: Vec<Item<'_>> = ["text", "hex", "ip"].iter().filter_map(|form| table.get(form)).collect();
-    let [form] = forms.as_slice() else {
-        if forms.len() > 1 || table.entries.is_empty() {
-            item.refuse(format!("has {} values; accepted: exactly one of {FORMS}", forms.len()));
-        }
-        return None;
-    };
-    let bytes = if table.get("text").is_some() {
-        form.text("a string")?.as_bytes().to_vec()
-    } else if table.get("hex").is_some() {
-        let hex = form.text("a string of hex digits")?;
-        match Bytes::from_hex(hex) {
-            Ok(bytes) => bytes.0,
-            Err(error) => {
-                form.refuse(format!("{error}; accepted: such as \"01020304\""));
+    let (form, name) = one_of(item, &["text", "hex", "ip"], FORMS)?;
+    let bytes = match name {
+        "text" => form.text("a string")?.as_bytes().to_vec(),
+        "hex" => hex(&form)?,
+        _ => {
+            let text = form.text("an IPv4 address")?;
+            let Ok(address) = text.parse::<Ipv4Addr>() else {
+                form.refuse(format!("{text:?} is not an IPv4 address; accepted: such as \"192.0.2.1\""));
                 return None;
-            }
+            };
+            address.octets().to_vec()
         }
-    } else {
-        let text = form.text("an IPv4 address")?;
-        let Ok(address) = text.parse::<Ipv4Addr>() else {
-            form.refuse(format!("{text:?} is not an IPv4 address; accepted: such as \"192.0.2.1\""));
-            return None;
-        };
-        address.octets().to_vec()
     };
     // RFC 2132: the length of option 51 is 4 (section 9.2), that of option 61 at least 2 (section 9.14).
     let accepted = match code {

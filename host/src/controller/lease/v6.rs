@@ -30,7 +30,7 @@ pub(super) fn build(
 ) -> Result<Lease, String> {
     let report = message.v6.as_ref().ok_or("the message carries no DHCPv6 values")?;
     if !ledger.is_empty() && plan.addresses.is_empty() && plan.prefixes.is_empty() {
-        return Err("no handler made an address or a prefix of it; is [handlers.v6] configured and healthy?"
+        return Err("no handler made an address or a prefix of it; its notes say why, or [handlers.v6] is not configured or not healthy"
             .to_owned());
     }
     // The message has whole seconds; the ledger knows better.
@@ -104,7 +104,7 @@ pub(super) fn build(
     };
     let desired = Desired {
         addresses,
-        // dibbler sets them itself, before it calls its hook.
+        // A client program may have set them itself, before it called its hook.
         takes_over: true,
         routes: plan.routes,
         rules: plan.rules,
