@@ -65,6 +65,10 @@ impl Known {
         if !handed.prefixes.is_empty() && !awaited.map(|given| given.delegated).any(is_back) {
             self.answered.insert(client.clone());
         }
+        if handed.prefixes.len() > MOST_PREFIXES {
+            let count = handed.prefixes.len();
+            tracing::warn!("{client} has {count} prefixes; LANs get parts of {MOST_PREFIXES} of them");
+        }
         if handed == Handed::default() {
             self.clients.remove(client);
         } else {
