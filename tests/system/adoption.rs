@@ -7,7 +7,7 @@ use dhcpmgr_lab::{Daemon, Error, Lab, MessageType, Result, eventually, eventuall
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::given::{addresses, bound, configured, default_routes, number, one_client, removals};
+use crate::given::{addresses, bound, bound_with, configured, default_routes, number, one_client, removals};
 
 /// The process of `wan4`.
 fn pid(daemon: &Daemon<'_>) -> Result<Pid> {
@@ -398,10 +398,7 @@ fn what_a_client_writes_never_stops_it_however_long_nobody_reads() -> Result {
 fn a_client_that_stops_with_the_daemon_ends_and_its_address_stays() -> Result {
     lab_or_skip!();
     let lab = Lab::new()?;
-    let _server = lab.dnsmasq(lab.wan()).range(100, 100).option("6,192.0.2.53").start()?;
-    let mut daemon = lab.daemon(&one_client("on_stop = \"stop\""))?;
-    daemon.cli().wait_for("wan4", "Bound")?;
-    configured(&lab, 100)?;
+    let (_server, mut daemon) = bound_with(&lab, "on_stop = \"stop\"")?;
     let (udhcpc, packets) = (pid(&daemon)?, lab.capture(lab.wan())?);
     daemon.stop()?;
     assert!(!runs(udhcpc));

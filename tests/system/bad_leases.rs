@@ -1,22 +1,9 @@
 //! Leases that cannot be right: refused with the reason, or cut to what can be; the kernel never sees the rest.
 
 use dhcpmgr_lab::{Cli, Daemon, Forged, Lab, Result, eventually, lab_or_skip};
-use dhcpmgr_message::{ClientEvent, Lifetime, StaticRoute, V4Report};
+use dhcpmgr_message::{ClientEvent, StaticRoute, V4Report};
 
-use crate::given::{addresses, bound, configured, one_client, removals};
-
-/// What the server of [`bound`] says, as the shim reports it.
-fn report(lab: &Lab) -> V4Report {
-    V4Report {
-        address: Some(lab.wan().host(100)),
-        prefix_len: Some(24),
-        routers: vec![lab.wan().host(1)],
-        dns: vec![[192, 0, 2, 53].into()],
-        server: Some(lab.wan().host(1)),
-        lease_time: Some(Lifetime(3600)),
-        ..V4Report::default()
-    }
-}
+use crate::given::{addresses, bound, configured, one_client, removals, report};
 
 /// Says to the daemon, with the right token, that the client renewed with this.
 fn say(daemon: &Daemon<'_>, cli: &Cli, report: V4Report) -> Result {
@@ -44,7 +31,7 @@ fn impossible_addresses_are_refused_with_the_reason_and_the_good_lease_stays() -
         let lab = Lab::new()?;
         let (_server, daemon) = bound(&lab)?;
         let (cli, monitor) = (daemon.cli(), lab.monitor()?);
-        say(&daemon, &cli, V4Report { address: Some(address.into()), prefix_len, ..report(&lab) })?;
+        say(&daemon, &cli, V4Report { address: Some(address.into()), prefix_len, ..report(&lab, 100) })?;
         let refused = cli.wait_for_event("wan4", "lease-refused", 1);
         let refused = refused.map_err(|error| dhcpmgr_lab::Error::new(format!("{what}: {error}")))?;
         assert!(refused.detail.as_deref().is_some_and(|detail| detail.len() > 10), "{what}: {refused:?}");
@@ -103,7 +90,7 @@ fn four_hundred_routes_are_cut_to_what_is_accepted_and_all_go_again() -> Result 
         let [high, low] = n.to_be_bytes();
         classless_routes.push(StaticRoute { to: format!("10.{}.{low}.0/24", 100 + high).parse()?, via });
     }
-    say(&daemon, &cli, V4Report { classless_routes, ..report(&lab) })?;
+    say(&daemon, &cli, V4Report { classless_routes, ..report(&lab, 100) })?;
     let count = || Ok::<_, dhcpmgr_lab::Error>(lab.routes("wan0")?.len());
     // With the connected one.
     eventually("as many as are accepted are set", || Ok((count()? == 256 + 1).then_some(())))?;
@@ -111,7 +98,7 @@ fn four_hundred_routes_are_cut_to_what_is_accepted_and_all_go_again() -> Result 
     let why = cli.text(&["why", "wan4"])?;
     assert!(why.contains("401 routes"), "that the others are ignored is said: {why}");
 
-    say(&daemon, &cli, report(&lab))?;
+    say(&daemon, &cli, report(&lab, 100))?;
     eventually("they are gone again", || Ok((count()? == 2).then_some(())))?;
     configured(&lab, 100)
 }
@@ -133,7 +120,11 @@ fn names_that_could_break_a_file_never_reach_it() -> Result {
     for (number, name) in hostile.into_iter().enumerate() {
         let domain = Some(name.to_owned());
         let search = vec![name.to_owned(), format!("good{number}.example")];
-        say(&daemon, &cli, V4Report { domain, search, hostname: Some(name.to_owned()), ..report(&lab) })?;
+        say(
+            &daemon,
+            &cli,
+            V4Report { domain, search, hostname: Some(name.to_owned()), ..report(&lab, 100) },
+        )?;
         eventually("the good name arrives", || {
             Ok(daemon.resolv_conf().contains(&format!("good{number}.example")).then_some(()))
         })?;

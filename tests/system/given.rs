@@ -1,6 +1,7 @@
 //! What most tests start from, and what they ask afterwards.
 
 use dhcpmgr_lab::{Change, Daemon, Dnsmasq, Lab, Result, Route, eventually};
+use dhcpmgr_message::{Lifetime, V4Report};
 use serde_json::Value;
 
 /// The handler that every configuration has.
@@ -19,13 +20,31 @@ pub(crate) fn client(name: &str, interface: &str, metric: u32, keys: &str) -> St
     )
 }
 
-/// dnsmasq with host 100 as its first lease, and a daemon whose client `wan4` has it.
+/// dnsmasq with host 100 as its only lease, and a daemon whose client `wan4` has it.
 pub(crate) fn bound(lab: &Lab) -> Result<(Dnsmasq<'_>, Daemon<'_>)> {
+    bound_with(lab, "")
+}
+
+/// As [`bound`], the client with these further keys.
+pub(crate) fn bound_with<'lab>(lab: &'lab Lab, keys: &str) -> Result<(Dnsmasq<'lab>, Daemon<'lab>)> {
     let server = lab.dnsmasq(lab.wan()).range(100, 100).option("6,192.0.2.53").start()?;
-    let daemon = lab.daemon(&one_client(""))?;
+    let daemon = lab.daemon(&one_client(keys))?;
     daemon.cli().wait_for("wan4", "Bound")?;
     configured(lab, 100)?;
     Ok((server, daemon))
+}
+
+/// What the shim reports when the server of [`bound`] gives this host's address for an hour.
+pub(crate) fn report(lab: &Lab, host: u8) -> V4Report {
+    V4Report {
+        address: Some(lab.wan().host(host)),
+        prefix_len: Some(24),
+        routers: vec![lab.wan().host(1)],
+        dns: vec![[192, 0, 2, 53].into()],
+        server: Some(lab.wan().host(1)),
+        lease_time: Some(Lifetime(3600)),
+        ..V4Report::default()
+    }
 }
 
 /// Waits until `wan0` has exactly this host's address and a default route.

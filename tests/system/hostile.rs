@@ -7,16 +7,11 @@ use std::time::Duration;
 use dhcpmgr_lab::{Cli, Daemon, Forged, Lab, LeaseSocket, Result, eventually, lab_or_skip};
 use dhcpmgr_message::{ClientEvent, Token, V4Report};
 
-use crate::given::{bound, configured, removals};
+use crate::given::{bound, configured, removals, report};
 
 /// A message that would be accepted as it stands.
 fn good(cli: &Cli, lab: &Lab) -> Result<Forged> {
-    let address = Some(lab.wan().host(100));
-    let routers = vec![lab.wan().host(1)];
-    let lease_time = Some(dhcpmgr_message::Lifetime(3600));
-    let dns = vec![[192, 0, 2, 53].into()];
-    let report = V4Report { address, prefix_len: Some(24), routers, dns, lease_time, ..V4Report::default() };
-    Forged::of(&cli.client("wan4")?, ClientEvent::Renew, report)
+    Forged::of(&cli.client("wan4")?, ClientEvent::Renew, report(lab, 100))
 }
 
 /// Sends bytes on a connection of their own; the answer must refuse them with a sentence.

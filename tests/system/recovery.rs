@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::given::{bound, configured, number, one_client, removals};
+use crate::given::{bound, bound_with, configured, number, one_client, removals};
 
 /// A budget of two restarts, and a search for servers that takes two seconds.
 const SMALL: &str = "discover_attempts = 1\ndiscover_interval = 1\ndiscover_pause = 1\n\
@@ -83,12 +83,8 @@ fn a_client_that_dies_is_running_again_at_once() -> Result {
 fn a_client_that_keeps_dying_is_an_error_also_for_the_next_daemon_until_the_operator_starts_over() -> Result {
     lab_or_skip!();
     let lab = Lab::new()?;
-    let _server = lab.dnsmasq(lab.wan()).range(100, 100).start()?;
-    let mut daemon = lab.daemon(&one_client(SMALL))?;
-    let cli = daemon.cli();
-    cli.wait_for("wan4", "Bound")?;
-    configured(&lab, 100)?;
-    let monitor = lab.monitor()?;
+    let (_server, mut daemon) = bound_with(&lab, SMALL)?;
+    let (cli, monitor) = (daemon.cli(), lab.monitor()?);
     let client = kill_until_error(&cli)?;
     assert!(client["pid"].is_null(), "{client}");
     assert!(reason(&client).contains("`dhcpmgr restart wan4`"), "{client}");
@@ -118,11 +114,9 @@ fn a_client_that_keeps_dying_is_an_error_also_for_the_next_daemon_until_the_oper
 fn after_the_budget_it_is_tried_slowly_and_trusted_again_when_it_has_held_a_lease() -> Result {
     lab_or_skip!();
     let lab = Lab::new()?;
-    let _server = lab.dnsmasq(lab.wan()).range(100, 100).start()?;
     let fast = "[clients.wan4.recovery]\nrestarts = 1\nwindow_s = 4\nslow_s = 4\nsteady_s = 3\n";
-    let daemon = lab.daemon(&one_client(fast))?;
+    let (_server, daemon) = bound_with(&lab, fast)?;
     let cli = daemon.cli();
-    cli.wait_for("wan4", "Bound")?;
     kill_until_error(&cli)?;
     let escalated = cli.wait_for_event("wan4", "recovery-escalated", 1)?;
     let again = cli.wait_for_event("wan4", "client-started", 3)?;
@@ -188,12 +182,8 @@ fn a_client_whose_hook_hangs_is_only_reported_where_that_is_the_policy() -> Resu
 fn a_bound_client_that_does_not_react_to_a_renewal_is_started_again_and_the_lease_stays() -> Result {
     lab_or_skip!();
     let lab = Lab::new()?;
-    let _server = lab.dnsmasq(lab.wan()).range(100, 100).start()?;
-    let daemon = lab.daemon(&one_client(IMPATIENT))?;
-    let cli = daemon.cli();
-    cli.wait_for("wan4", "Bound")?;
-    configured(&lab, 100)?;
-    let monitor = lab.monitor()?;
+    let (_server, daemon) = bound_with(&lab, IMPATIENT)?;
+    let (cli, monitor) = (daemon.cli(), lab.monitor()?);
     kill(running(&cli)?, Signal::SIGSTOP)?;
     cli.text(&["renew", "wan4"])?;
     cli.wait_for_event("wan4", "client-stuck", 1)?;

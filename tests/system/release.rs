@@ -5,7 +5,7 @@ use std::time::Duration;
 use dhcpmgr_lab::{Lab, MessageType, Result, eventually, lab_or_skip};
 use serde_json::Value;
 
-use crate::given::{addresses, bound, configured, default_routes, one_client};
+use crate::given::{addresses, bound, bound_with, configured, default_routes};
 
 #[test]
 fn a_released_lease_is_given_back_on_the_wire_and_gone_from_the_kernel() -> Result {
@@ -59,11 +59,8 @@ fn a_disabled_client_gives_its_lease_back_and_asks_for_the_same_when_enabled() -
 fn a_client_that_releases_on_stop_leaves_nothing_when_the_daemon_ends() -> Result {
     lab_or_skip!();
     let lab = Lab::new()?;
-    let _server = lab.dnsmasq(lab.wan()).range(100, 100).start()?;
+    let (_server, mut daemon) = bound_with(&lab, "on_stop = \"release\"")?;
     let packets = lab.capture(lab.wan())?;
-    let mut daemon = lab.daemon(&one_client("on_stop = \"release\""))?;
-    daemon.cli().wait_for("wan4", "Bound")?;
-    configured(&lab, 100)?;
     daemon.stop()?;
     packets.wait_for(MessageType::Release)?;
     assert!(addresses(&lab)?.is_empty());

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use dhcpmgr_lab::{Daemon, Forged, Lab, Result, eventually, lab_or_skip};
-use dhcpmgr_message::{ClientEvent, Lifetime, V4Report};
+use dhcpmgr_message::ClientEvent;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
-use crate::given::{bound, configured, one_client};
+use crate::given::{bound, configured, one_client, report};
 
 fn clients(daemon: &Daemon<'_>) -> PathBuf {
     daemon.root().join("var/lib/dhcpmgr/clients")
@@ -47,17 +47,6 @@ impl Writes {
     fn take(&self) -> Vec<String> {
         let events = self.0.read_events().unwrap_or_default().into_iter();
         events.map(|event| format!("{:?} {:?}", event.mask, event.name)).collect()
-    }
-}
-
-fn report(lab: &Lab, host: u8) -> V4Report {
-    V4Report {
-        address: Some(lab.wan().host(host)),
-        prefix_len: Some(24),
-        routers: vec![lab.wan().host(1)],
-        server: Some(lab.wan().host(1)),
-        lease_time: Some(Lifetime(3600)),
-        ..V4Report::default()
     }
 }
 
@@ -146,22 +135,12 @@ fn a_full_disk_is_told_once_and_written_to_when_there_is_room_again() -> Result 
     let lab = Lab::new()?;
     let _server = lab.dnsmasq(lab.wan()).range(100, 100).start()?;
     let mut daemon = Daemon::install(&lab)?;
-    daemon.configure(&one_client(""))?;
     let state = mounted(&lab, &daemon, "size=8k,mode=700")?;
     // The namespace sees the mount, this process does not.
     let filler = format!("{state}/filler");
     let full = lab.gateway.output("dd", &["if=/dev/zero", &format!("of={filler}"), "bs=1k", "count=64"])?;
     assert!(!full.status.success(), "the disk is not full");
-    daemon.start()?;
-    daemon.cli().wait_for("wan4", "Bound")?;
-    configured(&lab, 100)?;
-    eventually("it is told", || Ok(daemon.log().contains("No space left on device").then_some(())))?;
-    daemon.cli().text(&["renew", "wan4"])?;
-    daemon.cli().wait_for_event("wan4", "lease-renewed", 1)?;
-    let log = daemon.log();
-    let told: Vec<_> = log.lines().filter(|line| line.contains("No space left on device")).collect();
-    assert_eq!(told.len(), 1, "{told:#?}");
-    assert!(told[0].contains("wan4.state") && told[0].contains("free some space"), "{told:?}");
+    told_once(&lab, &mut daemon, "No space left on device", ["wan4.state", "free some space"])?;
 
     lab.gateway.command("rm", &[&filler])?;
     daemon.cli().text(&["renew", "wan4"])?;
@@ -176,18 +155,23 @@ fn a_read_only_var_is_told_once_and_costs_nothing_else() -> Result {
     let lab = Lab::new()?;
     let _server = lab.dnsmasq(lab.wan()).range(100, 100).start()?;
     let mut daemon = Daemon::install(&lab)?;
-    daemon.configure(&one_client(""))?;
     mounted(&lab, &daemon, "ro,size=64k,mode=700")?;
+    told_once(&lab, &mut daemon, "Read-only file system", ["var/lib/dhcpmgr/clients", "mount it writable"])
+}
+
+/// Service as ever, one line about the trouble, also when the lease is renewed, and in it where and what to do.
+fn told_once(lab: &Lab, daemon: &mut Daemon<'_>, trouble: &str, where_and_what: [&str; 2]) -> Result {
+    daemon.configure(&one_client(""))?;
     daemon.start()?;
     daemon.cli().wait_for("wan4", "Bound")?;
-    configured(&lab, 100)?;
-    eventually("it is told", || Ok(daemon.log().contains("Read-only file system").then_some(())))?;
+    configured(lab, 100)?;
+    eventually("it is told", || Ok(daemon.log().contains(trouble).then_some(())))?;
     daemon.cli().text(&["renew", "wan4"])?;
     daemon.cli().wait_for_event("wan4", "lease-renewed", 1)?;
     let log = daemon.log();
-    let told: Vec<_> = log.lines().filter(|line| line.contains("Read-only file system")).collect();
+    let told: Vec<_> = log.lines().filter(|line| line.contains(trouble)).collect();
     assert_eq!(told.len(), 1, "{told:#?}");
-    assert!(told[0].contains("var/lib/dhcpmgr/clients") && told[0].contains("mount it writable"), "{told:?}");
+    assert!(where_and_what.iter().all(|part| told[0].contains(part)), "{told:?}");
     Ok(())
 }
 

@@ -14,8 +14,11 @@ fn main() -> ExitCode {
     }
     let args = DaemonArgs::parse();
     let paths = Paths::new(args.root);
-    let result =
-        if args.check { daemon::check(&paths) } else { daemon::run(paths).map(|()| ExitCode::SUCCESS) };
+    let result = if args.check {
+        daemon::check(&paths)
+    } else {
+        daemon::run(paths, args.ready_fd).map(|()| ExitCode::SUCCESS)
+    };
     result.unwrap_or_else(|error| {
         eprintln!("dhcpmgrd: {error}");
         ExitCode::FAILURE

@@ -30,6 +30,10 @@ pub struct DaemonArgs {
     /// Check the configuration and load every handler without starting anything
     #[arg(long)]
     pub check: bool,
+
+    /// Write a line to this open descriptor when the daemon serves, and close it (s6's notification-fd)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(3..))]
+    pub ready_fd: Option<i32>,
 }
 
 impl DaemonArgs {

@@ -2,6 +2,7 @@
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, Write as _};
+use std::os::fd::RawFd;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -153,12 +154,15 @@ pub fn check(paths: &Paths) -> Result<ExitCode, StartError> {
     Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Runs the daemon until SIGTERM or SIGINT.
-pub fn run(paths: Paths) -> Result<(), StartError> {
+/// Runs the daemon until SIGTERM or SIGINT. When it serves, it writes a line to `ready_fd`.
+pub fn run(paths: Paths, ready_fd: Option<RawFd>) -> Result<(), StartError> {
     let loaded = config::load(&paths)?;
     let logging = Logging::start(&loaded.config.daemon.log);
     clients::check_kernel().map_err(StartError::Kernel)?;
     let service = Rc::new(Service::take_over());
+    if let Some(number) = ready_fd {
+        service.line_to(number).map_err(system("use the descriptor of --ready-fd"))?;
+    }
     make_directories(&paths)?;
     let programs = loaded.config.clients.values().map(|client| client.program);
     clients::prepare(&paths, programs).map_err(system("have threads ready that start clients"))?;

@@ -55,7 +55,7 @@ fn announced(listen_pid: &str, pid: u32, listen_fds: &str) -> RawFd {
 /// Turns a number into a descriptor that is owned, without `unsafe`: the kernel is asked to pass it through a socket
 /// to ourselves, which works for any number that is open and for no other. (`pidfd_getfd(2)` is shorter; it needs
 /// Linux 5.6 and is what seccomp filters forbid first.)
-fn own(number: RawFd) -> std::io::Result<OwnedFd> {
+pub(super) fn own(number: RawFd) -> std::io::Result<OwnedFd> {
     let (to, from) = socketpair(AddressFamily::Unix, SockType::Datagram, None, SockFlag::SOCK_CLOEXEC)?;
     let rights = [number];
     sendmsg::<()>(

@@ -1,7 +1,7 @@
 //! The service manager: what systemd hands over at the start, and what it is told.
 //!
 //! Everything here is a matter of environment variables and one datagram socket. Without them, under procd, s6 or a
-//! shell, every call does nothing and costs nothing.
+//! shell, every call does nothing and costs nothing; s6 may be told of the start in its own way, by a line.
 
 mod inherited;
 mod notify;
@@ -11,7 +11,9 @@ mod watchdog;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
 
 use dhcpmgr_message::ClientName;
@@ -31,6 +33,7 @@ pub struct Service {
     notify: Notify,
     inherited: RefCell<Vec<Inherited>>,
     pidfds: RefCell<BTreeMap<ClientName, OwnedFd>>,
+    line: RefCell<Option<File>>,
 }
 
 impl Service {
@@ -46,7 +49,19 @@ impl Service {
             }
         }
         let notify = Notify::from_environment();
-        Self { notify, inherited: RefCell::new(inherited), pidfds: RefCell::new(pidfds) }
+        Self {
+            notify,
+            inherited: RefCell::new(inherited),
+            pidfds: RefCell::new(pidfds),
+            line: RefCell::default(),
+        }
+    }
+
+    /// Also says that the daemon serves by a line on this descriptor, as s6's `notification-fd` wants it. The error is
+    /// that it is not open.
+    pub fn line_to(&self, number: RawFd) -> io::Result<()> {
+        self.line.replace(Some(inherited::own(number)?.into()));
+        Ok(())
     }
 
     /// Whether somebody listens to what is said here.
@@ -94,6 +109,12 @@ impl Service {
     /// The daemon serves, or serves again after [`Service::reloading`].
     pub fn ready(&self, status: &str) {
         self.notify.say(&format!("READY=1\nSTATUS={}", one_line(status)));
+        // Once: it is closed then.
+        if let Some(mut line) = self.line.take()
+            && let Err(error) = line.write_all(b"\n")
+        {
+            tracing::warn!("nobody hears on the descriptor of --ready-fd that the daemon serves: {error}");
+        }
     }
 
     /// The configuration is being read again; [`Service::ready`] ends that.

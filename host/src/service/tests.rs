@@ -23,6 +23,27 @@ fn heard(manager: &UnixDatagram) -> String {
 }
 
 #[test]
+fn a_supervisor_that_waits_for_a_line_gets_one_and_then_the_end() {
+    use std::io::{Read as _, Seek as _};
+    use std::os::fd::IntoRawFd as _;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let service = Service::default();
+    service.line_to(file.reopen().unwrap().into_raw_fd()).unwrap();
+    let said = || {
+        let (mut file, mut text) = (file.as_file(), String::new());
+        file.rewind().unwrap();
+        file.read_to_string(&mut text).unwrap();
+        text
+    };
+    assert_eq!(said(), "");
+    service.ready("");
+    // As after a reload.
+    service.ready("");
+    assert_eq!(said(), "\n");
+    assert!(service.line_to(1_000_000).is_err(), "it is not open");
+}
+
+#[test]
 fn each_statement_is_one_datagram() {
     let (manager, service) = manager();
     assert!(service.is_supervised());

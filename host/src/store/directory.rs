@@ -12,7 +12,7 @@ use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat, renameat};
 use nix::sys::stat::{FileStat, Mode, fchmod, fstat, mkdirat};
-use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, geteuid, unlinkat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fsync, geteuid, unlinkat};
 
 use super::{LONGEST, StoreError};
 
@@ -128,7 +128,9 @@ impl Directory {
             path.push(name);
             if make {
                 match mkdirat(&directory, *name, PRIVATE) {
-                    Ok(()) | Err(Errno::EEXIST) => {}
+                    // What is synchronised in it is lost with its own name.
+                    Ok(()) => fsync(&directory).map_err(|errno| failed(&path, errno.into()))?,
+                    Err(Errno::EEXIST) => {}
                     Err(errno) => return Err(failed(&path, errno.into())),
                 }
             }
@@ -208,5 +210,5 @@ fn write_new(directory: &OwnedFd, name: &str, bytes: &[u8], durable: bool) -> io
 
 /// Makes what was done to the names in the directory last.
 fn settle(directory: &OwnedFd, durable: bool) -> io::Result<()> {
-    if durable { Ok(nix::unistd::fsync(directory)?) } else { Ok(()) }
+    if durable { Ok(fsync(directory)?) } else { Ok(()) }
 }

@@ -30,6 +30,7 @@ mod radvd;
 mod shim;
 mod skip;
 mod trace;
+pub mod vm;
 mod wait;
 mod world;
 
@@ -52,8 +53,9 @@ pub use package::{Compression, Package, SystemdVersion, lay_out};
 pub use process::{Process, program};
 pub use radvd::Radvd;
 pub use shim::{Delivery, Shim};
-pub use skip::{is_real_root, missing, say, skipped, skipped_without_root};
+pub use skip::{is_real_root, missing, say, skipped, skipped_on_this_architecture, skipped_without_root};
 pub use trace::{EFFECTS, EVERYTHING, Point, Trace};
+pub use vm::{Disk, Vm};
 pub use wait::{eventually, eventually_within};
 pub use world::{Lab, Uplink};
 
@@ -66,6 +68,22 @@ macro_rules! lab_or_skip {
             // The test harness names its threads after the tests.
             let thread = std::thread::current();
             return $crate::skipped(thread.name().unwrap_or(module_path!()), &reason);
+        }
+    };
+}
+
+/// As [`lab_or_skip!`], for tests that need a machine of their own.
+#[macro_export]
+macro_rules! vm_or_skip {
+    () => {
+        $crate::lab_or_skip!();
+        let thread = std::thread::current();
+        let test = thread.name().unwrap_or(module_path!());
+        if !cfg!(any(target_arch = "x86_64", target_arch = "x86")) {
+            return $crate::skipped_on_this_architecture(test);
+        }
+        if let Some(reason) = $crate::vm::missing() {
+            return $crate::skipped(test, &reason);
         }
     };
 }

@@ -25,6 +25,16 @@ pub const LAB: &[Need] = &[
     ("setpriv", "util-linux"),
     ("strace", "strace"),
     ("dbus-daemon", "dbus-daemon"),
+    ("s6-svscan", "s6"),
+];
+
+/// What the tests need besides that set the clock and cut the power: a machine of their own, with a disk.
+pub const VM: &[Need] = &[
+    ("linux.uml", "user-mode-linux"),
+    ("busybox", "busybox"),
+    ("mke2fs", "e2fsprogs"),
+    ("xargs", "findutils"),
+    ("sed", "sed"),
 ];
 
 /// What the benches need besides.
@@ -90,6 +100,11 @@ pub fn ensure(needs: &[Need]) -> Result {
             "apt-get succeeded, but programs of these packages are not there: {still:?}"
         ))),
     }
+}
+
+/// As [`ensure`] for [`VM`], where Debian has it.
+pub fn ensure_vm() -> Result {
+    if cfg!(any(target_arch = "x86_64", target_arch = "x86")) { ensure(VM) } else { Ok(()) }
 }
 
 fn install(apt: &Path, packages: &[&str]) -> Result<bool> {

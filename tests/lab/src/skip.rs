@@ -58,6 +58,11 @@ pub fn skipped_without_root(test: &str) -> Result {
     tell(test, "only root of the machine itself can run it")
 }
 
+/// Says that a test was skipped that needs what Debian has for x86 only: no failure on anything else.
+pub fn skipped_on_this_architecture(test: &str) -> Result {
+    tell(test, "there is no user-mode Linux for this processor")
+}
+
 fn tell(test: &str, reason: &str) -> Result {
     say(&format!("SKIPPED {test}: {reason}"));
     if let Some(path) = std::env::var_os(TALLY) {

@@ -21,6 +21,8 @@ pub(super) enum Event {
     OperatorReleases(usize),
     DisksFull,
     DisksFree,
+    /// Somebody sets the clock so many seconds forwards or backwards.
+    ClockJumps(i64),
 }
 
 /// A client, its interface, its cable and its server; addresses by their last byte.
@@ -46,6 +48,8 @@ impl Line {
 
 #[derive(Debug)]
 pub(super) struct Model {
+    /// Whether the clock is ours to set.
+    clock: bool,
     pub(super) daemon: bool,
     pub(super) disks: bool,
     pub(super) lines: Vec<Line>,
@@ -55,12 +59,17 @@ pub(super) struct Model {
 const FIRST: u8 = 100;
 const LAST: u8 = 180;
 
+/// How far the clock jumps, seconds: what a leap second, a time server after a minute or an hour without one, and a
+/// machine without a battery that starts in 1970 make of it.
+const JUMPS: [i64; 10] =
+    [1, -1, 61, -61, 3_601, -3_601, 400 * 86_400, -400 * 86_400, 60 * 365 * 86_400, -60 * 365 * 86_400];
+
 impl Model {
     /// Everything works and every line has its lease.
-    pub(super) fn new(lines: usize) -> Self {
+    pub(super) fn new(lines: usize, clock: bool) -> Self {
         let (gives, gave, held) = (FIRST, Vec::new(), None);
         let line = Line { interface: true, cable: true, server: true, gives, gave, held };
-        Self { daemon: true, disks: true, lines: vec![line; lines] }
+        Self { clock, daemon: true, disks: true, lines: vec![line; lines] }
     }
 
     /// Something that can happen now.
@@ -75,6 +84,9 @@ impl Model {
             may(12, Event::DaemonStarted);
         }
         may(1, if self.disks { Event::DisksFull } else { Event::DisksFree });
+        if self.clock {
+            may(8, Event::ClockJumps(random.one_of(&JUMPS)));
+        }
         for (index, line) in self.lines.iter().enumerate() {
             may(2, if line.server { Event::ServerDeaf(index) } else { Event::ServerHears(index) });
             may(1, Event::ServerForgot(index));
@@ -100,8 +112,8 @@ impl Model {
             Event::DaemonStarted => self.daemon = true,
             Event::DisksFull => self.disks = false,
             Event::DisksFree => self.disks = true,
-            // Nothing that a client, a cable or silence does ends a lease.
-            Event::ClientKilled(_) | Event::OperatorRenews(_) => {}
+            // Nothing that a client, a cable, silence or the clock on the wall does ends a lease.
+            Event::ClientKilled(_) | Event::OperatorRenews(_) | Event::ClockJumps(_) => {}
             Event::CablePulled(line) => self.lines[line].cable = false,
             Event::CablePlugged(line) => self.lines[line].cable = true,
             Event::ServerDeaf(line) => self.lines[line].server = false,
@@ -165,7 +177,7 @@ impl Model {
 #[test]
 fn the_same_seed_tells_the_same_story_and_every_story_can_be_repaired() {
     let story = |seed| {
-        let (mut model, mut random, mut events) = (Model::new(2), Random::new(seed), Vec::new());
+        let (mut model, mut random, mut events) = (Model::new(2, true), Random::new(seed), Vec::new());
         for _ in 0..200 {
             let event = model.next(&mut random);
             model.take(event);
@@ -181,9 +193,15 @@ fn the_same_seed_tells_the_same_story_and_every_story_can_be_repaired() {
 
 #[test]
 fn only_the_server_the_operator_and_the_interface_end_a_lease() {
-    let mut model = Model::new(1);
+    let mut model = Model::new(1, true);
     model.settled();
-    for event in [Event::DaemonKilled, Event::ClientKilled(0), Event::CablePulled(0), Event::ServerDeaf(0)] {
+    for event in [
+        Event::DaemonKilled,
+        Event::ClientKilled(0),
+        Event::CablePulled(0),
+        Event::ServerDeaf(0),
+        Event::ClockJumps(1 << 31),
+    ] {
         model.take(event);
         assert_eq!(model.lines[0].held, Some(FIRST), "{event:?}");
     }

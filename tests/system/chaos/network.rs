@@ -17,6 +17,8 @@ use crate::given::{V4, client};
 
 /// Room on each disk: plenty, and quickly filled.
 const DISK: u64 = 512 * 1024;
+/// For so long the servers give addresses, seconds.
+const LEASE: u32 = 120;
 /// How long everything may take to be right again: a NAK alone costs udhcpc 3 s, and a full disk may have cost a
 /// message.
 const RECOVERY: Duration = Duration::from_secs(60);
@@ -41,7 +43,7 @@ impl<'lab> Network<'lab> {
         let servers = model.lines.iter().zip(&lab.uplinks).map(|(line, uplink)| {
             lab.dnsmasq(uplink)
                 .range(line.gives, line.gives)
-                .lease(120)
+                .lease(LEASE)
                 .option("6,192.0.2.53")
                 .start()
                 .map(Some)
@@ -107,6 +109,7 @@ impl<'lab> Network<'lab> {
             Event::InterfaceBack(line) => self.lab.restore_interface(&self.lab.uplinks[line]),
             Event::OperatorRenews(line) => self.order("renew", line),
             Event::OperatorReleases(line) => self.order("release", line),
+            Event::ClockJumps(seconds) => crate::clock::jump(seconds),
             Event::DisksFull => self.disks.fill(),
             Event::DisksFree => {
                 self.disks.free();
@@ -207,14 +210,18 @@ impl<'lab> Network<'lab> {
             self.daemon.process()?.must_run()?;
             for (index, line) in model.lines.iter().enumerate() {
                 let row = self.row(index)?;
-                if let Some(host) = line.held
-                    && row["lease"]["address"] != self.address(index, host)
-                {
-                    return Err(Error::new(format!(
-                        "the lease {host} of line {index} is not known: {row}\n{}",
-                        self.log()
-                    )));
-                }
+                let Some(host) = line.held else { continue };
+                let wrong = if row["lease"]["address"] != self.address(index, host) {
+                    "is not known"
+                } else if row["lease"]["expires_in"].as_u64().is_none_or(|left| left > LEASE.into()) {
+                    "is counted wrongly"
+                } else {
+                    continue;
+                };
+                return Err(Error::new(format!(
+                    "the lease {host} of line {index} {wrong}: {row}\n{}",
+                    self.log()
+                )));
             }
         }
         Ok(())
@@ -245,7 +252,7 @@ impl<'lab> Network<'lab> {
             server.freeze(false)?;
         }
         let server =
-            server.forget()?.range(line.gives, line.gives).lease(120).option("6,192.0.2.53").start()?;
+            server.forget()?.range(line.gives, line.gives).lease(LEASE).option("6,192.0.2.53").start()?;
         if !line.server {
             server.freeze(true)?;
         }

@@ -58,6 +58,9 @@ enum Task {
         /// For how long
         #[arg(long, default_value_t = 10)]
         minutes: u64,
+        /// In a machine of its own, whose clock jumps; then as long again one whose power goes
+        #[arg(long)]
+        vm: bool,
         /// The order of things that a run before printed
         #[arg(long)]
         seed: Option<u64>,
@@ -95,7 +98,7 @@ fn main() -> ExitCode {
         Task::Test { filter } => test::run(filter.as_deref()),
         Task::Bench { parts } => bench::run(&parts),
         Task::BenchInside { parts } => bench::inside(&parts),
-        Task::Chaos { minutes, seed, every_call } => chaos::run(minutes, seed, every_call),
+        Task::Chaos { minutes, vm, seed, every_call } => chaos::run(minutes, vm, seed, every_call),
         Task::Install { dir } => install::run(&dir),
         Task::Package => package::run(),
         Task::Ci => ci(),

@@ -14,6 +14,7 @@ const THREADS: &str = "6";
 /// Builds, enters its own world, runs all tests.
 pub(crate) fn run(filter: Option<&str>) -> Result {
     packages::ensure(packages::LAB)?;
+    packages::ensure_vm()?;
     if is_real_root() {
         packages::ensure(packages::SYSTEMD)?;
     }
