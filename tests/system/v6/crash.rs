@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use dhcpmgr_lab::{Lab, MessageType6, Result, eventually, lab_or_skip};
+use dhcpmgr_lab::{Daemon, Lab, MessageType6, Result, eventually, lab_or_skip};
 use nix::sys::signal::{Signal, kill};
 
 use super::given::{
@@ -130,9 +130,7 @@ fn after_a_reboot_the_identity_is_the_same_and_a_prefix_that_changed_is_announce
     let (server, mut daemon) = bound(&lab, LONG)?;
     let before = identity(&packets, MessageType6::Request)?;
     eventually("it is stored", || {
-        let stored = walk(&daemon.root().join("var/lib/dhcpmgr"));
-        let has = |what: &[u8]| stored.iter().any(|bytes| holds(bytes, what));
-        Ok((has(&before.0) && has(b"lan0")).then_some(()))
+        Ok((stored(&daemon, "device", &before.0)? && stored(&daemon, "delegations", b"lan0")?).then_some(()))
     })?;
     reboot(&lab, &mut daemon)?;
     drop(server.forget());
@@ -153,10 +151,7 @@ fn after_a_reboot_the_same_prefix_is_not_deprecated() -> Result {
     lab_or_skip!();
     let lab = Lab::new()?;
     let (_server, mut daemon) = bound(&lab, LONG)?;
-    eventually("what the LAN has is stored", || {
-        let stored = walk(&daemon.root().join("var/lib/dhcpmgr"));
-        Ok(stored.iter().any(|bytes| holds(bytes, b"lan0")).then_some(()))
-    })?;
+    eventually("what the LAN has is stored", || Ok(stored(&daemon, "delegations", b"lan0")?.then_some(())))?;
     reboot(&lab, &mut daemon)?;
     daemon.start()?;
     daemon.cli().wait_for("wan6", "Bound")?;
@@ -166,17 +161,8 @@ fn after_a_reboot_the_same_prefix_is_not_deprecated() -> Result {
     Ok(())
 }
 
-/// The contents of all files below a directory.
-fn walk(directory: &std::path::Path) -> Vec<Vec<u8>> {
-    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    entries
-        .flat_map(|entry| match entry.path() {
-            path if path.is_dir() => walk(&path),
-            path => std::fs::read(path).into_iter().collect(),
-        })
-        .collect()
-}
-
-fn holds(bytes: &[u8], part: &[u8]) -> bool {
-    bytes.windows(part.len()).any(|window| window == part)
+/// Whether a durable record has this in it.
+fn stored(daemon: &Daemon<'_>, record: &str, what: &[u8]) -> Result<bool> {
+    let file = daemon.root().join(format!("var/lib/dhcpmgr/{record}.state"));
+    Ok(std::fs::read(file)?.windows(what.len()).any(|window| window == what))
 }
