@@ -3,3 +3,4 @@
 
 mod dibbler;
 mod laboratory;
+mod softwire;
