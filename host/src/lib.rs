@@ -21,5 +21,4 @@ pub mod paths;
 pub mod random;
 pub mod recovery;
 pub mod service;
-pub mod softwire;
 pub mod store;

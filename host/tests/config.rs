@@ -659,6 +659,8 @@ fn the_examples_of_the_guide_are_accepted_and_it_names_every_default() {
     assert_eq!((config.clients.len(), config.handlers.len()), (1, 2));
     let send = read(&format!("{CLIENT}[clients.wan4.send]\n{}", blocks.next().unwrap())).unwrap();
     assert_eq!(send.clients["wan4"].send.len(), 3);
+    let lans = read(blocks.next().unwrap()).unwrap().lans;
+    assert_eq!(lans.delegations.len(), 2);
     assert!(blocks.next().is_none());
 
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();

@@ -46,8 +46,15 @@ pub(super) struct Allocation {
 
 /// Shares `offers` out.
 pub(super) fn allocate(lans: &BTreeMap<IfName, Delegation>, offers: &[Offer], memory: &Memory) -> Allocation {
-    let mut table =
-        Table { offers, memory, holders: holders(lans, offers, memory), done: Allocation::default() };
+    let mut table = Table {
+        lans,
+        offers,
+        memory,
+        // Then the operator has decided anew.
+        may_displace: memory.numbers != numbers(lans),
+        taken: BTreeMap::new(),
+        done: Allocation::default(),
+    };
     let mut open: Vec<(&IfName, &Delegation, usize)> = Vec::new();
     for (lan, delegation) in lans {
         for (index, offer) in offers.iter().enumerate().filter(|(_, offer)| takes(delegation, offer)) {
@@ -91,32 +98,18 @@ pub(super) fn numbers(lans: &BTreeMap<IfName, Delegation>) -> BTreeMap<IfName, (
     lans.iter().map(|(lan, delegation)| (lan.clone(), (delegation.subnet, delegation.length))).collect()
 }
 
-/// What LANs have now and keep, unless the operator has decided anew.
-fn holders<'a>(lans: &BTreeMap<IfName, Delegation>, offers: &[Offer], memory: &'a Memory) -> Vec<&'a Given> {
-    if memory.numbers != numbers(lans) {
-        return Vec::new();
-    }
-    let keeps = |given: &&Given| {
-        let Some(delegation) = lans.get(&given.lan) else { return false };
-        let numbered =
-            delegation.subnet.is_none_or(|id| space::id(given.delegated, given.subnet) == u64::from(id));
-        numbered
-            && delegation.length == given.subnet.len()
-            && offers.iter().any(|offer| offer.prefix == given.delegated && takes(delegation, offer))
-    };
-    let had =
-        memory.given.iter().filter(|g| matches!(g.state, State::Current { .. } | State::Awaited { .. }));
-    had.filter(keeps).collect()
-}
-
 fn too_small(prefix: Prefix, length: u8) -> String {
     format!("{prefix} is too small for a LAN of /{length}")
 }
 
 struct Table<'a> {
+    lans: &'a BTreeMap<IfName, Delegation>,
     offers: &'a [Offer],
     memory: &'a Memory,
-    holders: Vec<&'a Given>,
+    /// A configured part may be taken from the LAN that has it.
+    may_displace: bool,
+    /// Where parts begin, which do not overlap: index of the part.
+    taken: BTreeMap<u128, usize>,
     done: Allocation,
 }
 
@@ -134,25 +127,44 @@ impl Table<'_> {
                 "{part} is excluded from delegation: {excluded} belongs to the link to the provider"
             ));
         }
-        let taken = self.done.parts.iter().find(|(other, _, known)| {
-            // The same part of the same prefix, which two clients were delegated, is one.
-            space::overlap(*known, part) && !(other == lan && *known == part)
-        });
-        taken.map(|(other, _, known)| format!("{part} overlaps {known}, which {other} has"))
+        let last = self.taken.range(..=space::range(part).end()).next_back();
+        let (other, _, known) = self.done.parts.get(*last?.1)?;
+        // The same part, of two prefixes of which one is part of the other, is one.
+        let in_the_way = space::overlap(*known, part) && !(other == lan && *known == part);
+        in_the_way.then(|| format!("{part} overlaps {known}, which {other} has"))
     }
 
-    /// The LAN that has some of this part already.
+    /// The LAN that has some of this part already and keeps it.
     fn holder(&self, lan: &IfName, part: Prefix) -> Option<String> {
-        let mut holders = self.holders.iter().filter(|g| g.lan != *lan);
-        let holder = holders.find(|given| space::overlap(given.subnet, part))?;
+        if self.may_displace {
+            return None;
+        }
+        let mut holders = (self.memory.given.iter())
+            .filter(|given| given.lan != *lan && space::overlap(given.subnet, part))
+            .filter(|given| matches!(given.state, State::Current { .. } | State::Awaited { .. }));
+        let holder = holders.find(|given| self.keeps(given))?;
         Some(format!("{part} overlaps {}, which {} has", holder.subnet, holder.lan))
+    }
+
+    /// Whether a LAN may keep what it has.
+    fn keeps(&self, given: &Given) -> bool {
+        let Some(delegation) = self.lans.get(&given.lan) else { return false };
+        let number = space::id(given.delegated, given.subnet);
+        delegation.subnet.is_none_or(|id| number == u64::from(id))
+            && delegation.length == given.subnet.len()
+            && self.offers.iter().any(|offer| offer.prefix == given.delegated && takes(delegation, offer))
+    }
+
+    fn put(&mut self, lan: &IfName, index: usize, part: Prefix) {
+        self.taken.insert(*space::range(part).start(), self.done.parts.len());
+        self.done.parts.push((lan.clone(), index, part));
     }
 
     fn give(&mut self, lan: &IfName, index: usize, part: Prefix) -> bool {
         if self.obstacle(lan, part).is_some() {
             return false;
         }
-        self.done.parts.push((lan.clone(), index, part));
+        self.put(lan, index, part);
         true
     }
 
@@ -165,7 +177,7 @@ impl Table<'_> {
         };
         match self.obstacle(lan, part).or_else(|| self.holder(lan, part)) {
             Some(reason) => self.refuse(lan, index, format!("subnet {id}: {reason}")),
-            None => self.done.parts.push((lan.clone(), index, part)),
+            None => self.put(lan, index, part),
         }
     }
 
@@ -197,9 +209,10 @@ impl Table<'_> {
         let excluded = self.offers.iter().filter_map(|offer| offer.exclude);
         let given = self.done.parts.iter().map(|(_, _, part)| *part);
         let kept = self.memory.given.iter().filter(|g| g.lan != *lan && g.occupies()).map(|g| g.subnet);
-        let taken: Vec<Prefix> = excluded.chain(given).chain(kept).collect();
+        let taken = excluded.chain(given).chain(kept);
+        let taken: Vec<Prefix> = taken.filter(|taken| space::overlap(*taken, prefix)).collect();
         match space::lowest_free(prefix, length, &taken) {
-            Some(part) => self.done.parts.push((lan.clone(), index, part)),
+            Some(part) => self.put(lan, index, part),
             None => self.refuse(lan, index, format!("{prefix} has no /{length} left")),
         }
     }
@@ -212,18 +225,20 @@ impl Table<'_> {
 
     /// Keeps the number of each LAN whose number is still the one that it has somewhere, or nowhere was given one.
     fn number(&mut self, lans: &BTreeMap<IfName, Delegation>) {
+        let mut given: BTreeMap<&IfName, Vec<u64>> = BTreeMap::new();
+        for (lan, index, part) in &self.done.parts {
+            given.entry(lan).or_default().push(space::id(self.offers[*index].prefix, *part));
+        }
+        let mut ids = BTreeMap::new();
         for lan in lans.iter().filter(|(_, d)| d.subnet.is_none()).map(|(lan, _)| lan) {
             let before = self.memory.ids.get(lan).copied();
-            let mut now = (self.done.parts.iter())
-                .filter(|(of, ..)| of == lan)
-                .map(|(_, index, part)| space::id(self.offers[*index].prefix, *part));
+            let now = given.get(lan).map(Vec::as_slice).unwrap_or_default();
             let id = match before {
-                Some(id) if now.clone().any(|other| other == id) => Some(id),
-                _ => now.next().or(before),
+                Some(id) if now.contains(&id) => Some(id),
+                _ => now.first().copied().or(before),
             };
-            if let Some(id) = id {
-                self.done.ids.insert(lan.clone(), id);
-            }
+            ids.extend(id.map(|id| (lan.clone(), id)));
         }
+        self.done.ids = ids;
     }
 }

@@ -13,7 +13,7 @@ use super::planner::{self, World};
 use super::record::{Moment, Record};
 use super::view::{LanPrefix, LanView};
 use super::{Delegated, Handed, news};
-use crate::config::{Lans, Token};
+use crate::config::{Lans, RaBackend, Token};
 use crate::events::Event;
 use crate::network::{Desired, HardwareAddress};
 
@@ -65,6 +65,10 @@ impl Known {
         if !handed.prefixes.is_empty() && !awaited.map(|given| given.delegated).any(is_back) {
             self.answered.insert(client.clone());
         }
+        if handed.prefixes.len() > MOST_PREFIXES {
+            let count = handed.prefixes.len();
+            tracing::warn!("{client} has {count} prefixes; LANs get parts of {MOST_PREFIXES} of them");
+        }
         if handed == Handed::default() {
             self.clients.remove(client);
         } else {
@@ -96,7 +100,9 @@ impl Known {
         events.extend(news::refused(&self.refusals, &plan.refusals, &offers));
         (self.memory, self.refusals) = (plan.memory, plan.refusals);
         let alive = planner::alive(&offers, now);
-        let advertised = (self.lans.delegations.iter()).map(|(lan, delegation)| {
+        let told = self.lans.router_advertisements.backend != RaBackend::None;
+        let lans = self.lans.delegations.iter().filter(|_| told);
+        let advertised = lans.map(|(lan, delegation)| {
             let names = (self.lans.router_advertisements.dns, self.names(&delegation.from));
             advertise::advertise(lan, delegation, &self.memory, &alive, names, now)
         });

@@ -74,6 +74,7 @@ impl Given {
 /// All of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Memory {
+    /// In the order of LANs and parts.
     pub(super) given: Vec<Given>,
     /// The number of the part that a LAN without a configured one has, so that it gets the same of the next prefix.
     pub(super) ids: BTreeMap<IfName, u64>,
@@ -83,11 +84,29 @@ pub(super) struct Memory {
 }
 
 impl Memory {
+    pub(super) fn sort(&mut self) {
+        self.given.sort_by(|a, b| (&a.lan, a.subnet).cmp(&(&b.lan, b.subnet)));
+    }
+
+    /// Whether the same parts are with the same LANs in the same way, for however long.
+    pub(super) fn has_the_shape_of(&self, other: &Self) -> bool {
+        let same = |(a, b): (&Given, &Given)| {
+            let state = std::mem::discriminant(&a.state) == std::mem::discriminant(&b.state);
+            state && (&a.lan, a.subnet, a.delegated) == (&b.lan, b.subnet, b.delegated)
+        };
+        self.given.len() == other.given.len()
+            && self.given.iter().zip(&other.given).all(same)
+            && self.ids == other.ids
+            && self.numbers == other.numbers
+    }
+
     pub(super) fn of<'a>(&'a self, lan: &'a IfName) -> impl Iterator<Item = &'a Given> {
-        self.given.iter().filter(move |given| given.lan == *lan)
+        let start = self.given.partition_point(|given| given.lan < *lan);
+        self.given[start..].iter().take_while(move |given| given.lan == *lan)
     }
 
     pub(super) fn find(&self, lan: &IfName, subnet: Prefix) -> Option<&Given> {
-        self.given.iter().find(|given| given.lan == *lan && given.subnet == subnet)
+        let at = self.given.binary_search_by(|given| (&given.lan, given.subnet).cmp(&(lan, subnet)));
+        self.given.get(at.ok()?)
     }
 }

@@ -43,13 +43,13 @@ const ROUNDS: usize = 8;
 /// Decides. What one LAN has to give up may be another's in the next round.
 pub(super) fn plan(before: &Memory, world: &World<'_>) -> Plan {
     let mut plan = round(before, world);
+    let mut last = before.clone();
     for _ in 1..ROUNDS {
-        let next = round(&plan.memory, world);
-        let is_settled = next.memory == plan.memory;
-        plan = next;
-        if is_settled {
+        if plan.memory.has_the_shape_of(&last) {
             break;
         }
+        last = plan.memory;
+        plan = round(&last, world);
     }
     plan
 }
@@ -62,13 +62,15 @@ fn round(before: &Memory, world: &World<'_>) -> Plan {
     let mut plan = Plan { refusals: allocation.refusals, ..Plan::default() };
     plan.memory.ids = allocation.ids;
     plan.memory.numbers = numbers(world.lans);
-    for (lan, index, part) in allocation.parts {
+    let mut parts = allocation.parts;
+    parts.sort_by(|a, b| (&a.0, a.2).cmp(&(&b.0, b.2)));
+    for (lan, index, part) in parts {
         let offer = &offers[index];
         let delegation = &world.lans[&lan];
         let same = offers.iter().filter(|o| o.prefix == offer.prefix && takes(delegation, o));
         let ends = same.map(Ends::of).reduce(Ends::longer).unwrap_or_else(|| Ends::of(offer));
         // A prefix may be part of another one.
-        if let Some(known) = plan.memory.given.iter_mut().find(|g| g.lan == lan && g.subnet == part) {
+        if let Some(known) = plan.memory.given.last_mut().filter(|g| g.lan == lan && g.subnet == part) {
             if let State::Current { preferred_until: preferred, valid_until: valid, .. } = known.state {
                 known.state = ends.longer(Ends { preferred, valid }).state(Some(known), world.now);
             }
@@ -91,7 +93,7 @@ fn round(before: &Memory, world: &World<'_>) -> Plan {
         }
     }
     keep_what_is_gone(&before, &offers, world, &mut plan.memory);
-    plan.memory.given.sort_by(|a, b| (&a.lan, a.subnet).cmp(&(&b.lan, b.subnet)));
+    plan.memory.sort();
     plan.refusals.sort();
     plan
 }

@@ -134,7 +134,13 @@ impl Record {
                 Fate::Withdrawn(end) => State::Withdrawn { told_until: until(end) },
             },
         };
-        Memory { given: self.given.into_iter().map(given).collect(), ids: self.ids, numbers: self.numbers }
+        let mut memory = Memory {
+            given: self.given.into_iter().map(given).collect(),
+            ids: self.ids,
+            numbers: self.numbers,
+        };
+        memory.sort();
+        memory
     }
 }
 

@@ -10,7 +10,7 @@ use crate::config::Token;
 use crate::network::HardwareAddress;
 
 /// The addresses of a prefix as numbers.
-fn range(prefix: Prefix) -> RangeInclusive<u128> {
+pub(super) fn range(prefix: Prefix) -> RangeInclusive<u128> {
     let (first, host_bits) = match prefix.address() {
         IpAddr::V6(address) => (u128::from(address), 128 - u32::from(prefix.len())),
         IpAddr::V4(address) => (u128::from(address.to_ipv6_mapped()), 32 - u32::from(prefix.len())),

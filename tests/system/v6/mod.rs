@@ -2,3 +2,4 @@
 //! a real radvd.
 
 mod laboratory;
+mod softwire;

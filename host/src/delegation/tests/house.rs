@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use dhcpmgr_message::{ClientName, IfName, Prefix};
 
 use crate::clock::BootId;
-use crate::config::{Delegation, Lans, Token};
+use crate::config::{Delegation, Lans, RaBackend, Token};
 use crate::delegation::advertise;
 use crate::delegation::known::{Decision, Known};
 use crate::delegation::record::{Moment, Record};
@@ -58,6 +58,7 @@ impl House {
             last: None,
         };
         house.known.lans = Lans { delegations, ..Lans::default() };
+        house.known.lans.router_advertisements.backend = RaBackend::Radvd;
         house.known.settle(house.now);
         house.decide();
         house
