@@ -170,14 +170,16 @@ impl Census {
                 inherited.strays.push(stray.process);
             }
         }
-        inherited.foreign = self.foreign(protocol, interface);
+        inherited.foreign = self.foreign(protocol, interface, None);
         inherited
     }
 
-    /// Somebody else's client of this protocol on this interface.
+    /// Somebody else's client of this protocol on this interface. `own` is our process: whose environment may not be
+    /// read is not known to be ours.
     #[must_use]
-    pub fn foreign(&self, protocol: Protocol, interface: &IfName) -> Option<Foreign> {
-        let mut others = self.found.iter().filter(|found| found.ours.is_none());
+    pub fn foreign(&self, protocol: Protocol, interface: &IfName, own: Option<u32>) -> Option<Foreign> {
+        let other = |found: &&Found| found.ours.is_none() && own != Some(found.pid.as_raw() as u32);
+        let mut others = self.found.iter().filter(other);
         let found = others.find(|found| found.runs_on(protocol, interface))?;
         Some(Foreign { pid: found.pid, stat: found.stat })
     }

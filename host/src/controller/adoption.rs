@@ -142,16 +142,20 @@ impl Task {
         }
     }
 
-    /// Looks again for somebody else's client on the same interface. Not twice within a moment: it is a look at every
-    /// process, and trouble comes to many clients at once.
-    pub(super) fn look_for_others(&mut self) {
-        let now = clock::boottime_ms();
-        if now.saturating_sub(self.looked_ms) < LOOK_MS {
-            return;
+    /// As [`Task::look_for_others`], unless that was just now: the first start follows the census, and another one often
+    /// the report of why.
+    pub(super) fn look_for_others_again(&mut self) {
+        if clock::boottime_ms().saturating_sub(self.looked_ms) >= LOOK_MS {
+            self.look_for_others();
         }
-        self.looked_ms = now;
+    }
+
+    /// Looks for somebody else's client on the same interface; it is a look at every process.
+    pub(super) fn look_for_others(&mut self) {
+        self.looked_ms = clock::boottime_ms();
         let others = Census::take(&self.shared.paths);
-        self.notice_other(others.foreign(self.client.protocol, &self.client.interface));
+        let own = self.running.as_ref().map(|(process, _)| process.pid());
+        self.notice_other(others.foreign(self.client.protocol, &self.client.interface, own));
     }
 
     /// Says it once of each.
