@@ -337,7 +337,7 @@ fn config_check_needs_no_daemon_and_names_every_mistake() {
     assert_eq!(
         stderr(&output),
         format!(
-            "{file}:2:12: clients.wan4.protocol: \"v5\" is not a protocol (did you mean \"v4\"?); accepted: \"v4\"\n\
+            "{file}:2:12: clients.wan4.protocol: \"v5\" is not a protocol (did you mean \"v4\"?); accepted: \"v4\", \"v6\"\n\
              {file}:3:13: clients.wan4.interface: found a whole number; accepted: the name of a network interface, such as \"wan0\"\n\
              dhcpmgr: 2 mistakes\n"
         )

@@ -665,7 +665,7 @@ fn the_examples_of_the_guide_are_accepted_and_it_names_every_default() {
 
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
     let block = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-    assert_eq!(read(block).unwrap().handlers.len(), 2);
+    assert_eq!(read(block).unwrap().handlers.len(), 3);
 
     let shown = to_toml(&read(CLIENT).unwrap());
     let defaults = shown.lines().filter_map(|line| line.split_once(" = "));

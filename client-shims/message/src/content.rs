@@ -54,10 +54,6 @@ impl LeaseMessage {
     /// wrong, and where in the bytes if they are not even MessagePack.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let message: Self = match wire::decode(bytes) {
-            // serde also reads a struct from an array of its fields; the contract is a map.
-            Ok(_) if !matches!(bytes.first(), Some(0x80..=0x8f | 0xde | 0xdf)) => {
-                return Err(DecodeError::Shape("a lease message must be a map".to_owned()));
-            }
             Ok(message) => message,
             Err(DecodeError::Shape(why)) => {
                 return Err(other_version(bytes).unwrap_or(DecodeError::Shape(why)));

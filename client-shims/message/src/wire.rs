@@ -6,6 +6,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+mod read;
 mod walk;
 
 pub(crate) use walk::end_of_value;
@@ -91,8 +92,8 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
 /// Reads a value within the given limits; bytes after it are refused.
 pub fn decode_within<T: DeserializeOwned>(bytes: &[u8], limits: &Limits) -> Result<T, DecodeError> {
     check(bytes, limits)?;
-    let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes).with_human_readable();
-    T::deserialize(&mut deserializer).map_err(|error| DecodeError::Shape(one_line(&error.to_string())))
+    let value = T::deserialize(&mut read::Reader::new(bytes));
+    value.map_err(|shape| DecodeError::Shape(one_line(&shape.0)))
 }
 
 /// serde repeats what the sender wrote (an unknown variant, for one), and errors end up in logs: printable ASCII
