@@ -417,7 +417,6 @@ mod tests {
     use std::net::IpAddr;
 
     use proptest::prelude::*;
-    use serde::de::DeserializeOwned;
     use serde::{Deserialize, Serialize};
 
     use super::super::{check, decode, encode};
@@ -468,12 +467,14 @@ mod tests {
     }
 
     /// What the general reader of the crate makes of it.
-    fn rmp<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    fn rmp(bytes: &[u8]) -> Option<Everything> {
         let mut reader = rmp_serde::Deserializer::from_read_ref(bytes).with_human_readable();
-        T::deserialize(&mut reader).ok()
+        Everything::deserialize(&mut reader).ok()
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn what_is_written_is_read_back(value in everything()) {
             prop_assert_eq!(decode::<Everything>(&encode(&value).unwrap()).unwrap(), value);
@@ -487,10 +488,9 @@ mod tests {
             let mut bytes = encode(&value).unwrap();
             let at = at.index(bytes.len());
             bytes[at] = byte;
-            if let Ok(read) = decode::<Everything>(&bytes)
-                && !read.float.is_nan()
-            {
-                prop_assert_eq!(rmp(&bytes), Some(read));
+            if let Ok(read) = decode::<Everything>(&bytes) {
+                // As text: no number is not equal to itself.
+                prop_assert_eq!(format!("{:?}", rmp(&bytes)), format!("{:?}", Some(read)));
             }
         }
 
