@@ -656,9 +656,12 @@ fn the_examples_of_the_guide_are_accepted_and_it_names_every_default() {
     let guide = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
     let mut blocks = guide.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let config = read(blocks.next().unwrap()).unwrap();
-    assert_eq!((config.clients.len(), config.handlers.len()), (1, 2));
+    assert_eq!((config.clients.len(), config.handlers.len()), (2, 3));
     let send = read(&format!("{CLIENT}[clients.wan4.send]\n{}", blocks.next().unwrap())).unwrap();
     assert_eq!(send.clients["wan4"].send.len(), 3);
+    let v6 = "[clients.wan6]\nprotocol = \"v6\"\ninterface = \"wan0\"\n[clients.wan6.send]\n";
+    let send = read(&format!("{v6}{}", blocks.next().unwrap())).unwrap();
+    assert_eq!(send.clients["wan6"].send.keys().copied().collect::<Vec<_>>(), [15, 16, 17, 39]);
     let lans = read(blocks.next().unwrap()).unwrap().lans;
     assert_eq!(lans.delegations.len(), 2);
     assert!(blocks.next().is_none());

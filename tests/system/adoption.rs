@@ -345,6 +345,30 @@ fn a_client_that_is_not_ours_is_reported_and_left_alone() -> Result {
     foreign.must_run()?;
     foreign.kill();
     assert_eq!(daemon.cli().client("wan4")?["reason"], serde_json::Value::Null);
+
+    // One that comes later is found when there is a reason to look.
+    let mut later = lab.gateway.spawn("udhcpc", &arguments, &[], &lab.dir().join("later.log"))?;
+    eventually("it runs", || Ok(later.log().contains("obtained").then_some(())))?;
+    // A look holds for two seconds.
+    std::thread::sleep(Duration::from_millis(2100));
+    kill(pid(&daemon)?, Signal::SIGKILL)?;
+    let event = daemon.cli().wait_for_event("wan4", "foreign-client", 2)?;
+    assert!(event.detail.is_some_and(|detail| detail.contains(&format!("pid {}", later.pid()))));
+    later.must_run()
+}
+
+#[test]
+fn a_client_that_is_not_ours_is_looked_for_when_no_server_answers() -> Result {
+    lab_or_skip!();
+    let lab = Lab::new()?;
+    let impatient = "discover_attempts = 1\ndiscover_interval = 1\ndiscover_pause = 1\n\
+                     [clients.wan4.recovery]\nstuck_s = 4\n";
+    let daemon = lab.daemon(&one_client(impatient))?;
+    let arguments = ["-f", "-i", "wan0", "-s", "/bin/true"];
+    let foreign = lab.gateway.spawn("udhcpc", &arguments, &[], &lab.dir().join("foreign.log"))?;
+    daemon.cli().wait_for_event("wan4", "server-silent", 1)?;
+    let event = daemon.cli().wait_for_event("wan4", "foreign-client", 1)?;
+    assert!(event.detail.is_some_and(|detail| detail.contains(&format!("pid {}", foreign.pid()))));
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! The DHCP clients that run in our network namespace when the daemon starts: ours, which an earlier daemon started,
+//! The DHCP clients that run in our network namespace: ours, which an earlier daemon started,
 //! and those of others, which are none of our business but take our answers.
 
 use std::collections::BTreeMap;
@@ -170,10 +170,18 @@ impl Census {
                 inherited.strays.push(stray.process);
             }
         }
-        let mut others = self.found.iter().filter(|found| found.ours.is_none());
-        let foreign = others.find(|found| found.runs_on(protocol, interface));
-        inherited.foreign = foreign.map(|found| Foreign { pid: found.pid, stat: found.stat });
+        inherited.foreign = self.foreign(protocol, interface, None);
         inherited
+    }
+
+    /// Somebody else's client of this protocol on this interface. `own` is our process: whose environment may not be
+    /// read is not known to be ours.
+    #[must_use]
+    pub fn foreign(&self, protocol: Protocol, interface: &IfName, own: Option<u32>) -> Option<Foreign> {
+        let other = |found: &&Found| found.ours.is_none() && own != Some(found.pid.as_raw() as u32);
+        let mut others = self.found.iter().filter(other);
+        let found = others.find(|found| found.runs_on(protocol, interface))?;
+        Some(Foreign { pid: found.pid, stat: found.stat })
     }
 
     /// Clients of ours that are configured no more, or not for the interface that they run on; `interface` is the one

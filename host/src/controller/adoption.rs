@@ -6,13 +6,17 @@ use tokio::sync::mpsc;
 use super::Order;
 use super::machine::{Command, Input};
 use super::task::Task;
-use crate::clients::{Adopted, ExitReason, Foreign, Inherited, PATIENCE, Process, RunRecord};
+use crate::clients::{Adopted, Census, ExitReason, Foreign, Inherited, PATIENCE, Process, RunRecord};
+use crate::clock;
 use crate::events::{Event, EventKind};
 use crate::lease_monitor::{Arrival, Origin};
 use crate::network::LinkState;
 use crate::random;
 use crate::recovery::Fault;
 use nix::sys::signal::Signal;
+
+/// How long a look at the processes of the machine is good for, milliseconds.
+const LOOK_MS: u64 = 2_000;
 
 impl Task {
     /// Takes over what there is, and takes in what was said until the first order comes: it finds the client as the
@@ -29,13 +33,7 @@ impl Task {
             tracing::warn!("{name}: pid {} runs besides as the same client; it is ended", stray.pid());
             tokio::task::spawn_local(end(stray, self.client.program.stop()));
         }
-        if let Some(foreign) = foreign {
-            self.foreign = Some(foreign);
-            let detail =
-                format!("{foreign}, runs on {}; it is not ours and is left alone", self.client.interface);
-            tracing::warn!("{name}: {detail}");
-            self.publish(Event { detail: Some(detail), ..self.event(EventKind::ForeignClient) });
-        }
+        self.notice_other(foreign);
         let index = record.process.as_ref().map(|process| process.interface().1);
         let now = self.shared.network.link(&self.client.interface).map(|link| link.index);
         let mut trust = Trust::of(&record, running.as_ref());
@@ -142,6 +140,32 @@ impl Task {
             };
             self.tell(Input::Link(Some(known))).await;
         }
+    }
+
+    /// As [`Task::look_for_others`], unless that was just now: the first start follows the census, and another one often
+    /// the report of why.
+    pub(super) fn look_for_others_again(&mut self) {
+        if clock::boottime_ms().saturating_sub(self.looked_ms) >= LOOK_MS {
+            self.look_for_others();
+        }
+    }
+
+    /// Looks for somebody else's client on the same interface; it is a look at every process.
+    pub(super) fn look_for_others(&mut self) {
+        self.looked_ms = clock::boottime_ms();
+        let others = Census::take(&self.shared.paths);
+        let own = self.running.as_ref().map(|(process, _)| process.pid());
+        self.notice_other(others.foreign(self.client.protocol, &self.client.interface, own));
+    }
+
+    /// Says it once of each.
+    fn notice_other(&mut self, foreign: Option<Foreign>) {
+        let Some(foreign) = foreign.filter(|foreign| self.foreign.as_ref() != Some(foreign)) else { return };
+        self.foreign = Some(foreign);
+        let detail =
+            format!("{foreign}, runs on {}; it is not ours and is left alone", self.client.interface);
+        tracing::warn!("{}: {detail}", self.client.name);
+        self.publish(Event { detail: Some(detail), ..self.event(EventKind::ForeignClient) });
     }
 
     /// Somebody else's client on the same interface, in words.

@@ -45,5 +45,8 @@ impl Task {
             fields.insert("fault".to_owned(), fault.to_owned());
         }
         self.publish(Event { detail: Some(detail), fields, ..self.event(event) });
+        if matches!(kind, ReportKind::Stuck | ReportKind::Silent) {
+            self.look_for_others();
+        }
     }
 }

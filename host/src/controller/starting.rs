@@ -55,6 +55,7 @@ impl Task {
         }
         self.running = Some((process, output));
         self.publish(self.event(EventKind::ClientStarted));
+        self.look_for_others_again();
         self.settle_client_id();
         Ok(())
     }

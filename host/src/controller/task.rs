@@ -45,6 +45,8 @@ pub(super) struct Task {
     pub(super) recorder: Recorder,
     /// Somebody else's client on the same interface.
     pub(super) foreign: Option<Foreign>,
+    /// When it was looked for last, milliseconds of `CLOCK_BOOTTIME`.
+    pub(super) looked_ms: u64,
     /// What is written down for the next daemon.
     pub(super) record: RunRecord,
     /// What a reboot would find.
@@ -94,6 +96,8 @@ impl Task {
             restarts: 0,
             recorder: Recorder::default(),
             foreign: None,
+            // Whoever makes this has just taken a census.
+            looked_ms: clock::boottime_ms(),
             record: RunRecord::default(),
             stored_lease,
             wear: Wear::default(),

@@ -152,7 +152,9 @@ impl Table<'_> {
         let number = space::id(given.delegated, given.subnet);
         delegation.subnet.is_none_or(|id| number == u64::from(id))
             && delegation.length == given.subnet.len()
-            && self.offers.iter().any(|offer| offer.prefix == given.delegated && takes(delegation, offer))
+            // What is awaited may still be offered: its client has not told yet.
+            && (matches!(given.state, State::Awaited { .. })
+                || self.offers.iter().any(|o| o.prefix == given.delegated && takes(delegation, o)))
     }
 
     fn put(&mut self, lan: &IfName, index: usize, part: Prefix) {

@@ -96,7 +96,7 @@ fn dibbler_is_started_again_without_giving_up_its_lease_and_gives_it_back_when_t
     };
     assert_eq!(values(&again), values(&first), "the same lease");
     assert!(packets.of(MessageType6::Release).is_empty(), "nothing was given back");
-    daemon.cli().wait_for("wan6", "Bound")?;
+    daemon.cli().wait_for_event("wan6", "lease-renewed", 1)?;
 
     daemon.cli().text(&["release", "wan6"])?;
     packets.wait_for(MessageType6::Release)?;

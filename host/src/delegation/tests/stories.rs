@@ -336,6 +336,20 @@ fn another_providers_prefix_takes_nothing_from_a_lan_that_has_it() {
 }
 
 #[test]
+fn a_restart_gives_no_lan_what_another_one_has_of_the_same_prefix() {
+    let mut house =
+        House::new(&[("br-a", lan(&["wan6"], Some(5), 64)), ("br-b", lan(&["lte6"], Some(5), 64))]);
+    house.take("lte6", &[(OLD, 600, 1200)]);
+    house.take("wan6", &[(OLD, 600, 1200)]);
+    house.restart();
+    house.take("wan6", &[(OLD, 600, 1200)]);
+    house.take("lte6", &[(OLD, 600, 1200)]);
+    house.settle();
+    assert_eq!(house.addresses("br-b").len(), 1, "it had it first");
+    assert_eq!(house.addresses("br-a"), []);
+}
+
+#[test]
 fn a_provider_that_changes_its_mind_all_day_does_not_fill_a_lan() {
     let mut house = one_lan();
     for n in 0..200 {
