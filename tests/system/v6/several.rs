@@ -16,7 +16,7 @@ fn two_uplinks_have_a_lease_each_and_one_that_ends_leaves_the_other_alone() -> R
     let config = client("first", "wan0", "")
         + &client("second", "wan1", "")
         + &delegation("lan0", "first", 1)
-        + &delegation("lan1", "second", 2)
+        + &delegation("lan1", "second", 1)
         + V6;
     let daemon = lab.daemon(&config)?;
     for name in ["first", "second"] {
@@ -26,7 +26,7 @@ fn two_uplinks_have_a_lease_each_and_one_that_ends_leaves_the_other_alone() -> R
     let other = || -> Result<bool> {
         let wan = address(&lab, "wan1", "2001:db8:77:1::100/128")?;
         Ok(wan.is_some()
-            && address(&lab, "lan1", "2001:db8:f001:2::1/64")?.is_some_and(|lan| !lan.deprecated))
+            && address(&lab, "lan1", "2001:db8:f001:1::1/64")?.is_some_and(|lan| !lan.deprecated))
     };
     eventually("the second one has its own", || Ok(other()?.then_some(())))?;
     let monitor = lab.monitor()?;

@@ -99,7 +99,7 @@ impl Reader<'_> {
             };
             let Some(table) = item.table("a table, [delegations.IFACE]") else { continue };
             let Some(delegation) = self.delegation(&name, entry.name_at, &table) else { continue };
-            if let Some((first, _)) = delegations.iter().find(|(_, known)| meet(known, &delegation))
+            if let Some((first, _)) = delegations.iter().find(|(_, known)| self.meet(known, &delegation))
                 && let Some(subnet) = table.get("subnet")
             {
                 subnet.refuse(format!(
@@ -109,6 +109,16 @@ impl Reader<'_> {
             delegations.insert(name, delegation);
         }
         delegations
+    }
+
+    /// Whether two LANs are told to take the same part of one prefix.
+    fn meet(&self, a: &Delegation, b: &Delegation) -> bool {
+        let (Some(first), Some(second)) = (a.subnet, b.subnet) else { return false };
+        let share = a.from.iter().any(|client| b.from.contains(client)) || (self.ula && a.ula && b.ula);
+        let length = a.length.min(b.length);
+        // In parts of the larger one of the two.
+        let at = |subnet: u32, own: u8| subnet.checked_shr(u32::from(own - length)).unwrap_or(0);
+        share && at(first, a.length) == at(second, b.length)
     }
 
     fn delegation(&self, lan: &IfName, at: Place, table: &Section<'_>) -> Option<Delegation> {
@@ -194,14 +204,4 @@ fn token(item: &Item<'_>, length: u8) -> Option<Token> {
         return None;
     }
     Some(Token::Bits(bits))
-}
-
-/// Whether two LANs are told to take the same part of one prefix.
-fn meet(a: &Delegation, b: &Delegation) -> bool {
-    let (Some(first), Some(second)) = (a.subnet, b.subnet) else { return false };
-    let share = a.from.iter().any(|client| b.from.contains(client)) || (a.ula && b.ula);
-    let length = a.length.min(b.length);
-    // In parts of the larger one of the two.
-    let at = |subnet: u32, own: u8| subnet.checked_shr(u32::from(own - length)).unwrap_or(0);
-    share && at(first, a.length) == at(second, b.length)
 }

@@ -20,6 +20,8 @@ const TURNS: u16 = 8;
 /// Uplinks with a prefix each, and LANs of each.
 const UPLINKS: u8 = 64;
 const LANS: u8 = 4;
+/// Bytes for `/run/dhcpmgr`, and for `/var/lib/dhcpmgr`.
+const DISKS: u64 = 32 << 20;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const HANDLER: &str =
@@ -69,9 +71,18 @@ fn ours() -> Result<Taken> {
     lab.stand_in_for_dibbler()?;
     let mut config = HANDLER.to_owned();
     client(&mut config, 0, &["lan0".to_owned()]);
-    let daemon = lab.daemon(&config)?;
+    let daemon = daemon(&lab, &config)?;
     let hook = hook(&daemon, "wan0")?;
     measure(&lab, &hook)
+}
+
+/// With `/run` in memory, as it is everywhere.
+fn daemon<'lab>(lab: &'lab Lab, config: &str) -> Result<Daemon<'lab>> {
+    let mut daemon = Daemon::install(lab)?;
+    let _disks = daemon.on_small_disks(DISKS)?;
+    daemon.configure(config)?;
+    daemon.start()?;
+    Ok(daemon)
 }
 
 /// The floor's hook, and a daemon that sends netlink messages and does nothing else.
@@ -185,7 +196,7 @@ fn many(table: &mut Table) -> Result {
         lans.iter().try_for_each(|lan| lab.lan(lan))?;
         client(&mut config, uplink, &lans);
     }
-    let daemon = lab.daemon(&config)?;
+    let daemon = daemon(&lab, &config)?;
     let hooks: Vec<Hook> =
         (0..UPLINKS).map(|uplink| hook(&daemon, &format!("wan{uplink}"))).collect::<Result<_>>()?;
     let monitor = lab.monitor()?;
