@@ -23,6 +23,14 @@ impl Task {
     pub(super) async fn on_arrival(&mut self, arrival: Arrival) {
         let Arrival { message, origin, at_ms } = arrival;
         let mut entry = Entry::arrival(Rc::clone(&message), at_ms);
+        if message.event.carries_lease() && origin != Origin::Journal && self.machine.is_giving_back() {
+            entry.decisions.push("ignored: the lease is given back".to_owned());
+            self.recorder.exchange(entry);
+            return match self.client.protocol {
+                Protocol::V4 => self.journal_what_is_in_force(),
+                Protocol::V6 => self.shared.sessions.journal().settle(&message),
+            };
+        }
         if self.client.protocol == Protocol::V6
             && let ClientEvent::Add | ClientEvent::Update | ClientEvent::Delete = message.event
         {

@@ -69,6 +69,8 @@ pub(super) struct Machine {
     signalled_at: Option<u64>,
     /// The lease is being given back.
     releasing: Option<Releasing>,
+    /// The lease was given back, and the client has not been started since.
+    gave_back: bool,
     /// The operator gave the lease back and has not asked for one since.
     released: bool,
     /// By what other way IPv4 comes, so that this client is not needed.
@@ -108,6 +110,7 @@ impl Machine {
             renewing_until: None,
             signalled_at: None,
             releasing: None,
+            gave_back: false,
             released: false,
             aside: None,
             started_at: 0,
@@ -126,6 +129,12 @@ impl Machine {
     #[must_use]
     pub(super) fn is_ending_something(&self) -> bool {
         self.releasing.is_some() || self.process == Process::Stopping
+    }
+
+    /// Whether the lease is given back, or was: what the client still says of it is of no use.
+    #[must_use]
+    pub(super) fn is_giving_back(&self) -> bool {
+        self.releasing.is_some() || self.gave_back
     }
 
     /// Whether the operator wants it to run.
@@ -217,6 +226,7 @@ impl Machine {
                 }
             }
             Input::Started | Input::Adopted => {
+                self.gave_back = false;
                 self.process = Process::Running;
                 self.recovery.started();
                 self.health.sign(now);
@@ -294,7 +304,6 @@ impl Machine {
         self.progress = None;
         self.unanswered = false;
         self.renewing_until = None;
-        self.releasing = None;
         if self.bound {
             self.sign_of_life(now);
             self.recovery.leased(now);
@@ -315,7 +324,7 @@ impl Machine {
 
     fn released_now(&mut self, why: &str, then: GivingBack, effects: &mut Vec<Effect>) {
         self.released = then == GivingBack::StaysWithout;
-        self.releasing = None;
+        (self.releasing, self.gave_back) = (None, true);
         self.stop(effects);
         self.lose(why, effects);
     }

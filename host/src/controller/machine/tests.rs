@@ -608,3 +608,19 @@ fn a_client_whose_hook_says_nothing_of_silence_is_known_by_its_words_to_find_nob
     assert_eq!(machine.handle(Input::Progress(Progress::Selecting), 60_000), []);
     assert_eq!(reports(&machine.handle(Input::Progress(Progress::Selecting), 80_000)), [ReportKind::Silent]);
 }
+
+#[test]
+fn what_a_client_still_says_of_a_lease_that_is_given_back_does_not_keep_it() {
+    let mut machine = bound();
+    machine.reconfigure(Recovery::default(), DIBBLER);
+    assert!(!machine.is_giving_back());
+    machine.command(Command::Release, 2_000).unwrap();
+    assert!(machine.is_giving_back());
+    machine.handle(Input::Lease(held(130_000)), 2_001);
+    let effects = exited(&mut machine, Fault::Ended("ended".into()), 2_010);
+    assert!(has_lose(&effects), "{effects:?}");
+    assert!(machine.is_giving_back(), "a message may wait in the spool");
+    machine.command(Command::Renew, 3_000).unwrap();
+    machine.handle(Input::Started, 3_010);
+    assert!(!machine.is_giving_back());
+}
