@@ -7,7 +7,7 @@ use crate::{Error, Result};
 /// How often it is looked.
 const PERIOD: Duration = Duration::from_millis(20);
 /// How long at most, where the test does not say: generous, for a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Looks until `look` finds something; the last failure is the error.
 pub fn eventually<T>(what: &str, look: impl FnMut() -> Result<Option<T>>) -> Result<T> {
