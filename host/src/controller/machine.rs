@@ -23,7 +23,7 @@ pub(super) use vocabulary::{Effect, Held, Input, Manners};
 /// After so long of asking without an answer nobody is taken to be there; udhcpc says so itself, and mostly sooner.
 const SILENCE_MS: u64 = 30_000;
 /// How long a client may take to give its lease back.
-const RELEASE_MS: u64 = 3_000;
+const RELEASE_MS: u64 = 6_000;
 
 /// The client process, as far as the machine cares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
