@@ -16,7 +16,8 @@ use super::machine::{Command, Effect, Input, Machine, Manners};
 use super::recorder::Recorder;
 use super::{Ending, Order, Shared};
 use crate::clients::{
-    self, CommandLine, ExitReason, Foreign, Inherited, Output, PATIENCE, Process, Renewal, RunRecord,
+    self, CommandLine, Confirmation, ExitReason, Foreign, Inherited, Output, PATIENCE, Process, Release,
+    Renewal, RunRecord,
 };
 use crate::clock;
 use crate::config::Client;
@@ -30,6 +31,10 @@ use crate::random;
 /// The longest sleep: `CLOCK_BOOTTIME` runs on through a suspend that the timer does not see.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 
+/// How often a client is told to give its lease back. dibbler looks whether it was told before it waits for packets, and a
+/// signal in between would be noticed at the next renewal.
+const INSIST: Duration = Duration::from_millis(500);
+
 /// One client.
 pub(super) struct Task {
     pub(super) client: Client,
@@ -41,6 +46,8 @@ pub(super) struct Task {
     pub(super) running: Option<(Process, Output)>,
     pub(super) launched: Option<CommandLine>,
     kill_at: Option<Instant>,
+    /// When a client that was told to give its lease back and to end is told so again, and how.
+    insist: Option<(Instant, Signal)>,
     pub(super) restarts: u64,
     pub(super) recorder: Recorder,
     /// Somebody else's client on the same interface.
@@ -71,6 +78,7 @@ enum Woken {
     Arrival(Arrival),
     Exited(ExitReason),
     Kill,
+    Insist(Signal),
     Tick,
 }
 
@@ -93,6 +101,7 @@ impl Task {
             running: None,
             launched: None,
             kill_at: None,
+            insist: None,
             restarts: 0,
             recorder: Recorder::default(),
             foreign: None,
@@ -126,6 +135,10 @@ impl Task {
                 Woken::Kill => {
                     self.kill_at = None;
                     self.kill();
+                }
+                Woken::Insist(signal) => {
+                    self.signal(signal);
+                    self.insist = Some((Instant::now() + INSIST, signal));
                 }
                 Woken::Tick => {
                     // What it wrote may be the sign of life that is due.
@@ -179,6 +192,15 @@ impl Task {
                 None => std::future::pending().await,
             }
         };
+        let insist = async {
+            match self.insist {
+                Some((at, signal)) => {
+                    tokio::time::sleep_until(at).await;
+                    Woken::Insist(signal)
+                }
+                None => std::future::pending().await,
+            }
+        };
         let process = async {
             match &mut self.running {
                 Some((process, _)) => Woken::Exited(process.wait().await),
@@ -192,6 +214,7 @@ impl Task {
             Some(arrival) = inbox.recv() => Woken::Arrival(arrival),
             woken = process => woken,
             () = kill => Woken::Kill,
+            woken = insist => woken,
             () = tick => Woken::Tick,
         }
     }
@@ -289,6 +312,7 @@ impl Task {
         self.listen().await;
         self.running = None;
         self.kill_at = None;
+        self.insist = None;
         self.shared.sessions.set_token(&self.client.name, None);
         self.forget_process();
         let words = self.recorder.last_words();
@@ -322,7 +346,11 @@ impl Task {
             }
             Effect::SignalRelease(then) => {
                 self.record(|record, _| record.giving_back = Some(then));
-                self.signal(self.client.program.release().signal);
+                let Release { signal, confirmed_by } = self.client.program.release();
+                self.signal(signal);
+                if confirmed_by == Confirmation::Exit {
+                    self.insist = Some((Instant::now() + INSIST, signal));
+                }
             }
             Effect::RaiseLink => {
                 if let Err(error) = self.shared.network.set_up(&self.client.interface) {
