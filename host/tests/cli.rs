@@ -414,7 +414,9 @@ fn another_user_may_look_when_the_socket_lets_it_and_may_not_change() {
     let open = |path: &Path, mode| std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     open(root.path(), 0o755);
     let program = root.path().join("dhcpmgr");
-    std::fs::copy(env!("CARGO_BIN_EXE_dhcpmgr"), &program).unwrap();
+    // By another process: a child that another test forks meanwhile would inherit the open copy, and keep it busy.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_dhcpmgr")).arg(&program).status().unwrap();
+    assert!(copied.success());
     let nobody = |arguments: &[&str]| {
         let mut command = Command::new(&program);
         command.uid(65_534).gid(65_534).arg("--root").arg(root.path()).args(arguments).output().unwrap()
