@@ -28,7 +28,8 @@ impl World {
         std::fs::create_dir_all(paths.spool()).unwrap();
         std::fs::create_dir_all(paths.clients()).unwrap();
         let udhcpc = root.path().join("udhcpc");
-        std::fs::copy("/bin/sh", &udhcpc).unwrap();
+        // By another process: what another test forks meanwhile would keep an open copy busy.
+        assert!(std::process::Command::new("cp").arg("/bin/sh").arg(&udhcpc).status().unwrap().success());
         nix::unistd::mkfifo(&root.path().join("never"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         let records = Store::volatile(paths.clients(), BootId::current());
         let interface = format!("wan{}", WORLDS.fetch_add(1, Ordering::Relaxed)).parse().unwrap();
