@@ -84,7 +84,7 @@ fn a_lease_lasts_as_long_as_the_server_said_whatever_the_clock_says() -> Result 
     }
     cli.wait_for_event("wan4", "lease-lost", 1)?;
     // A busy machine may look later; a clock that was believed would cost years.
-    assert!(granted.elapsed() < Duration::from_secs(90), "it lasted {:?} of {LEASE} s", granted.elapsed());
+    assert!(granted.elapsed() < Duration::from_secs(600), "it lasted {:?} of {LEASE} s", granted.elapsed());
     eventually("the address goes with it", || Ok(addresses(&lab)?.is_empty().then_some(())))?;
 
     server.freeze(false)?;
