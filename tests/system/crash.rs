@@ -8,19 +8,15 @@
 mod gateway;
 mod story;
 
+use std::borrow::Borrow;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use dhcpmgr_lab::{Daemon, EFFECTS, EVERYTHING, Error, Lab, Point, Result, Trace, lab_or_skip, say};
 
 use gateway::Gateway;
 use story::Story;
 
-/// Worlds side by side. Most of a run is waiting.
-const WORLDS: usize = 4;
-/// Enough to see what is wrong.
-const FAILURES: usize = 12;
+use crate::kills;
 
 #[test]
 fn a_first_life_survives_a_kill_before_every_effect() -> Result {
@@ -55,47 +51,22 @@ struct Cut {
     files: Vec<PathBuf>,
 }
 
+impl Borrow<Point> for Cut {
+    fn borrow(&self) -> &Point {
+        &self.point
+    }
+}
+
 /// Tells the story once to count, then once for each point.
 fn enumerate(story: &Story, calls: &str) -> Result {
     let cuts = count(story, calls)?;
     say(&format!("{}: {} points", story.name, cuts.len()));
-    let (next, killed) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let failures = Mutex::new(Vec::new());
-    let work = || -> Result {
+    kills::everywhere(story.name, &cuts, |kills| {
         let lab = Lab::new()?;
         let mut daemon = Daemon::install(&lab)?;
-        while let Some(cut) = cuts.get(next.fetch_add(1, Ordering::Relaxed)) {
-            match survive(&lab, &mut daemon, story, cut) {
-                Ok(reached) => {
-                    killed.fetch_add(usize::from(reached), Ordering::Relaxed);
-                }
-                Err(error) => {
-                    let Point { call, nth, shown } = &cut.point;
-                    let what = format!("killed before {call} number {nth}: {shown}\n  {error}");
-                    let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
-                    failures.push(what);
-                    if failures.len() >= FAILURES {
-                        break;
-                    }
-                }
-            }
-        }
+        kills.try_each(|cut| survive(&lab, &mut daemon, story, cut));
         Ok(())
-    };
-    std::thread::scope(|scope| {
-        let worlds: Vec<_> = (0..WORLDS).map(|_| scope.spawn(work)).collect();
-        worlds.into_iter().try_for_each(|world| world.join().map_err(|_| Error::new("a world panicked"))?)
-    })?;
-    let failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let (points, killed) = (cuts.len(), killed.into_inner());
-    say(&format!("{}: {points} points, {killed} kills, {} failures", story.name, failures.len()));
-    if !failures.is_empty() {
-        return Err(Error::new(format!("{} of {points}:\n{}", failures.len(), failures.join("\n"))));
-    }
-    // Two runs are never the same to the last call, on a busy machine less than ever; but a point that is not reached
-    // shows nothing.
-    assert!(killed * 4 >= points * 3, "only {killed} of {points} points were reached");
-    Ok(())
+    })
 }
 
 /// The points of a story: the calls with an effect, or when it is about all of them, all. Durable files are written by

@@ -20,6 +20,7 @@ mod hostile;
 mod import;
 mod interface;
 mod kill9;
+mod kills;
 mod lease;
 mod multi;
 mod nak;

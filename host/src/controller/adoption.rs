@@ -1,6 +1,8 @@
 //! The client of an earlier daemon: taken over as it runs, with what was known of it, so that nothing has to be done
 //! to it. What its lease is comes from the journal, what it said meanwhile from the spool.
 
+use std::rc::Rc;
+
 use tokio::sync::mpsc;
 
 use super::Order;
@@ -142,20 +144,31 @@ impl Task {
         }
     }
 
-    /// As [`Task::look_for_others`], unless that was just now: the first start follows the census, and another one often
-    /// the report of why.
+    /// As [`Task::look_for_others`], unless that was just now: the first start follows the census, another one often the
+    /// report of why, and where many links come up at once one look serves all their clients.
     pub(super) fn look_for_others_again(&mut self) {
-        if clock::boottime_ms().saturating_sub(self.looked_ms) >= LOOK_MS {
-            self.look_for_others();
+        let now = clock::boottime_ms();
+        if now.saturating_sub(self.looked_ms) < LOOK_MS {
+            return;
+        }
+        let last = self.shared.last_look.borrow().clone().filter(|last| now.saturating_sub(last.0) < LOOK_MS);
+        match last {
+            Some((at, census)) => self.find_other(at, &census),
+            None => self.look_for_others(),
         }
     }
 
     /// Looks for somebody else's client on the same interface; it is a look at every process.
     pub(super) fn look_for_others(&mut self) {
-        self.looked_ms = clock::boottime_ms();
-        let others = Census::take(&self.shared.paths);
+        let (now, census) = (clock::boottime_ms(), Rc::new(Census::take(&self.shared.paths)));
+        self.shared.last_look.replace(Some((now, Rc::clone(&census))));
+        self.find_other(now, &census);
+    }
+
+    fn find_other(&mut self, looked_ms: u64, census: &Census) {
+        self.looked_ms = looked_ms;
         let own = self.running.as_ref().map(|(process, _)| process.pid());
-        self.notice_other(others.foreign(self.client.protocol, &self.client.interface, own));
+        self.notice_other(census.foreign(self.client.protocol, &self.client.interface, own));
     }
 
     /// Says it once of each.

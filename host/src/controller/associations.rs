@@ -112,7 +112,7 @@ impl Task {
         let mut entry = Entry::again(Rc::clone(&source));
         entry.news = (!over.is_empty()).then(|| over.join("; "));
         entry.decisions = over;
-        self.take_ledger(&source, ledger, Origin::LaidDown, entry).await;
+        self.take_ledger(&source, ledger, Origin::Socket, entry).await;
     }
 
     /// Whether that was news.

@@ -175,7 +175,7 @@ impl Task {
                 self.publish(Event { detail: Some(what), ..self.event(EventKind::KernelMismatch) });
             }
         }
-        let to_lans = self.hand_to_lans(&lease).await;
+        let to_lans = self.hand_to_lans(Some(&lease)).await;
         entry.applied.extend(to_lans.applied);
         entry.decisions.extend(to_lans.lines);
         entry.kernel_us = started.elapsed().as_micros() as u64;
@@ -209,10 +209,14 @@ impl Task {
         emitted.into_iter().chain(to_lans.events).for_each(|event| self.publish(event));
     }
 
-    async fn hand_to_lans(&self, lease: &Lease) -> Outcome {
+    /// Gives LANs what the lease delegates, in place of what it did before.
+    pub(super) async fn hand_to_lans(&self, lease: Option<&Lease>) -> Outcome {
         match self.client.protocol {
             Protocol::V4 => Outcome::default(),
-            Protocol::V6 => self.shared.delegations.take(&self.client.name, lease.handed()).await,
+            Protocol::V6 => {
+                let handed = lease.map(Lease::handed).unwrap_or_default();
+                self.shared.delegations.take(&self.client.name, handed).await
+            }
         }
     }
 

@@ -88,7 +88,8 @@ impl Entry {
     }
 }
 
-fn end(from: u64, lifetime: Lifetime) -> Option<u64> {
+/// The instant at which a lifetime that began at `from` ends, `None` for never.
+pub(super) fn end(from: u64, lifetime: Lifetime) -> Option<u64> {
     lifetime.seconds().map(|seconds| from.saturating_add(u64::from(seconds) * 1000))
 }
 

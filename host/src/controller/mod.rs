@@ -15,6 +15,7 @@ mod reporting;
 mod starting;
 mod task;
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use tokio::sync::{mpsc, oneshot};
@@ -22,7 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use adoption::end as end_process;
 pub use machine::Command;
 
-use crate::clients::Inherited;
+use crate::clients::{Census, Inherited};
 use crate::config::Client;
 use crate::control::views::{ClientLease, ClientStatus, Why};
 use crate::delegation::Delegations;
@@ -61,6 +62,8 @@ pub struct Shared {
     pub keeper: Rc<Keeper>,
     /// What started the daemon.
     pub service: Rc<Service>,
+    /// When a controller last looked at the processes of the machine, milliseconds of `CLOCK_BOOTTIME`, and what it found.
+    pub last_look: RefCell<Option<(u64, Rc<Census>)>>,
 }
 
 /// What a controller is told by the daemon.
@@ -69,7 +72,6 @@ enum Order {
     Command(Command, oneshot::Sender<Result<(), String>>),
     Link(Option<LinkState>),
     HandlersChanged,
-    Aside(Option<String>),
     Reconfigure(Box<Client>),
     Status(oneshot::Sender<ClientStatus>),
     Why(oneshot::Sender<Why>),
@@ -118,11 +120,6 @@ impl Controller {
     /// Tells it that handlers came, went or answer otherwise.
     pub async fn handlers_changed(&self) {
         let _ = self.0.send(Order::HandlersChanged).await;
-    }
-
-    /// Tells it by what other way IPv4 comes, so that it is not needed; `None`: it is needed.
-    pub async fn aside(&self, way: Option<String>) {
-        let _ = self.0.send(Order::Aside(way)).await;
     }
 
     /// Gives it a changed configuration of the same name, protocol and interface.

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use dhcpmgr_message::LeaseMessage;
-use dhcpmgr_plugin_api::Protocol;
 use nix::sys::signal::Signal;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -22,7 +21,6 @@ use crate::clients::{
 use crate::clock;
 use crate::config::Client;
 use crate::control::views::{ClientStatus, Why};
-use crate::delegation::{Handed, Outcome};
 use crate::events::{self, Event, EventKind};
 use crate::identity::{LastLease, Wear};
 use crate::lease_monitor::Arrival;
@@ -226,7 +224,6 @@ impl Task {
             }
             Order::Link(state) => self.tell(Input::Link(state)).await,
             Order::HandlersChanged => self.look_again().await,
-            Order::Aside(way) => self.tell(Input::Aside(way)).await,
             Order::Reconfigure(client) => {
                 let enabled = client.enabled;
                 let changed = self.client != *client;
@@ -385,10 +382,7 @@ impl Task {
         if let Err(error) = self.shared.network.apply(&self.client.name, None).await {
             tracing::error!("{}: {error}", self.client.name);
         }
-        let to_lans = match self.client.protocol {
-            Protocol::V4 => Outcome::default(),
-            Protocol::V6 => self.shared.delegations.take(&self.client.name, Handed::default()).await,
-        };
+        let to_lans = self.hand_to_lans(None).await;
         let changed = self.lease.take().map(|lease| lease.changes_from(None)).unwrap_or_default();
         self.source = None;
         self.record(|record, _| {

@@ -276,6 +276,7 @@ async fn serve(
         sessions: Rc::clone(&sessions),
         records,
         service: Rc::clone(&service),
+        last_look: Default::default(),
     });
     let daemon = Rc::new(Daemon {
         shared,

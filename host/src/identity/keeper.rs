@@ -1,16 +1,17 @@
 //! The one that writes what clients are remembered by: a moment later, all that has come together in one go, on the
 //! thread for blocking work. Nothing waits for the flash but the end of the daemon.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
 use dhcpmgr_message::{Bytes, ClientName};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Mutex;
 use tokio::task::{spawn_blocking, spawn_local};
 
 use super::{ClientRecord, DeviceRecord, Ia, Identities, LastLease};
+use crate::store::Later;
 
 /// How long a change waits for others: a boot brings every client its lease at once, and has better things to do then.
 const GATHER: Duration = Duration::from_millis(500);
@@ -47,9 +48,7 @@ pub struct Keeper {
     waiting: RefCell<BTreeMap<ClientName, Change>>,
     /// Clients whose last change is not on the flash.
     failed: RefCell<BTreeSet<ClientName>>,
-    at_work: Cell<bool>,
-    hurry: Notify,
-    rested: Notify,
+    later: Later,
 }
 
 impl Keeper {
@@ -63,9 +62,7 @@ impl Keeper {
             making: Mutex::default(),
             waiting: RefCell::default(),
             failed: RefCell::default(),
-            at_work: Cell::default(),
-            hurry: Notify::new(),
-            rested: Notify::new(),
+            later: Later::default(),
         })
     }
 
@@ -144,10 +141,7 @@ impl Keeper {
 
     /// Returns when everything is on the flash, or could not be written.
     pub async fn finish(&self) {
-        while self.at_work.get() {
-            self.hurry.notify_one();
-            self.rested.notified().await;
-        }
+        self.later.finish().await;
     }
 
     fn note(self: &Rc<Self>, client: &ClientName, note: impl FnOnce(&mut Change)) {
@@ -159,7 +153,7 @@ impl Keeper {
             change.make(&mut record);
         }
         self.clients.borrow_mut().insert(client.clone(), Rc::new(record));
-        if !self.at_work.replace(true) {
+        if self.later.begins() {
             let keeper = Rc::clone(self);
             spawn_local(async move { keeper.work().await });
         }
@@ -168,7 +162,7 @@ impl Keeper {
     async fn work(&self) {
         loop {
             // Either way it is time.
-            let _ = tokio::time::timeout(GATHER, self.hurry.notified()).await;
+            let _ = self.later.gather(GATHER).await;
             let changes = self.waiting.take();
             if changes.is_empty() {
                 break;
@@ -179,8 +173,7 @@ impl Keeper {
             let failed = spawn_blocking(move || write(&identities, changes)).await.unwrap_or(names);
             self.failed.borrow_mut().extend(failed);
         }
-        self.at_work.set(false);
-        self.rested.notify_waiters();
+        self.later.rests();
     }
 }
 

@@ -1,15 +1,13 @@
 //! One record that is written a moment after it changed, on the thread for blocking work: nobody waits for the flash
 //! but the end of the daemon, and what changes again and again is written a few times an hour.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::task::{spawn_blocking, spawn_local};
-use tokio::time::timeout;
 
-use super::{Record, Store, Wear};
+use super::{Later, Record, Store, Wear};
 use crate::clock::boottime_ms;
 
 /// How long a change waits for others: a boot brings all prefixes at once.
@@ -25,9 +23,7 @@ pub struct Deferred<T> {
     name: &'static str,
     waiting: RefCell<Option<T>>,
     wear: RefCell<Wear>,
-    at_work: Cell<bool>,
-    hurry: Notify,
-    rested: Notify,
+    later: Later,
 }
 
 impl<T: Record + Send + 'static> Deferred<T> {
@@ -39,16 +35,14 @@ impl<T: Record + Send + 'static> Deferred<T> {
             name,
             waiting: RefCell::default(),
             wear: RefCell::default(),
-            at_work: Cell::default(),
-            hurry: Notify::new(),
-            rested: Notify::new(),
+            later: Later::default(),
         })
     }
 
     /// Keeps this in place of what was kept before. Needs a `LocalSet`. The store says in the log what fails.
     pub fn keep(self: &Rc<Self>, record: T) {
         self.waiting.replace(Some(record));
-        if !self.at_work.replace(true) {
+        if self.later.begins() {
             let this = Rc::clone(self);
             spawn_local(async move { this.work().await });
         }
@@ -56,17 +50,14 @@ impl<T: Record + Send + 'static> Deferred<T> {
 
     /// Returns when everything is on the flash, or could not be written.
     pub async fn finish(&self) {
-        while self.at_work.get() {
-            self.hurry.notify_one();
-            self.rested.notified().await;
-        }
+        self.later.finish().await;
     }
 
     async fn work(&self) {
         loop {
-            let mut hurried = timeout(GATHER, self.hurry.notified()).await.is_ok();
+            let mut hurried = self.later.gather(GATHER).await;
             while !hurried && !self.wear.borrow_mut().allows(boottime_ms()) {
-                hurried = timeout(PATIENCE, self.hurry.notified()).await.is_ok();
+                hurried = self.later.gather(PATIENCE).await;
             }
             let Some(record) = self.waiting.take() else { break };
             let (store, name) = (self.store.clone(), self.name);
@@ -76,8 +67,7 @@ impl<T: Record + Send + 'static> Deferred<T> {
                 break;
             }
         }
-        self.at_work.set(false);
-        self.rested.notify_waiters();
+        self.later.rests();
     }
 }
 

@@ -13,6 +13,7 @@ mod deferred;
 mod directory;
 mod error;
 mod format;
+mod later;
 mod lock;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use directory::Directory;
 pub use error::StoreError;
 pub use format::{Checksum, LONGEST};
 use format::{Header, Unreadable};
+pub use later::Later;
 pub use lock::only_writer;
 pub use wear::Wear;
 

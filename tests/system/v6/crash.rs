@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use dhcpmgr_lab::{Daemon, Lab, MessageType6, Result, eventually, lab_or_skip};
+use dhcpmgr_lab::{Daemon, Lab, MessageType6, Monitor, Result, eventually, lab_or_skip};
 use nix::sys::signal::{Signal, kill};
 
 use super::given::{
@@ -11,6 +11,20 @@ use super::given::{
 };
 
 const LONG: (u32, u32, u32, u32) = (1000, 1600, 3000, 4000);
+
+/// Neither the kernel nor an event says that anything was taken away or is another.
+fn nothing_moved(lab: &Lab, daemon: &Daemon<'_>, monitor: &Monitor) -> Result {
+    let seen = monitor.take();
+    assert!(removals(&seen).is_empty(), "{:?}", removals(&seen));
+    let kinds = daemon.cli().kinds("wan6")?;
+    assert!(
+        !kinds
+            .iter()
+            .any(|kind| matches!(kind.as_str(), "lease-lost" | "lease-changed" | "prefix-deprecated")),
+        "{kinds:?}"
+    );
+    configured(lab, OLD)
+}
 
 #[test]
 fn a_killed_client_is_started_again_with_its_identity_and_gets_the_same() -> Result {
@@ -29,16 +43,7 @@ fn a_killed_client_is_started_again_with_its_identity_and_gets_the_same() -> Res
     packets.wait_for(MessageType6::Reply)?;
     daemon.cli().wait_for_event("wan6", "lease-renewed", 1)?;
     daemon.cli().wait_for("wan6", "Bound")?;
-    let seen = monitor.take();
-    assert!(removals(&seen).is_empty(), "{:?}", removals(&seen));
-    let kinds = daemon.cli().kinds("wan6")?;
-    assert!(
-        !kinds
-            .iter()
-            .any(|kind| matches!(kind.as_str(), "lease-lost" | "lease-changed" | "prefix-deprecated")),
-        "{kinds:?}"
-    );
-    configured(&lab, OLD)
+    nothing_moved(&lab, &daemon, &monitor)
 }
 
 #[test]
@@ -90,16 +95,7 @@ fn a_daemon_that_dies_between_the_two_parts_of_a_renewal_loses_neither() -> Resu
     }
     // Longer than what was there at the beginning: both have been renewed.
     std::thread::sleep(Duration::from_secs(8));
-    let seen = monitor.take();
-    assert!(removals(&seen).is_empty(), "{:?}", removals(&seen));
-    let kinds = daemon.cli().kinds("wan6")?;
-    assert!(
-        !kinds
-            .iter()
-            .any(|kind| matches!(kind.as_str(), "lease-lost" | "lease-changed" | "prefix-deprecated")),
-        "{kinds:?}"
-    );
-    configured(&lab, OLD)
+    nothing_moved(&lab, &daemon, &monitor)
 }
 
 /// The provider renumbered while nobody listened.

@@ -5,20 +5,13 @@
 //! The client is a stand-in whose hook is run here, as dibbler would.
 
 use std::net::Ipv6Addr;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use dhcpmgr_lab::{
     Daemon, EFFECTS, Error, Exchange, Hook, Kind, Lab, Point, Result, Told, Trace, eventually, lab_or_skip,
-    say,
 };
 
 use super::given::{ADDRESS, NEW, OLD, address, guarded, home, on_lan, preferred, values};
-
-/// Worlds side by side. Most of a run is waiting.
-const WORLDS: usize = 4;
-/// Enough to see what is wrong.
-const FAILURES: usize = 8;
+use crate::kills;
 
 /// The address that a Kea would give first.
 const HOST: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x77, 0, 0, 0, 0, 0x100);
@@ -60,43 +53,18 @@ fn a_renumbering_survives_a_kill_before_every_effect() -> Result {
         }
         trace.calls()?.into_iter().filter(Point::has_effect).collect::<Vec<_>>()
     };
-    let (next, killed, failures) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let work = || -> Result {
+    kills::everywhere("a renumbering", &points, |kills| {
         let lab = Lab::new()?;
         lab.stand_in_for_dibbler()?;
         let mut daemon = Daemon::install(&lab)?;
         daemon.configure(&home(""))?;
-        while let Some(point) = points.get(next.fetch_add(1, Ordering::Relaxed)) {
+        kills.try_each(|point| {
             let trace = Trace::watch(EFFECTS, &lab.dir().join("strace")).kill_before(point);
-            match survive(&lab, &mut daemon, &trace) {
-                Ok(reached) => drop(killed.fetch_add(usize::from(reached), Ordering::Relaxed)),
-                Err(error) => {
-                    let Point { call, nth, shown } = point;
-                    let what =
-                        format!("killed before {call} number {nth}: {shown}\n  {error}\n{}", daemon.log());
-                    let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
-                    failures.push(what);
-                    if failures.len() >= FAILURES {
-                        break;
-                    }
-                }
-            }
-        }
+            let survived = survive(&lab, &mut daemon, &trace);
+            survived.map_err(|error| Error::new(format!("{error}\n{}", daemon.log())))
+        });
         Ok(())
-    };
-    std::thread::scope(|scope| {
-        let worlds: Vec<_> = (0..WORLDS).map(|_| scope.spawn(work)).collect();
-        worlds.into_iter().try_for_each(|world| world.join().map_err(|_| Error::new("a world panicked"))?)
-    })?;
-    let failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let (points, killed) = (points.len(), killed.into_inner());
-    say(&format!("a renumbering: {points} points, {killed} kills, {} failures", failures.len()));
-    if !failures.is_empty() {
-        return Err(Error::new(format!("{} of {points}:\n{}", failures.len(), failures.join("\n"))));
-    }
-    // Two runs are never the same to the last call, but a point that is not reached shows nothing.
-    assert!(killed * 10 >= points * 9, "only {killed} of {points} points were reached");
-    Ok(())
+    })
 }
 
 /// One run: whether the daemon was killed; an error when something did not survive.

@@ -44,19 +44,43 @@ pub(super) fn block(rows: &[(String, Vec<String>)], indent: usize) -> String {
     text
 }
 
-fn rows_v4(lease: &LeaseV4) -> Vec<(String, Vec<String>)> {
-    let mut rows = Vec::new();
-    let mut row = |key: &str, values: Vec<String>| {
+/// Keys with what they have; those that have nothing are left out.
+#[derive(Default)]
+struct Rows(Vec<(String, Vec<String>)>);
+
+impl Rows {
+    fn add(&mut self, key: &str, values: Vec<String>) {
         if !values.is_empty() {
-            rows.push((key.to_owned(), values));
+            self.0.push((key.to_owned(), values));
         }
-    };
-    let one = |value: Option<String>| value.into_iter().collect::<Vec<_>>();
-    let texts = |values: &[String]| values.iter().map(|value| plain(value)).collect::<Vec<_>>();
+    }
+}
+
+fn one(value: Option<String>) -> Vec<String> {
+    value.into_iter().collect()
+}
+
+fn texts(values: &[String]) -> Vec<String> {
+    values.iter().map(|value| plain(value)).collect()
+}
+
+/// `1h`, or `never`.
+pub(super) fn expiry(seconds: Option<u64>) -> String {
+    seconds.map_or_else(|| "never".to_owned(), duration)
+}
+
+/// `expires in 1h`, or `never expires`.
+pub(super) fn expires(seconds: Option<u64>) -> String {
+    seconds.map_or_else(|| "never expires".to_owned(), |left| format!("expires in {}", duration(left)))
+}
+
+fn rows_v4(lease: &LeaseV4) -> Vec<(String, Vec<String>)> {
+    let mut rows = Rows::default();
+    let mut row = |key: &str, values| rows.add(key, values);
     let seconds = |value: Option<u32>| value.map(|value| duration(value.into()));
     row("address", vec![lease.address.to_string()]);
     row("server", one(lease.server.map(|server| server.to_string())));
-    row("expires in", vec![lease.expires_in.map_or_else(|| "never".to_owned(), duration)]);
+    row("expires in", vec![expiry(lease.expires_in)]);
     row("lease time", vec![seconds(lease.lease_time).unwrap_or_else(|| "for ever".to_owned())]);
     row("renewal T1", one(seconds(lease.t1)));
     row("rebinding T2", one(seconds(lease.t2)));
@@ -81,18 +105,12 @@ fn rows_v4(lease: &LeaseV4) -> Vec<(String, Vec<String>)> {
     for (code, hex) in &lease.options {
         row(&format!("option {}", option_title(Protocol::V4, (*code).into())), vec![plain(hex)]);
     }
-    rows
+    rows.0
 }
 
 fn rows_v6(lease: &LeaseV6) -> Vec<(String, Vec<String>)> {
-    let mut rows = Vec::new();
-    let mut row = |key: &str, values: Vec<String>| {
-        if !values.is_empty() {
-            rows.push((key.to_owned(), values));
-        }
-    };
-    let one = |value: Option<String>| value.into_iter().collect::<Vec<_>>();
-    let texts = |values: &[String]| values.iter().map(|value| plain(value)).collect::<Vec<_>>();
+    let mut rows = Rows::default();
+    let mut row = |key: &str, values| rows.add(key, values);
     row(
         "addresses",
         columns(lease.addresses.iter().map(|a| {
@@ -114,7 +132,7 @@ fn rows_v6(lease: &LeaseV6) -> Vec<(String, Vec<String>)> {
         lease.prefixes.iter().filter_map(|p| p.exclude).map(|exclude| exclude.to_string()).collect(),
     );
     row("server DUID", one(lease.server_duid.as_deref().map(plain)));
-    row("expires in", vec![lease.expires_in.map_or_else(|| "never".to_owned(), duration)]);
+    row("expires in", vec![expiry(lease.expires_in)]);
     let seconds = |value: Option<u32>| value.map_or_else(|| "-".to_owned(), |value| duration(value.into()));
     let times = lease.ias.iter().filter(|ia| ia.t1.is_some() || ia.t2.is_some());
     row(
@@ -140,7 +158,7 @@ fn rows_v6(lease: &LeaseV6) -> Vec<(String, Vec<String>)> {
     for (code, hex) in &lease.options {
         row(&format!("option {}", option_title(Protocol::V6, *code)), hex.split(',').map(plain).collect());
     }
-    rows
+    rows.0
 }
 
 /// `2001:db8::1/128  IA_NA 1  deprecated  expires in 1 h`
@@ -153,9 +171,7 @@ fn value(
 ) -> [String; 4] {
     let ia = iaid.map_or_else(|| kind.to_owned(), |iaid| format!("{kind} {iaid}"));
     let preferred = if preferred == Some(0) { "deprecated" } else { "preferred" };
-    let end = expires_in
-        .map_or_else(|| "never expires".to_owned(), |left| format!("expires in {}", duration(left)));
-    [text.to_owned(), ia, preferred.to_owned(), end]
+    [text.to_owned(), ia, preferred.to_owned(), expires(expires_in)]
 }
 
 /// Lines whose words stand below each other.

@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 
 use super::handlers::handler_table;
+use super::lease::expiry;
 use super::style::{Style, Tone};
 use super::text::{duration, plain};
 use crate::control::views::{
-    ClientState, ClientStatus, LanStanding, LanView, Lease, LeaseV6, MessageCounters, Status,
+    ClientState, ClientStatus, LanStanding, LanView, Lease, MessageCounters, Status,
 };
 
 /// The daemon, the clients, why some are not well, the handlers, and what the lease monitor counted.
@@ -76,36 +77,22 @@ fn client_table(clients: &[ClientStatus], style: Style) -> String {
 
 /// What a lease holds, a line each: address or prefix, server, end.
 fn held(lease: Option<&Lease>) -> Vec<(String, String, String)> {
-    let end = |left: Option<u64>| left.map_or_else(|| "never".to_owned(), duration);
     match lease {
         None => Vec::new(),
         Some(Lease::V4(lease)) => {
             let server = lease.server.map_or_else(|| "-".to_owned(), |server| server.to_string());
-            vec![(lease.address.to_string(), server, end(lease.expires_in))]
+            vec![(lease.address.to_string(), server, expiry(lease.expires_in))]
         }
         Some(Lease::V6(lease)) => {
             let addresses = lease.addresses.iter().map(|a| (a.address.to_string(), a.expires_in));
             let prefixes = lease.prefixes.iter().map(|p| (p.prefix.to_string(), p.expires_in));
             let all: Vec<_> = addresses.chain(prefixes).collect();
             if all.is_empty() {
-                return vec![("options only".to_owned(), "-".to_owned(), end(lease.expires_in))];
+                return vec![("options only".to_owned(), "-".to_owned(), expiry(lease.expires_in))];
             }
-            all.into_iter().map(|(text, left)| (text, "-".to_owned(), end(left))).collect()
+            all.into_iter().map(|(text, left)| (text, "-".to_owned(), expiry(left))).collect()
         }
     }
-}
-
-/// The first address and the first prefix, and how many more there are.
-pub(super) fn summary_v6(lease: &LeaseV6) -> String {
-    let addresses = lease.addresses.iter().map(|a| a.address.address().to_string());
-    let prefixes = lease.prefixes.iter().map(|p| p.prefix.to_string());
-    let some = |all: Vec<String>| match all.as_slice() {
-        [] => None,
-        [one] => Some(one.clone()),
-        [first, more @ ..] => Some(format!("{first} (+{})", more.len())),
-    };
-    let parts: Vec<_> = [some(addresses.collect()), some(prefixes.collect())].into_iter().flatten().collect();
-    if parts.is_empty() { "options only".to_owned() } else { parts.join(", ") }
 }
 
 /// What each LAN has of delegated prefixes, and what it does not get.

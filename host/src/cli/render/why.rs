@@ -3,12 +3,14 @@
 use std::fmt::Write as _;
 
 use super::event::changes;
-use super::lease::block;
+use super::lease::{block, expires};
 use super::options::option_title;
-use super::status::{protocol, summary_v6, tone, word};
+use super::status::{protocol, tone, word};
 use super::style::{Style, Tone};
 use super::text::{duration, micros, plain, times};
-use crate::control::views::{Exchange, HandlerDid, IdentityView, Lease, RecoveryView, Standing, Why};
+use crate::control::views::{
+    Exchange, HandlerDid, IdentityView, Lease, LeaseV6, RecoveryView, Standing, Why,
+};
 
 /// State and reason, what is requested and for whom, the last exchanges, the last words of the client.
 #[must_use]
@@ -69,24 +71,27 @@ fn state(why: &Why, style: Style) -> String {
     let lease = match &client.lease {
         Some(Lease::V4(lease)) => {
             let from = lease.server.map(|server| format!(" from {server}")).unwrap_or_default();
-            let end = match lease.expires_in {
-                Some(seconds) => format!("expires in {}", duration(seconds)),
-                None => "never expires".to_owned(),
-            };
-            format!("{}{from}, {end}", lease.address)
+            format!("{}{from}, {}", lease.address, expires(lease.expires_in))
         }
-        Some(Lease::V6(lease)) => {
-            let end = match lease.expires_in {
-                Some(seconds) => format!("expires in {}", duration(seconds)),
-                None => "never expires".to_owned(),
-            };
-            format!("{}, {end}", summary_v6(lease))
-        }
+        Some(Lease::V6(lease)) => format!("{}, {}", summary_v6(lease), expires(lease.expires_in)),
         None => "none".to_owned(),
     };
     rows.push(("lease".to_owned(), vec![lease]));
     rows.extend(identity(&why.identity));
     text + &block(&rows, 2)
+}
+
+/// The first address and the first prefix, and how many more there are.
+fn summary_v6(lease: &LeaseV6) -> String {
+    let addresses = lease.addresses.iter().map(|a| a.address.address().to_string());
+    let prefixes = lease.prefixes.iter().map(|p| p.prefix.to_string());
+    let some = |all: Vec<String>| match all.as_slice() {
+        [] => None,
+        [one] => Some(one.clone()),
+        [first, more @ ..] => Some(format!("{first} (+{})", more.len())),
+    };
+    let parts: Vec<_> = [some(addresses.collect()), some(prefixes.collect())].into_iter().flatten().collect();
+    if parts.is_empty() { "options only".to_owned() } else { parts.join(", ") }
 }
 
 fn recovery(view: &RecoveryView) -> String {

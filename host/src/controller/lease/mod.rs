@@ -6,7 +6,7 @@ mod v6;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use dhcpmgr_message::{LeaseMessage, Lifetime};
+use dhcpmgr_message::LeaseMessage;
 use dhcpmgr_plugin_api::{Plan, Protocol};
 
 use super::ledger::Ledger;
@@ -14,7 +14,7 @@ use super::machine::Held;
 use crate::config::Client;
 use crate::delegation::{Delegated, Handed};
 use crate::events::{self, Change};
-use crate::network::Desired;
+use crate::network::{Desired, DesiredAddress};
 
 /// A lease in force.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,9 +111,19 @@ impl Lease {
     }
 }
 
-/// The instant at which a lifetime that began at `from` ends.
-fn end(from: u64, lifetime: Lifetime) -> Option<u64> {
-    lifetime.seconds().map(|seconds| from + u64::from(seconds) * 1000)
+/// What a plan desires of the client's interface, but for what only one of the protocols has.
+fn desired(client: &Client, plan: Plan, addresses: Vec<DesiredAddress>) -> Desired {
+    Desired {
+        addresses,
+        routes: plan.routes,
+        rules: plan.rules,
+        metric: client.metric,
+        mtu: plan.mtu.map(|mtu| mtu.0),
+        dns: plan.dns,
+        domain: plan.domain,
+        search: plan.search,
+        ..Desired::of(client.interface.clone())
+    }
 }
 
 /// Those of them that are so.

@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use dhcpmgr_message::{LeaseMessage, Lifetime, V4Report};
 use dhcpmgr_plugin_api::{Plan, RoutePlan};
 
-use super::{Lease, end, is_different};
+use super::{Lease, is_different};
 use crate::config::Client;
-use crate::controller::ledger::Ledger;
+use crate::controller::ledger::{Ledger, end};
 use crate::controller::machine::Held;
 use crate::events::{self, Change, LeaseV4, RouteView};
-use crate::network::{Desired, DesiredAddress};
+use crate::network::DesiredAddress;
 
 /// Options whose change is a change of vendor data.
 const VENDOR_OPTIONS: [u8; 4] = [43, 60, 124, 125];
@@ -39,26 +39,16 @@ pub(super) fn build(client: &Client, message: &LeaseMessage, plan: Plan) -> Resu
     let renews_at = first.valid_until.map(|ends| client.program.renews_at(message.at_ms, ends));
     let held = Held { address: Some(address), valid_until: first.valid_until, renews_at };
     let view = events::Lease::V4(Box::new(view(report, first, &plan)));
-    let desired = Desired {
-        routes: plan.routes.into_iter().map(|route| complete(route, client, address)).collect(),
-        rules: plan.rules,
-        metric: client.metric,
-        mtu: plan.mtu.map(|mtu| mtu.0),
-        dns: plan.dns,
-        domain: plan.domain,
-        search: plan.search,
-        addresses,
-        ..Desired::of(client.interface.clone())
-    };
+    let mut desired = super::desired(client, plan, addresses);
+    for route in &mut desired.routes {
+        complete(route, client, address);
+    }
     Ok(Lease { held, view, desired, delegated: Vec::new(), ledger: Ledger::default() })
 }
 
-fn complete(route: RoutePlan, client: &Client, address: Ipv4Addr) -> RoutePlan {
-    RoutePlan {
-        metric: route.metric.or(Some(client.metric)),
-        source: route.source.or(Some(IpAddr::V4(address))),
-        ..route
-    }
+fn complete(route: &mut RoutePlan, client: &Client, address: Ipv4Addr) {
+    route.metric.get_or_insert(client.metric);
+    route.source.get_or_insert(IpAddr::V4(address));
 }
 
 fn view(report: &V4Report, first: &DesiredAddress, plan: &Plan) -> LeaseV4 {

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use dhcpmgr_message::{Bytes, LeaseMessage, Lifetime};
 use dhcpmgr_plugin_api::Plan;
 
-use super::{Lease, differing, end, is_different};
+use super::{Lease, differing, is_different};
 use crate::config::Client;
-use crate::controller::ledger::{Entry, Ledger, Value};
+use crate::controller::ledger::{Entry, Ledger, Value, end};
 use crate::controller::machine::Held;
 use crate::delegation::Delegated;
 use crate::events::{self, AddressV6, Change, IaView, LeaseV6, PrefixV6, SoftwireView};
@@ -103,17 +103,9 @@ pub(super) fn build(
             .collect(),
     };
     let desired = Desired {
-        addresses,
         // A client program may have set them itself, before it called its hook.
         takes_over: true,
-        routes: plan.routes,
-        rules: plan.rules,
-        metric: client.metric,
-        mtu: plan.mtu.map(|mtu| mtu.0),
-        dns: plan.dns,
-        domain: plan.domain,
-        search: plan.search,
-        ..Desired::of(client.interface.clone())
+        ..super::desired(client, plan, addresses)
     };
     Ok(Lease { held, view: events::Lease::V6(Box::new(view)), desired, delegated, ledger })
 }
