@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops where it fails")]
 
-use dhcpmgr::config::{Config, Order, Provider, Softwire, Unneeded, diff, parse, to_toml};
+use dhcpmgr::config::{Config, Provider, Softwire, Unneeded, diff, parse, to_toml};
 
 fn read(text: &str) -> Result<Config, String> {
     parse(vec![("s.toml".into(), text.to_owned())]).map_err(|errors| errors.to_string())
