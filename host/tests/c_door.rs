@@ -87,7 +87,7 @@ fn the_example_passes_its_own_tests_under_the_sanitizers() {
     };
     let sanitize = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
     if !build(&sanitize).status.success() {
-        println!("SKIPPED the sanitizers: this compiler has none");
+        eprintln!("SKIPPED the sanitizers: this compiler has none");
         let built = build(&[]);
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     }
