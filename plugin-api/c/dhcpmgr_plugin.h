@@ -44,9 +44,24 @@ extern "C" {
  */
 #define DHCPMGR_TOO_SMALL 4
 
-/* Operations: a number, and what goes in and comes out as MessagePack. A module answers DHCPMGR_UNSUPPORTED to others. */
+/*
+ * Operations: a number, and what goes in and comes out as MessagePack. A module answers DHCPMGR_UNSUPPORTED to those that
+ * it does not have. The host asks for `lease` alone unless the manifest names other hooks.
+ */
 /* A lease was obtained or extended: a lease event in, a plan out. */
 #define DHCPMGR_LEASE 1
+/* Hook `options`: a client is about to be started; which options does it request and send? */
+#define DHCPMGR_OPTIONS 2
+/* Hook `validate`: a lease is judged before anything is planned. */
+#define DHCPMGR_VALIDATE 3
+/* Hook `decide`: what all handlers planned is judged. */
+#define DHCPMGR_DECIDE 4
+/* Hook `event`: something has happened. */
+#define DHCPMGR_EVENT 5
+/* Hook `parameters`: the parameters of a client are read. */
+#define DHCPMGR_PARAMETERS 6
+/* Hook `parameters`: one of them is to be written. */
+#define DHCPMGR_SET_PARAMETER 7
 
 /* Where a function writes its answer: buffers of the host, good until the function returns. */
 typedef struct dhcpmgr_answer {

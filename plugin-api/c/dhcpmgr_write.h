@@ -314,6 +314,12 @@ static inline void dhcpmgr_manifest_sends(dhcpmgr_writer *manifest, const char *
     dhcpmgr_write_bytes(manifest, value, size);
 }
 
+/* Adds a hook that the host may call: "options", "validate", "lease", … When none is added, that is "lease" alone. */
+static inline void dhcpmgr_manifest_hook(dhcpmgr_writer *manifest, const char *hook) {
+    dhcpmgr_group(manifest, "hooks", 0);
+    dhcpmgr_write_string(manifest, hook);
+}
+
 /* Adds something that the handler needs from the system: "file:PATH", "module:NAME" or "softwire:KIND". */
 static inline void dhcpmgr_manifest_needs(dhcpmgr_writer *manifest, const char *need) {
     dhcpmgr_group(manifest, "needs", 0);
