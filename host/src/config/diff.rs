@@ -27,6 +27,8 @@ pub struct ConfigDiff {
     pub handlers_reordered: bool,
     /// `[dns]` differs.
     pub dns: bool,
+    /// `[softwire]` differs.
+    pub softwire: bool,
     /// What differs of the LANs, a line each.
     pub lans: Vec<String>,
     /// The log filter differs.
@@ -97,6 +99,9 @@ impl ConfigDiff {
         if self.dns {
             lines.push("dns: backend changed".to_owned());
         }
+        if self.softwire {
+            lines.push("softwire: backend changed".to_owned());
+        }
         lines.extend(self.lans.iter().cloned());
         if self.log {
             lines.push("daemon: log changed".to_owned());
@@ -144,6 +149,7 @@ pub fn diff(old: &Config, new: &Config) -> ConfigDiff {
             .collect(),
         handlers_reordered: kept(&old.handlers, &new.handlers) != kept(&new.handlers, &old.handlers),
         dns: old.dns != new.dns,
+        softwire: old.softwire != new.softwire,
         lans: lan_changes(&old.lans, &new.lans),
         log: old.daemon.log != new.daemon.log,
     }

@@ -12,7 +12,7 @@ use super::model::{Client, Config, Handler, IaConfig, V6};
 use super::reader::key_text;
 use super::words::{
     DNS_BACKENDS, GRANTS, ISOLATIONS, MTU_POLICIES, ON_STOP, ON_STUCK, PROTOCOLS, RA_BACKENDS, RA_DNS,
-    ROUTE_POLICIES, word_of,
+    ROUTE_POLICIES, SOFTWIRE_BACKENDS, word_of,
 };
 
 /// Writes the configuration.
@@ -23,6 +23,8 @@ pub fn to_toml(config: &Config) -> String {
     out.text("log", &config.daemon.log);
     out.section("dns");
     out.text("backend", word_of(DNS_BACKENDS, &config.dns.backend));
+    out.section("softwire");
+    out.text("backend", word_of(SOFTWIRE_BACKENDS, &config.softwire.backend));
     for client in config.clients.values() {
         write_client(&mut out, client);
     }
