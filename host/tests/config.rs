@@ -103,7 +103,7 @@ fn an_empty_file_configures_nothing() {
 }
 
 const TOP: &str =
-    "accepted: daemon, dns, softwire, clients, handlers, delegations, ula, router_advertisements";
+    "accepted: daemon, dns, clients, handlers, delegations, ula, router_advertisements, softwire";
 const CLIENT_KEYS: &str = "accepted: enabled, protocol, interface, program, request, send, metric, on_stop, recovery, \
                            sysctls, hostname, mtu, routes, discover_attempts, discover_interval, discover_pause";
 const FORMS: &str = "{ text = \"…\" }, { hex = \"0102…\" } or { ip = \"192.0.2.1\" }";
@@ -676,6 +676,7 @@ fn the_examples_of_the_guide_are_accepted_and_it_names_every_default() {
     assert_eq!(send.clients["wan6"].send.keys().copied().collect::<Vec<_>>(), [15, 16, 17, 39]);
     let lans = read(blocks.next().unwrap()).unwrap().lans;
     assert_eq!(lans.delegations.len(), 2);
+    assert_eq!(read(blocks.next().unwrap()).unwrap().softwire.interfaces.len(), 1);
     assert!(blocks.next().is_none());
 
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();

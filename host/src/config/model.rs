@@ -8,6 +8,7 @@ use dhcpmgr_plugin_api::{MtuPolicy, Protocol, RoutePolicy};
 use serde::{Deserialize, Serialize};
 
 use super::lan::Lans;
+use super::softwire::Softwire;
 use crate::clients::Program;
 
 /// Everything the operator decided.
@@ -17,14 +18,14 @@ pub struct Config {
     pub daemon: Daemon,
     /// `[dns]`
     pub dns: Dns,
-    /// `[softwire]`
-    pub softwire: Softwire,
     /// `[clients.NAME]`
     pub clients: BTreeMap<ClientName, Client>,
     /// `[handlers.NAME]`, in the order of the files: the order of the chain.
     pub handlers: Vec<Handler>,
     /// `[delegations.IFACE]`, `[ula]`, `[router_advertisements]`
     pub lans: Lans,
+    /// `[softwire]`
+    pub softwire: Softwire,
 }
 
 /// `[daemon]`
@@ -60,28 +61,6 @@ pub enum DnsBackend {
     Resolvconf,
     /// systemd-resolved over D-Bus, for each link.
     Resolved,
-}
-
-/// `[softwire]`: how IPv4 over an IPv6 network is carried out.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Softwire {
-    /// The back-end.
-    pub backend: SoftwireBackend,
-}
-
-/// Who carries softwires out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SoftwireBackend {
-    /// For each kind the first back-end that works here.
-    #[default]
-    Auto,
-    /// The module nat46: MAP-T.
-    Nat46,
-    /// The kernel's own tunnels: MAP-E, lw4o6, DS-Lite.
-    KernelTunnel,
-    /// Nobody, and so no softwire is asked for.
-    None,
 }
 
 /// A sysctl of an interface that may be set: `net.ipv6.conf.IF.NAME`. No other one ever is.

@@ -7,6 +7,7 @@ mod recovery;
 mod send;
 mod send6;
 mod settings;
+mod softwire;
 mod sysctls;
 mod v6;
 
@@ -16,13 +17,13 @@ use dhcpmgr_message::ClientName;
 use dhcpmgr_plugin_api::Protocol;
 use tracing_subscriber::filter::Targets;
 
-use super::model::{Config, Daemon, Dns, Softwire};
+use super::model::{Config, Daemon, Dns};
 use super::reader::{Report, Section};
-use super::tree::{Entry, Value};
-use super::words::{DNS_BACKENDS, PROTOCOLS, SOFTWIRE_BACKENDS, word_of};
+use super::tree::Entry;
+use super::words::{DNS_BACKENDS, PROTOCOLS, word_of};
 
 const SECTIONS: [&str; 8] =
-    ["daemon", "dns", "softwire", "clients", "handlers", "delegations", "ula", "router_advertisements"];
+    ["daemon", "dns", "clients", "handlers", "delegations", "ula", "router_advertisements", "softwire"];
 
 /// Reads the whole tree. The result counts only when nothing was reported.
 pub(super) fn config(entries: &[Entry], report: &Report<'_>) -> Config {
@@ -31,8 +32,8 @@ pub(super) fn config(entries: &[Entry], report: &Report<'_>) -> Config {
     let (clients, declared) = clients(&top);
     let handlers = handlers(&top, &declared);
     let lans = delegation::lans(&top, &clients, &declared);
-    let (daemon, dns, softwire) = (daemon(&top), dns(&top), softwire(&top));
-    Config { daemon, dns, softwire, clients, handlers, lans }
+    let softwire = softwire::softwire(&top);
+    Config { daemon: daemon(&top), dns: dns(&top), clients, handlers, lans, softwire }
 }
 
 fn section<'a>(top: &Section<'a>, name: &str) -> Option<Section<'a>> {
@@ -67,19 +68,6 @@ fn dns(top: &Section<'_>) -> Dns {
         dns.backend = backend;
     }
     dns
-}
-
-fn softwire(top: &Section<'_>) -> Softwire {
-    let mut softwire = Softwire::default();
-    let Some(section) = section(top, "softwire") else { return softwire };
-    section.accept_only(&["backend"], &[]);
-    let Some(item) = section.get("backend") else { return softwire };
-    if matches!(&item.node.value, Value::Text(text) if text == "userspace") {
-        item.refuse("the translator \"userspace\" is not built yet; accepted: \"auto\", \"nat46\", \"kernel-tunnel\", \"none\"");
-    } else if let Some(backend) = item.choice("a back-end for softwires", SOFTWIRE_BACKENDS) {
-        softwire.backend = backend;
-    }
-    softwire
 }
 
 /// The clients, and the names of all that have a section, also of those with an error.
