@@ -186,19 +186,19 @@ impl Task {
         self.tell(Input::Lease(held)).await;
         self.remember_lease();
         if origin == Origin::Journal {
-            // The same lease as before the daemon was started: nothing happened.
+            // The same lease as before the daemon was started: nothing happened, but to LANs that are configured
+            // otherwise since.
             tracing::info!("{}: lease of an earlier daemon taken over", self.client.name);
-            return;
-        }
-        self.record(|record, _| (record.without_lease, record.giving_back) = (false, None));
-        if again && changed.is_empty() {
-            // The same lease, told in more detail.
-            return;
-        }
-        self.publish(Event { changed, detail, ..self.event(kind) });
-        for Emitted { name, fields } in emitted {
-            let changed = vec![Change::Vendor];
-            self.publish(Event { changed, fields, ..self.event(EventKind::Vendor(name)) });
+        } else {
+            self.record(|record, _| (record.without_lease, record.giving_back) = (false, None));
+            // Otherwise it is the same lease, told in more detail.
+            if !again || !changed.is_empty() {
+                self.publish(Event { changed, detail, ..self.event(kind) });
+                for Emitted { name, fields } in emitted {
+                    let changed = vec![Change::Vendor];
+                    self.publish(Event { changed, fields, ..self.event(EventKind::Vendor(name)) });
+                }
+            }
         }
         to_lans.events.into_iter().for_each(|event| self.publish(event));
     }
