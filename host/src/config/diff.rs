@@ -27,6 +27,8 @@ pub struct ConfigDiff {
     pub handlers_reordered: bool,
     /// `[dns]` differs.
     pub dns: bool,
+    /// `[metrics]` differs.
+    pub metrics: bool,
     /// What differs of the LANs, a line each.
     pub lans: Vec<String>,
     /// The log filter differs.
@@ -144,6 +146,7 @@ pub fn diff(old: &Config, new: &Config) -> ConfigDiff {
             .collect(),
         handlers_reordered: kept(&old.handlers, &new.handlers) != kept(&new.handlers, &old.handlers),
         dns: old.dns != new.dns,
+        metrics: old.metrics != new.metrics,
         lans: lan_changes(&old.lans, &new.lans),
         log: old.daemon.log != new.daemon.log,
     }
