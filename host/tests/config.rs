@@ -103,7 +103,7 @@ fn an_empty_file_configures_nothing() {
 }
 
 const TOP: &str =
-    "accepted: daemon, dns, metrics, clients, handlers, delegations, ula, router_advertisements";
+    "accepted: daemon, dns, metrics, clients, handlers, delegations, ula, router_advertisements, softwire";
 const LISTEN: &str =
     "accepted: \"socket\", or a loopback address with a port, such as \"127.0.0.1:9546\" or \"[::1]:9546\"";
 const CLIENT_KEYS: &str = "accepted: enabled, protocol, interface, program, request, send, metric, on_stop, recovery, \
@@ -680,6 +680,7 @@ fn the_examples_of_the_guide_are_accepted_and_it_names_every_default() {
     assert_eq!(send.clients["wan6"].send.keys().copied().collect::<Vec<_>>(), [15, 16, 17, 39]);
     let lans = read(blocks.next().unwrap()).unwrap().lans;
     assert_eq!(lans.delegations.len(), 2);
+    assert_eq!(read(blocks.next().unwrap()).unwrap().softwire.interfaces.len(), 1);
     assert!(blocks.next().is_none());
 
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();

@@ -7,6 +7,7 @@ use dhcpmgr_message::ClientName;
 
 use super::lan::{Delegation, Lans, RouterAdvertisements};
 use super::model::{Client, Config, Handler, V6};
+use super::softwire::Softwire;
 
 /// The difference between two configurations. `Display` writes a line for each part, for `dhcpmgr config reload`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct ConfigDiff {
     pub metrics: bool,
     /// What differs of the LANs, a line each.
     pub lans: Vec<String>,
+    /// What differs of `[softwire]`, a line each.
+    pub softwire: Vec<String>,
     /// The log filter differs.
     pub log: bool,
 }
@@ -99,7 +102,7 @@ impl ConfigDiff {
         if self.dns {
             lines.push("dns: backend changed".to_owned());
         }
-        lines.extend(self.lans.iter().cloned());
+        lines.extend(self.lans.iter().chain(&self.softwire).cloned());
         if self.log {
             lines.push("daemon: log changed".to_owned());
         }
@@ -148,6 +151,7 @@ pub fn diff(old: &Config, new: &Config) -> ConfigDiff {
         dns: old.dns != new.dns,
         metrics: old.metrics != new.metrics,
         lans: lan_changes(&old.lans, &new.lans),
+        softwire: softwire_changes(&old.softwire, &new.softwire),
         log: old.daemon.log != new.daemon.log,
     }
 }
@@ -190,6 +194,12 @@ fn lan_changes(old: &Lans, new: &Lans) -> Vec<String> {
         lines.push(format!("router_advertisements: {} changed", keys.join(", ")));
     }
     lines
+}
+
+fn softwire_changes(old: &Softwire, new: &Softwire) -> Vec<String> {
+    let Softwire { order: _, dhcpv4_lease: _, interfaces: _ } = old;
+    let keys = differing!(old, new, order, dhcpv4_lease, interfaces);
+    if keys.is_empty() { Vec::new() } else { vec![format!("softwire: {} changed", keys.join(", "))] }
 }
 
 fn client_change(before: &Client, after: &Client) -> Option<ClientChange> {

@@ -11,6 +11,7 @@ use dhcpmgr_plugin_api::{MtuPolicy, Protocol, RoutePolicy};
 use serde::{Deserialize, Serialize};
 
 use super::lan::Lans;
+use super::softwire::Softwire;
 use crate::clients::Program;
 
 /// Everything the operator decided.
@@ -28,6 +29,8 @@ pub struct Config {
     pub handlers: Vec<Handler>,
     /// `[delegations.IFACE]`, `[ula]`, `[router_advertisements]`
     pub lans: Lans,
+    /// `[softwire]`
+    pub softwire: Softwire,
 }
 
 /// `[daemon]`

@@ -7,6 +7,7 @@ mod recovery;
 mod send;
 mod send6;
 mod settings;
+mod softwire;
 mod sysctls;
 mod v6;
 
@@ -21,8 +22,17 @@ use super::reader::{Report, Section};
 use super::tree::Entry;
 use super::words::{DNS_BACKENDS, PROTOCOLS, word_of};
 
-const SECTIONS: [&str; 8] =
-    ["daemon", "dns", "metrics", "clients", "handlers", "delegations", "ula", "router_advertisements"];
+const SECTIONS: [&str; 9] = [
+    "daemon",
+    "dns",
+    "metrics",
+    "clients",
+    "handlers",
+    "delegations",
+    "ula",
+    "router_advertisements",
+    "softwire",
+];
 
 /// Reads the whole tree. The result counts only when nothing was reported.
 pub(super) fn config(entries: &[Entry], report: &Report<'_>) -> Config {
@@ -31,7 +41,9 @@ pub(super) fn config(entries: &[Entry], report: &Report<'_>) -> Config {
     let (clients, declared) = clients(&top);
     let handlers = handlers(&top, &declared);
     let lans = delegation::lans(&top, &clients, &declared);
-    Config { daemon: daemon(&top), dns: dns(&top), metrics: metrics(&top), clients, handlers, lans }
+    let softwire = softwire::softwire(&top);
+    let (dns, metrics) = (dns(&top), metrics(&top));
+    Config { daemon: daemon(&top), dns, metrics, clients, handlers, lans, softwire }
 }
 
 fn section<'a>(top: &Section<'a>, name: &str) -> Option<Section<'a>> {
