@@ -21,4 +21,5 @@ pub mod paths;
 pub mod random;
 pub mod recovery;
 pub mod service;
+pub mod softwire;
 pub mod store;

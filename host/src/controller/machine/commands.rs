@@ -24,6 +24,9 @@ impl Machine {
                 self.stop(&mut effects);
             }
             _ if !self.enabled => return Err("it is disabled; `dhcpmgr enable` runs it".to_owned()),
+            _ if let Some(way) = &self.aside => {
+                return Err(format!("it stands aside: IPv4 comes over {way}"));
+            }
             Command::Renew => self.renew(&mut effects, now)?,
             Command::Release if self.lease.is_none() && !self.released => {
                 return Err("it has no lease to release".to_owned());
@@ -79,6 +82,17 @@ impl Machine {
                 ));
             }
             self.released_now(why, then, effects);
+        }
+    }
+
+    /// Gives its lease back when IPv4 comes by another way, and asks for one when it does not any more.
+    pub(super) fn on_aside(&mut self, way: Option<String>, effects: &mut Vec<Effect>, now: u64) {
+        let stood_aside = self.aside.is_some();
+        self.aside = way;
+        if self.aside.is_some() && !stood_aside {
+            self.give_back("IPv4 comes by another way", GivingBack::MayAskAgain, effects, now);
+        } else if self.aside.is_none() && stood_aside {
+            self.recovery.try_now();
         }
     }
 

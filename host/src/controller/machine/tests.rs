@@ -558,6 +558,30 @@ fn a_renewal_by_a_new_start_that_nobody_answers_is_over_in_time() {
 }
 
 #[test]
+fn a_client_that_is_not_needed_gives_its_lease_back_and_asks_for_one_when_it_is_needed_again() {
+    let mut machine = bound();
+    let aside = |way: Option<&str>| Input::Aside(way.map(str::to_owned));
+    assert_eq!(
+        machine.handle(aside(Some("map-t of wan6")), 2_000),
+        [Effect::SignalRelease(GivingBack::MayAskAgain)]
+    );
+    assert_eq!(machine.handle(aside(Some("map-e of wan6")), 2_001), [], "the way may change");
+    let effects = machine.handle(Input::Deconfig, 2_010);
+    assert!(effects.contains(&Effect::Stop) && has_lose(&effects), "{effects:?}");
+    assert_eq!(exited(&mut machine, Fault::Ended("ended".into()), 2_020), []);
+    assert_eq!(machine.state(), ClientState::Init);
+    assert_eq!(machine.reason(3_000).unwrap(), "stands aside: IPv4 comes over map-e of wan6");
+    assert_eq!(
+        machine.handle(link(true, false), 4_000),
+        [Effect::LinkChanged("wan0 lost its carrier".into())]
+    );
+    machine.handle(link(true, true), 5_000);
+    assert_eq!(machine.handle(Input::Tick, 6_000), []);
+    assert!(machine.command(Command::Renew, 6_500).unwrap_err().contains("map-e of wan6"));
+    assert_eq!(machine.handle(aside(None), 7_000), [Effect::Start(Some(Ipv4Addr::new(192, 0, 2, 7)))]);
+}
+
+#[test]
 fn a_client_that_needs_a_link_local_address_waits_for_it() {
     let mut machine = Machine::new("wan6", "wan0", true, Recovery::default(), DIBBLER);
     let link = |link_local| Input::Link(Some(LinkState { link_local, ..CARRIER }));

@@ -50,6 +50,8 @@ pub(in crate::controller) enum Input {
         /// Spreads waits.
         jitter: u8,
     },
+    /// IPv4 comes by another way, this one, and the client stands aside; `None`: it does not any more.
+    Aside(Option<String>),
     /// What the client is started with has changed.
     LaunchChanged,
     /// The clock has passed the deadline.
