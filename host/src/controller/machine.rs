@@ -16,6 +16,7 @@ use crate::config::Recovery;
 use crate::control::views::ClientState;
 use crate::network::LinkState;
 use crate::recovery::{Fault, Health, Supervisor};
+use crate::softwire::Aside;
 use carrier::Carrier;
 pub use vocabulary::Command;
 pub(super) use vocabulary::{Effect, Held, Input, Manners};
@@ -74,7 +75,7 @@ pub(super) struct Machine {
     /// The operator gave the lease back and has not asked for one since.
     released: bool,
     /// By what other way IPv4 comes, so that this client is not needed.
-    aside: Option<String>,
+    aside: Option<Aside>,
     /// When the process was started.
     started_at: u64,
     /// Since when it has looked for a server.
@@ -240,7 +241,7 @@ impl Machine {
                 self.process = Process::None;
                 self.on_fault(&fault, jitter, &mut effects, now);
             }
-            Input::Aside(way) => self.on_aside(way, &mut effects, now),
+            Input::Aside(aside) => self.on_aside(aside, &mut effects, now),
             Input::LaunchChanged => {
                 self.recovery.configuration_changed();
                 if self.process == Process::Running {

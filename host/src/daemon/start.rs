@@ -35,6 +35,7 @@ use crate::lease_monitor::{Journal, ListenError, Listener, Sessions, Spool};
 use crate::network::{Network, NetworkError, NetworkOptions};
 use crate::paths::Paths;
 use crate::service::Service;
+use crate::softwire::{Outlet, Softwires};
 use crate::store::{self, Store};
 
 /// Why the daemon does not start.
@@ -265,6 +266,7 @@ async fn serve(
         },
         &config,
     );
+    let softwires = Softwires::start(carrier, Store::volatile(paths.softwires(), boot), config.softwire.clone());
     let shared = Rc::new(Shared {
         recovery: Store::volatile(paths.recovery(), BootId::current()),
         keeper: Keeper::new(Identities::new(&paths)),
@@ -272,6 +274,7 @@ async fn serve(
         chain,
         network,
         delegations,
+        softwires,
         events: EventLog::default(),
         sessions: Rc::clone(&sessions),
         records,
@@ -291,9 +294,8 @@ async fn serve(
     }
     // What was said while nobody was there comes before anything is done, and after what was in force then.
     spool.replay(&sessions).await;
-    for running in daemon.running() {
-        daemon.go_on(running).await;
-    }
+    spawn_local(Rc::clone(&daemon.shared.softwires).run(Rc::clone(&daemon) as Rc<dyn Outlet>));
+    daemon.go_on_in_order().await;
     // Every lease that is still in force is known now: what else carries our tag there was left by an earlier end.
     let _ = daemon.statuses().await;
     daemon.tell(daemon.shared.delegations.settle().await);

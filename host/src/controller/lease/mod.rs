@@ -7,14 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use dhcpmgr_message::LeaseMessage;
-use dhcpmgr_plugin_api::{Plan, Protocol};
+use dhcpmgr_plugin_api::{Plan, Protocol, Softwire};
 
 use super::ledger::Ledger;
 use super::machine::Held;
-use crate::config::Client;
+use crate::config::{Client, Provider};
 use crate::delegation::{Delegated, Handed};
 use crate::events::{self, Change};
 use crate::network::{Desired, DesiredAddress};
+use crate::softwire::Offered;
 
 /// A lease in force.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +30,10 @@ pub(super) struct Lease {
     pub delegated: Vec<Delegated>,
     /// DHCPv6: what the server said of each address and prefix.
     pub ledger: Ledger,
+    /// DHCPv6: the softwires that it offers.
+    pub softwires: Vec<Softwire>,
+    /// DHCPv6: what the ISP says of their order.
+    pub priority: Vec<Provider>,
 }
 
 impl Lease {
@@ -74,6 +79,19 @@ impl Lease {
             prefixes: self.delegated.clone(),
             dns: self.desired.dns.iter().filter_map(v6).collect(),
             search: self.desired.search.clone(),
+        }
+    }
+
+    /// What it has for IPv4, of a client whose routes have this metric.
+    #[must_use]
+    pub(super) fn offered(&self, metric: u32) -> Offered {
+        let v6 = |address: IpAddr| if let IpAddr::V6(address) = address { Some(address) } else { None };
+        Offered {
+            softwires: self.softwires.clone(),
+            priority: self.priority.clone(),
+            metric,
+            address: self.desired.addresses.iter().find_map(|a| v6(a.address.address())),
+            dns: self.desired.dns.clone(),
         }
     }
 

@@ -43,7 +43,7 @@ pub(super) fn build(client: &Client, message: &LeaseMessage, plan: Plan) -> Resu
     for route in &mut desired.routes {
         complete(route, client, address);
     }
-    Ok(Lease { held, view, desired, delegated: Vec::new(), ledger: Ledger::default() })
+    Ok(Lease { held, view, desired, delegated: Vec::new(), ledger: Ledger::default(), softwires: Vec::new(), priority: Vec::new() })
 }
 
 fn complete(route: &mut RoutePlan, client: &Client, address: Ipv4Addr) {

@@ -2,11 +2,13 @@
 
 use std::net::IpAddr;
 
-use dhcpmgr_message::{Bytes, LeaseMessage, Lifetime};
+use dhcpmgr_message::{Bytes, LeaseMessage, Lifetime, V6Report};
 use dhcpmgr_plugin_api::Plan;
+use dhcpmgr_softwire::kind::PRIORITY;
+use dhcpmgr_softwire::{Input, decode_priority};
 
 use super::{Lease, differing, is_different};
-use crate::config::Client;
+use crate::config::{Client, Provider};
 use crate::controller::ledger::{Entry, Ledger, Value, end};
 use crate::controller::machine::Held;
 use crate::delegation::Delegated;
@@ -102,12 +104,21 @@ pub(super) fn build(
             .map(|(code, values)| (*code, values.iter().map(Bytes::to_hex).collect::<Vec<_>>().join(",")))
             .collect(),
     };
+    let softwires = plan.softwires.clone();
     let desired = Desired {
         // A client program may have set them itself, before it called its hook.
         takes_over: true,
         ..super::desired(client, plan, addresses)
     };
-    Ok(Lease { held, view: events::Lease::V6(Box::new(view)), desired, delegated, ledger })
+    Ok(Lease { held, view: events::Lease::V6(Box::new(view)), desired, delegated, ledger, softwires, priority: priority(report) })
+}
+
+/// The order that the ISP prefers (RFC 8026); what of it is wrong, the handler's notes say.
+fn priority(report: &V6Report) -> Vec<Provider> {
+    let value = report.options.get(&PRIORITY).and_then(|values| values.first());
+    let read = value.map(|value| Input::value(&value.0).and_then(|input| decode_priority(input, &mut ())));
+    let kinds = read.and_then(Result::ok).map(|priority| priority.kinds).unwrap_or_default();
+    kinds.iter().filter_map(|kind| Provider::of_kind(kind.name())).collect()
 }
 
 /// The latest of them; `None` when one never comes, or there is none.
@@ -161,7 +172,8 @@ pub(super) fn changes(old: &LeaseV6, new: &LeaseV6) -> Vec<Change> {
     };
     let options = differing(&old.options, &new.options);
     let vendor = options.iter().any(|code| VENDOR_OPTIONS.contains(code));
-    let softwire = options.iter().any(|code| SOFTWIRE_OPTIONS.contains(code));
+    // Of another prefix the same option makes another softwire.
+    let softwire = options.iter().any(|code| SOFTWIRE_OPTIONS.contains(code)) || old.softwire != new.softwire;
     // Below 15: how the exchange went, and what the ledger holds.
     let meta = |code: &u16| {
         *code > 14

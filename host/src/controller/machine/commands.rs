@@ -1,6 +1,8 @@
 //! What operators may ask of a client.
 
 use super::{Command, Effect, GivingBack, Machine, Process, RELEASE_MS, Releasing};
+use crate::config::Unneeded;
+use crate::softwire::Aside;
 
 impl Machine {
     /// Takes a command, or says why not.
@@ -24,8 +26,8 @@ impl Machine {
                 self.stop(&mut effects);
             }
             _ if !self.enabled => return Err("it is disabled; `dhcpmgr enable` runs it".to_owned()),
-            _ if let Some(way) = &self.aside => {
-                return Err(format!("it stands aside: IPv4 comes over {way}"));
+            _ if let Some(aside) = &self.aside => {
+                return Err(format!("it stands aside: IPv4 comes over {}", aside.way));
             }
             Command::Renew => self.renew(&mut effects, now)?,
             Command::Release if self.lease.is_none() && !self.released => {
@@ -85,14 +87,19 @@ impl Machine {
         }
     }
 
-    /// Gives its lease back when IPv4 comes by another way, and asks for one when it does not any more.
-    pub(super) fn on_aside(&mut self, way: Option<String>, effects: &mut Vec<Effect>, now: u64) {
-        let stood_aside = self.aside.is_some();
-        self.aside = way;
-        if self.aside.is_some() && !stood_aside {
-            self.give_back("IPv4 comes by another way", GivingBack::MayAskAgain, effects, now);
-        } else if self.aside.is_none() && stood_aside {
-            self.recovery.try_now();
+    /// Gives its lease up when IPv4 comes by another way, and asks for one when it does not any more.
+    pub(super) fn on_aside(&mut self, aside: Option<Aside>, effects: &mut Vec<Effect>, now: u64) {
+        const WHY: &str = "IPv4 comes by another way";
+        let before = std::mem::replace(&mut self.aside, aside);
+        match (&self.aside, before) {
+            // What the operator has said of the lease goes before; he may have said that it stays given back.
+            (Some(_), None) if !self.enabled || self.released || self.releasing.is_some() => {}
+            (Some(aside), None) => match aside.lease {
+                Unneeded::Release => self.give_back(WHY, GivingBack::MayAskAgain, effects, now),
+                Unneeded::Keep => self.released_now(WHY, GivingBack::MayAskAgain, effects),
+            },
+            (None, Some(_)) => self.recovery.try_now(),
+            (Some(_), Some(_)) | (None, None) => {}
         }
     }
 

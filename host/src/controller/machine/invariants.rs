@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::tests::{DIBBLER, UDHCPC};
 use super::*;
+use crate::config::Unneeded;
 use crate::recovery::ReportKind;
 
 /// What the world may do next.
@@ -192,7 +193,11 @@ impl World {
                 Err(_) => Ok(()),
             },
             Act::LaunchChanged => self.tell(Input::LaunchChanged),
-            Act::Aside(is) => self.tell(Input::Aside(is.then(|| "map-t of wan6".to_owned()))),
+            Act::Aside(is) => {
+                let lease = if self.now % 2 == 0 { Unneeded::Release } else { Unneeded::Keep };
+                let aside = is.then(|| Aside { way: "map-t of wan6".to_owned(), lease });
+                self.tell(Input::Aside(aside))
+            },
             Act::Starts(fault) => {
                 self.starts = fault;
                 Ok(())

@@ -18,8 +18,8 @@ impl Machine {
         if self.released {
             return Some("released by the operator; `dhcpmgr renew` asks for a lease again".to_owned());
         }
-        if let Some(way) = &self.aside {
-            return Some(format!("stands aside: IPv4 comes over {way}"));
+        if let Some(aside) = &self.aside {
+            return Some(format!("stands aside: IPv4 comes over {}", aside.way));
         }
         let network = match self.carrier.link() {
             None => Some(format!("interface {} does not exist", self.interface)),
