@@ -65,7 +65,7 @@ fn a_module_is_inspected_without_being_loaded() {
     let note = inspect(&path).unwrap();
     assert_eq!(
         (note.api, note.sdk.to_string(), note.unwinds),
-        (ApiVersion::CURRENT, "1.0.0".to_owned(), true)
+        (ApiVersion::CURRENT, "1.1.0".to_owned(), true)
     );
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
     assert!(!maps.contains("inspected.so"));

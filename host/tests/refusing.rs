@@ -37,8 +37,8 @@ fn a_newer_minor_is_refused() {
     let path = patched(&module("good"), "newer-minor.so", &ours, &note(API_MAJOR, API_MINOR + 1));
     assert_eq!(
         refusal(&path),
-        "needs handler API 1.1 (SDK 1.0.0), this host accepts 1.0 to 1.0; update the host, or rebuild the module with \
-         min_minor = 0 or less"
+        "needs handler API 1.2 (SDK 1.1.0), this host accepts 1.0 to 1.1; update the host, or rebuild the module with \
+         min_minor = 1 or less"
     );
     // The same file in the host that it was made for.
     Module::load_for(&path, ApiVersion { major: API_MAJOR, minor: API_MINOR + 1 }).unwrap();
@@ -49,7 +49,7 @@ fn a_wrong_major_is_refused_in_both_directions() {
     for major in [API_MAJOR - 1, API_MAJOR + 1] {
         let path = patched(&module("good"), "wrong-major.so", &note(API_MAJOR, API_MINOR), &note(major, 0));
         let expected = format!(
-            "needs handler API {major}.0 (SDK 1.0.0), this host accepts 1.0 to 1.0; rebuild the module with \
+            "needs handler API {major}.0 (SDK 1.1.0), this host accepts 1.0 to 1.1; rebuild the module with \
              dhcpmgr-plugin-api 1.x"
         );
         assert_eq!(refusal(&path), expected);
@@ -95,7 +95,7 @@ fn a_note_without_a_function_table_is_refused() {
     let path = compile_c("no-table", &with_note(""));
     assert_eq!(
         refusal(&path),
-        "has no usable function table: it exports no root module; rebuild it with dhcpmgr-plugin-api 1.0"
+        "has no usable function table: it exports no root module; rebuild it with dhcpmgr-plugin-api 1.1"
     );
 }
 

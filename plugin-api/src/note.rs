@@ -29,8 +29,6 @@ pub struct Note {
 impl Note {
     /// The note of a module that needs this minor of the API. The export macro makes it.
     #[must_use]
-    // True of every minor while API_MINOR is 0.
-    #[allow(clippy::absurd_extreme_comparisons)]
     pub const fn new(min_minor: u16, unwinds: bool) -> Self {
         assert!(min_minor <= API_MINOR, "min_minor is higher than this SDK's own API");
         let sdk = SdkVersion::CURRENT;

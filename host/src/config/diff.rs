@@ -194,8 +194,8 @@ fn lan_changes(old: &Lans, new: &Lans) -> Vec<String> {
 }
 
 fn softwire_changes(old: &Softwire, new: &Softwire) -> Vec<String> {
-    let Softwire { order: _, dhcpv4_lease: _, interfaces: _ } = old;
-    let keys = differing!(old, new, order, dhcpv4_lease, interfaces);
+    let Softwire { backend: _, order: _, dhcpv4_lease: _, interfaces: _ } = old;
+    let keys = differing!(old, new, backend, order, dhcpv4_lease, interfaces);
     if keys.is_empty() { Vec::new() } else { vec![format!("softwire: {} changed", keys.join(", "))] }
 }
 

@@ -11,8 +11,8 @@ use crate::events::Change;
 pub use crate::events::{Lease, LeaseV4, LeaseV6, RouteView, SoftwireView};
 use crate::handlers::HandlerStatus;
 pub use crate::identity::{Ia, IaKind, LastLease};
-pub use crate::softwire::{OfferView, OwnerChange, WanView};
 pub use crate::recovery::{Standing, View as RecoveryView};
+pub use crate::softwire::{OfferView, OwnerChange, WanView};
 
 /// `dhcpmgr status --json`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -27,10 +27,12 @@ use crate::events::{Event, EventKind, EventLog};
 use crate::handlers::{HandlerNotice, NoticeKind};
 use crate::import::{self, Order};
 use crate::network::NetworkEvent;
+use crate::softwire::backend::Backends;
 
 /// The running daemon.
 pub struct Daemon {
     shared: Rc<Shared>,
+    backends: Rc<Backends>,
     config: RefCell<Config>,
     files: RefCell<Vec<PathBuf>>,
     controllers: RefCell<BTreeMap<ClientName, Running>>,
@@ -221,9 +223,11 @@ impl Daemon {
             self.add_client(loaded.config.clients[name].clone()).await;
         }
         if !diff.softwire.is_empty() {
-            self.shared.softwires.reconfigure(&loaded.config.softwire);
+            self.change_softwire(&loaded.config.softwire).await;
         }
-        self.shared.softwires.retain(|wan| loaded.config.clients.values().any(|client| client.interface == *wan));
+        self.shared
+            .softwires
+            .retain(|wan| loaded.config.clients.values().any(|client| client.interface == *wan));
         if !diff.lans.is_empty() {
             self.tell(self.shared.delegations.reconfigure(loaded.config.lans.clone()).await);
         }

@@ -7,9 +7,10 @@ use dhcpmgr_plugin_api::Protocol;
 use tokio::time::timeout;
 
 use super::{Daemon, Running};
-use crate::config::Client;
+use crate::config::{self, Client};
 use crate::events::Event;
-use crate::softwire::{Aside, Offered, Outlet, Pending};
+use crate::softwire::backend::Pending;
+use crate::softwire::{Aside, Offered, Outlet};
 
 /// How long a start and an end wait for softwires that are being raised or taken down.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -47,6 +48,16 @@ impl Daemon {
         self.settle_softwires().await;
         for running in v4 {
             self.go_on(running).await;
+        }
+    }
+
+    /// Takes another `[softwire]`.
+    pub(super) async fn change_softwire(&self, config: &config::Softwire) {
+        let backend = self.config.borrow().softwire.backend;
+        self.shared.softwires.reconfigure(config);
+        if backend != config.backend {
+            self.backends.choose(config.backend).await;
+            self.shared.softwires.renewed();
         }
     }
 

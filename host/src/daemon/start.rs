@@ -35,7 +35,8 @@ use crate::lease_monitor::{Journal, ListenError, Listener, Sessions, Spool};
 use crate::network::{Network, NetworkError, NetworkOptions};
 use crate::paths::Paths;
 use crate::service::Service;
-use crate::softwire::{Outlet, Softwires};
+use crate::softwire::backend::Backends;
+use crate::softwire::{Carrier, Outlet, Softwires};
 use crate::store::{self, Store};
 
 /// Why the daemon does not start.
@@ -266,7 +267,10 @@ async fn serve(
         },
         &config,
     );
-    let softwires = Softwires::start(carrier, Store::volatile(paths.softwires(), boot), config.softwire.clone());
+    let kept = Store::volatile(paths.softwires(), boot);
+    let backends = Rc::new(Backends::start(config.softwire.backend, network.clone(), kept.clone()).await);
+    let carrier = Rc::clone(&backends) as Rc<dyn Carrier>;
+    let softwires = Softwires::start(carrier, kept.below("owners"), config.softwire.clone());
     let shared = Rc::new(Shared {
         recovery: Store::volatile(paths.recovery(), BootId::current()),
         keeper: Keeper::new(Identities::new(&paths)),
@@ -283,6 +287,7 @@ async fn serve(
     });
     let daemon = Rc::new(Daemon {
         shared,
+        backends,
         config: Default::default(),
         files: files.into(),
         controllers: Default::default(),
@@ -302,6 +307,9 @@ async fn serve(
     swept.extend(daemon.shared.delegations.interfaces());
     if let Err(error) = daemon.shared.network.sweep(&swept).await {
         tracing::error!("{error}");
+    }
+    for line in daemon.backends.sweep().await {
+        tracing::info!("of an earlier daemon: {line}");
     }
     *daemon.config.borrow_mut() = config;
 

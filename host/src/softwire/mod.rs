@@ -5,6 +5,7 @@
 //! return at once. [`owner`] decides, and [`Softwires::run`] does what it says, a WAN at a time: raises and takes down
 //! softwires, and tells the DHCPv4 client to stand aside.
 
+pub mod backend;
 mod carrier;
 mod owner;
 mod record;
@@ -23,7 +24,7 @@ use tokio::sync::Notify;
 use tokio::task::spawn_local;
 use tokio::time::{sleep_until, timeout};
 
-pub use carrier::{Carriage, Carried, Carrier, Pending};
+pub use carrier::{Carriage, Carrier};
 pub use owner::Failure;
 pub use view::{OfferView, OwnerChange, WanView};
 pub use wan::Offered;
@@ -31,6 +32,7 @@ pub use wan::Offered;
 use crate::config::{self, Unneeded};
 use crate::events::Event;
 use crate::store::Store;
+use backend::Pending;
 use owner::{Input, Step};
 use record::Record;
 use wan::Wan;
@@ -221,10 +223,12 @@ impl Softwires {
         while let Some(step) = self.next_step(&wan) {
             match step {
                 Step::Raise(provider, carriage, turn) => {
-                    let raising = self.carrier.carry(&wan, &carriage);
+                    let raising = self.carrier.carry(&carriage);
                     match timeout(PATIENCE, raising).await {
                         Ok(Ok(carried)) => self.tell(&wan, |known| known.raised(provider, turn, carried)),
-                        Ok(Err(failure)) => self.tell(&wan, |known| known.not_raised(provider, turn, failure)),
+                        Ok(Err(failure)) => {
+                            self.tell(&wan, |known| known.not_raised(provider, turn, failure))
+                        }
                         Err(_) => {
                             let _ = self.carrier.end(&wan).await;
                             let why = format!("it took longer than {} s", PATIENCE.as_secs());
@@ -273,8 +277,11 @@ impl Softwires {
 
     fn told(&self, events: Vec<Event>) {
         self.news.borrow_mut().extend(events);
-        let up = self.wans.borrow().iter().filter_map(|(wan, known)| Some((wan.to_string(), known.softwire()?)));
-        let record = Record { up: up.collect() };
+        let up: BTreeMap<_, _> = {
+            let wans = self.wans.borrow();
+            wans.iter().filter_map(|(wan, known)| Some((wan.to_string(), known.softwire()?))).collect()
+        };
+        let record = Record { up };
         // Before anything is done about it: the next daemon has to see it through.
         if *self.begun.borrow() && *self.record.borrow() != record {
             record.save(&self.store);

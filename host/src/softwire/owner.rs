@@ -10,7 +10,7 @@ use crate::config::{Order, Provider};
 
 /// What happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input<T> {
+pub(super) enum Input<T> {
     /// At the start: a softwire that an earlier daemon left up.
     Found(Provider),
     /// All that was there at the start has been told; before this nothing is done.
@@ -43,7 +43,7 @@ pub enum Input<T> {
 
 /// A softwire that a lease offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Offer<T> {
+pub(super) struct Offer<T> {
     /// Its kind.
     pub provider: Provider,
     /// What it is made of.
@@ -63,7 +63,7 @@ pub struct Failure {
 
 /// What is to be done, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step<T> {
+pub(super) enum Step<T> {
     /// Take the softwire down; routes and addresses of it go.
     Lower(Provider),
     /// Bring the softwire up, or make what is up this one; answers with [`Input::Raised`].
@@ -87,7 +87,7 @@ struct Current<T> {
 
 /// The owner of IPv4 on one WAN. `T` is what a softwire is made of.
 #[derive(Debug, Clone)]
-pub struct Owner<T> {
+pub(super) struct Owner<T> {
     begun: bool,
     order: Order,
     priority: Vec<Provider>,
@@ -103,7 +103,7 @@ pub struct Owner<T> {
 impl<T: Clone + PartialEq> Owner<T> {
     /// Nothing is offered yet, and nothing is done before [`Input::Begin`].
     #[must_use]
-    pub fn new(order: Order) -> Self {
+    pub(super) fn new(order: Order) -> Self {
         Self {
             begun: false,
             order,
@@ -118,7 +118,7 @@ impl<T: Clone + PartialEq> Owner<T> {
     }
 
     /// Takes what happened and says what is to be done.
-    pub fn handle(&mut self, input: Input<T>) -> Vec<Step<T>> {
+    pub(super) fn handle(&mut self, input: Input<T>) -> Vec<Step<T>> {
         match input {
             Input::Found(provider) => {
                 self.current = Some(Current { provider, with: None, up: true, turn: self.turn });
@@ -180,7 +180,7 @@ impl<T: Clone + PartialEq> Owner<T> {
 
     /// What carries IPv4 now.
     #[must_use]
-    pub fn owner(&self) -> Option<Provider> {
+    pub(super) fn owner(&self) -> Option<Provider> {
         match &self.current {
             Some(current) if current.up => Some(current.provider),
             _ => self.leased.then_some(Provider::Dhcpv4),
@@ -189,18 +189,18 @@ impl<T: Clone + PartialEq> Owner<T> {
 
     /// By what DHCPv4 was told to stand aside.
     #[must_use]
-    pub fn aside(&self) -> Option<Provider> {
+    pub(super) fn aside(&self) -> Option<Provider> {
         self.aside
     }
 
     /// Whether [`Input::Retry`] would do something now.
     #[must_use]
-    pub fn waits_for_another_try(&self) -> bool {
+    pub(super) fn waits_for_another_try(&self) -> bool {
         self.current.is_none() && self.failed.values().any(|failure| failure.passing)
     }
 
     /// What is offered, best first.
-    pub fn offers(&self) -> impl Iterator<Item = &Offer<T>> {
+    pub(super) fn offers(&self) -> impl Iterator<Item = &Offer<T>> {
         let ranked = self.ranked();
         let mut offers: Vec<_> = self.offered.values().collect();
         let place = |provider| ranked.iter().position(|ranked| *ranked == provider).unwrap_or(usize::MAX);
@@ -210,7 +210,7 @@ impl<T: Clone + PartialEq> Owner<T> {
 
     /// Why this one, which is offered, does not carry IPv4: a sentence. `None` when it does.
     #[must_use]
-    pub fn obstacle(&self, offer: &Offer<T>) -> Option<String> {
+    pub(super) fn obstacle(&self, offer: &Offer<T>) -> Option<String> {
         let provider = offer.provider;
         let owner = self.owner();
         if owner == Some(provider) {

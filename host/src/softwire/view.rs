@@ -4,6 +4,7 @@
 use dhcpmgr_message::{ClientName, IfName};
 use serde::{Deserialize, Serialize};
 
+use super::backend::BackendName;
 use crate::config::Provider;
 
 /// One WAN.
@@ -25,7 +26,7 @@ pub struct WanView {
     pub softwire_interface: Option<IfName>,
     /// The back-end that carries it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub backend: Option<String>,
+    pub backend: Option<BackendName>,
     /// What the operator should know of it, a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,

@@ -9,7 +9,8 @@ use dhcpmgr_message::{ClientName, IfName};
 use dhcpmgr_plugin_api::Softwire;
 use tokio::time::Instant;
 
-use super::carrier::{Carriage, Carried, Carrier};
+use super::backend::{self, Carried};
+use super::carrier::{Carriage, Carrier};
 use super::owner::{Input, Offer, Owner, Step};
 use super::view::{OfferView, OwnerChange, WanView};
 use crate::clock;
@@ -95,7 +96,11 @@ impl Wan {
     /// By what way DHCPv4 is not needed: `map-t of wan6`.
     pub(super) fn aside(&self) -> Option<String> {
         let provider = self.owner.aside()?;
-        Some(self.client.as_ref().map_or_else(|| provider.to_string(), |client| format!("{provider} of {client}")))
+        Some(
+            self.client
+                .as_ref()
+                .map_or_else(|| provider.to_string(), |client| format!("{provider} of {client}")),
+        )
     }
 
     /// Takes what happened, for this reason, and gives what is to be published of it.
@@ -124,7 +129,12 @@ impl Wan {
         self.changes.truncate(KEPT - 1);
         let reason = why.to_owned();
         self.changes.push_front(OwnerChange { time: clock::timestamp(), owner, before, reason });
-        tracing::info!("{}: IPv4 comes over {}, not over {}: {why}", self.interface, name(owner), name(before));
+        tracing::info!(
+            "{}: IPv4 comes over {}, not over {}: {why}",
+            self.interface,
+            name(owner),
+            name(before)
+        );
         let fields = [("owner", name(owner)), ("before", name(before))];
         Some(self.event(EventKind::Ipv4Owner, &fields, why.to_owned()))
     }
@@ -166,8 +176,13 @@ impl Wan {
         let offer = |softwire: &Softwire| {
             let provider = Provider::of_kind(&softwire.kind)?;
             let barred = carrier.able(softwire).err();
-            let (softwire, address, dns) = (softwire.clone(), *address, dns.clone());
-            Some(Offer { provider, with: Rc::new(Carriage { softwire, metric, address, dns }), barred })
+            let wan = backend::Wan {
+                interface: self.interface.clone(),
+                metric,
+                address: *address,
+                dns: dns.clone(),
+            };
+            Some(Offer { provider, with: Rc::new(Carriage { wan, softwire: softwire.clone() }), barred })
         };
         let softwires = softwires.iter().filter_map(offer).collect();
         let priority = priority.clone();
@@ -220,7 +235,8 @@ impl Wan {
         self.carried = None;
         let why = format!("{provider} could not be raised: {}", failure.why);
         tracing::warn!("{}: {why}", self.interface);
-        let mut events = vec![self.event(EventKind::SoftwireFailed, &[("kind", provider.name())], why.clone())];
+        let mut events =
+            vec![self.event(EventKind::SoftwireFailed, &[("kind", provider.name())], why.clone())];
         events.extend(self.said_down(provider, &why));
         events.extend(self.tell(Input::Raised { turn, result: Err(failure) }, &why));
         events
@@ -236,7 +252,8 @@ impl Wan {
         }
         let why = format!("interface {interface} of {provider} was removed; it is raised again");
         tracing::warn!("{}: {why}", self.interface);
-        let mut events = vec![self.event(EventKind::SoftwireFailed, &[("kind", provider.name())], why.clone())];
+        let mut events =
+            vec![self.event(EventKind::SoftwireFailed, &[("kind", provider.name())], why.clone())];
         events.extend(self.tell(Input::Broke, &why));
         events
     }
@@ -272,10 +289,10 @@ impl Wan {
     }
 
     pub(super) fn view(&self) -> WanView {
-        let offered = self.owner.offers().map(|offer| OfferView {
-            kind: offer.provider,
-            obstacle: self.owner.obstacle(offer),
-        });
+        let offered = self
+            .owner
+            .offers()
+            .map(|offer| OfferView { kind: offer.provider, obstacle: self.owner.obstacle(offer) });
         let carried = self.carried.as_ref().filter(|_| self.softwire().is_some());
         WanView {
             interface: self.interface.clone(),
@@ -284,7 +301,7 @@ impl Wan {
             order: self.order.providers().to_vec(),
             client: self.client.clone(),
             softwire_interface: carried.map(|carried| carried.interface.clone()),
-            backend: carried.map(|carried| carried.backend.clone()),
+            backend: carried.map(|carried| carried.backend),
             notes: carried.map(|carried| carried.notes.clone()).unwrap_or_default(),
             offered: offered.collect(),
             changes: self.changes.iter().cloned().collect(),

@@ -21,7 +21,7 @@ pub(super) fn table(wans: &[WanView], style: Style) -> String {
                 wan.interface.to_string(),
                 style.tone(tone(wan), owner(wan.owner)),
                 wan.softwire_interface.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
-                wan.backend.as_deref().map_or_else(|| "-".to_owned(), plain),
+                wan.backend.map_or_else(|| "-".to_owned(), |backend| backend.to_string()),
                 plain(&wan.reason),
             ]
         })
@@ -41,8 +41,8 @@ pub(super) fn section(wan: &WanView, style: Style) -> Option<String> {
         ("owner".to_owned(), vec![style.tone(tone(wan), owner(wan.owner))]),
         ("because".to_owned(), vec![plain(&wan.reason)]),
     ];
-    let over = wan.softwire_interface.as_ref().map(|interface| match &wan.backend {
-        Some(backend) => format!("{interface}, by {}", plain(backend)),
+    let over = wan.softwire_interface.as_ref().map(|interface| match wan.backend {
+        Some(backend) => format!("{interface}, by {backend}"),
         None => interface.to_string(),
     });
     rows.push(("over".to_owned(), over.into_iter().collect()));
@@ -86,6 +86,7 @@ fn tone(wan: &WanView) -> Tone {
 mod tests {
     use super::*;
     use crate::control::views::{OfferView, OwnerChange};
+    use crate::softwire::backend::BackendName;
 
     fn wan() -> WanView {
         WanView {
@@ -95,11 +96,14 @@ mod tests {
             order: vec![Provider::MapT, Provider::Dhcpv4],
             client: Some("wan6".parse().unwrap()),
             softwire_interface: Some("mapt0".parse().unwrap()),
-            backend: Some("nat46".to_owned()),
+            backend: Some(BackendName::Nat46),
             notes: Vec::new(),
             offered: vec![
                 OfferView { kind: Provider::MapT, obstacle: None },
-                OfferView { kind: Provider::DsLite, obstacle: Some("it is not in the configured order".into()) },
+                OfferView {
+                    kind: Provider::DsLite,
+                    obstacle: Some("it is not in the configured order".into()),
+                },
             ],
             changes: vec![OwnerChange {
                 time: "2026-11-23T05:20:00.990Z".to_owned(),
@@ -112,11 +116,11 @@ mod tests {
 
     #[test]
     fn the_owner_the_way_the_rest_and_what_was_before() {
-        let table = Style::plain().finish(table(&[wan()], Style::plain()));
+        let table = Style::default().finish(table(&[wan()], Style::default()));
         let lines: Vec<_> = table.lines().collect();
         assert_eq!(lines[0], "WAN   IPV4   OVER   BY     BECAUSE");
         assert_eq!(lines[1], "wan0  map-t  mapt0  nat46  wan6 offers it");
-        let text = section(&wan(), Style::plain()).unwrap();
+        let text = section(&wan(), Style::default()).unwrap();
         for line in [
             "owner    map-t",
             "over     mapt0, by nat46",
@@ -132,7 +136,7 @@ mod tests {
     #[test]
     fn where_there_never_was_a_choice_there_is_no_word_of_it() {
         let plain = WanView { offered: Vec::new(), changes: Vec::new(), ..wan() };
-        assert_eq!(table(std::slice::from_ref(&plain), Style::plain()), "");
-        assert_eq!(section(&plain, Style::plain()), None);
+        assert_eq!(table(std::slice::from_ref(&plain), Style::default()), "");
+        assert_eq!(section(&plain, Style::default()), None);
     }
 }

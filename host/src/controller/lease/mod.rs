@@ -7,15 +7,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use dhcpmgr_message::LeaseMessage;
-use dhcpmgr_plugin_api::{Plan, Protocol, Softwire};
+use dhcpmgr_plugin_api::{Emitted, Plan, Protocol};
 
 use super::ledger::Ledger;
 use super::machine::Held;
-use crate::config::{Client, Provider};
+use crate::config::Client;
 use crate::delegation::{Delegated, Handed};
 use crate::events::{self, Change};
 use crate::network::{Desired, DesiredAddress};
 use crate::softwire::Offered;
+
+/// Parameters of the stock handlers that say nothing of services: the message itself, the clock, timing.
+const META_PARAMETERS: [&str; 12] = [
+    "SIAddr",
+    "SName",
+    "File",
+    "TimeOffset",
+    "PosixTimezone",
+    "TzdbTimezone",
+    "Preference",
+    "InformationRefreshTime",
+    "ClientFqdn",
+    "NtpMulticast",
+    "SolMaxRt",
+    "InfMaxRt",
+];
 
 /// A lease in force.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,10 +46,10 @@ pub(super) struct Lease {
     pub delegated: Vec<Delegated>,
     /// DHCPv6: what the server said of each address and prefix.
     pub ledger: Ledger,
-    /// DHCPv6: the softwires that it offers.
-    pub softwires: Vec<Softwire>,
-    /// DHCPv6: what the ISP says of their order.
-    pub priority: Vec<Provider>,
+    /// DHCPv6: what it has for IPv4.
+    pub offered: Offered,
+    /// What handlers emit about it: published once, and again only when they say something else.
+    pub emitted: Vec<Emitted>,
 }
 
 impl Lease {
@@ -42,12 +58,20 @@ impl Lease {
         client: &Client,
         message: &LeaseMessage,
         ledger: Ledger,
-        plan: Plan,
+        mut plan: Plan,
     ) -> Result<Self, String> {
-        match client.protocol {
+        let emitted = std::mem::take(&mut plan.events);
+        let lease = match client.protocol {
             Protocol::V4 => v4::build(client, message, plan),
             Protocol::V6 => v6::build(client, message, ledger, plan),
-        }
+        }?;
+        Ok(Self { emitted, ..lease })
+    }
+
+    /// What handlers emit about it and did not about the lease before.
+    pub(super) fn news_from(&self, before: Option<&Self>) -> Vec<Emitted> {
+        let known = before.map(|lease| lease.emitted.as_slice()).unwrap_or_default();
+        self.emitted.iter().filter(|event| !known.contains(event)).cloned().collect()
     }
 
     /// The DHCPv4 server that gave it.
@@ -82,19 +106,6 @@ impl Lease {
         }
     }
 
-    /// What it has for IPv4, of a client whose routes have this metric.
-    #[must_use]
-    pub(super) fn offered(&self, metric: u32) -> Offered {
-        let v6 = |address: IpAddr| if let IpAddr::V6(address) = address { Some(address) } else { None };
-        Offered {
-            softwires: self.softwires.clone(),
-            priority: self.priority.clone(),
-            metric,
-            address: self.desired.addresses.iter().find_map(|a| v6(a.address.address())),
-            dns: self.desired.dns.clone(),
-        }
-    }
-
     /// What differs from the lease before, or from none.
     #[must_use]
     pub(super) fn changes_from(&self, before: Option<&Self>) -> Vec<Change> {
@@ -107,7 +118,11 @@ impl Lease {
         if before.is_some_and(|before| !self.ends_like(before)) {
             changes.push(Change::Lifetime);
         }
+        if !self.news_from(before).is_empty() {
+            changes.push(Change::Vendor);
+        }
         changes.sort_unstable();
+        changes.dedup();
         changes
     }
 
@@ -150,6 +165,17 @@ fn is_different<const N: usize>(changes: [(Change, bool); N]) -> Vec<Change> {
 }
 
 /// The keys whose values differ.
-fn differing<K: Ord + Copy>(old: &BTreeMap<K, String>, new: &BTreeMap<K, String>) -> BTreeSet<K> {
-    old.keys().chain(new.keys()).filter(|code| old.get(code) != new.get(code)).copied().collect()
+fn differing<K: Ord + Clone>(old: &BTreeMap<K, String>, new: &BTreeMap<K, String>) -> BTreeSet<K> {
+    old.keys().chain(new.keys()).filter(|code| old.get(code) != new.get(code)).cloned().collect()
 }
+
+/// What a change of handlers' parameters is a change of: vendor data, unless all of them are of [`META_PARAMETERS`].
+fn parameter_change(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Option<Change> {
+    let differing = differing(old, new);
+    let meta = |name: &String| META_PARAMETERS.contains(&name.as_str());
+    let first = differing.first()?;
+    Some(if meta(first) && differing.iter().all(meta) { Change::Meta } else { Change::Vendor })
+}
+
+#[cfg(test)]
+mod tests;

@@ -14,9 +14,10 @@ use crate::controller::machine::Held;
 use crate::delegation::Delegated;
 use crate::events::{self, AddressV6, Change, IaView, LeaseV6, PrefixV6, SoftwireView};
 use crate::network::{Desired, DesiredAddress};
+use crate::softwire::Offered;
 
-/// Vendor class and vendor options.
-const VENDOR_OPTIONS: [u16; 2] = [16, 17];
+/// User class, vendor class and vendor options.
+const VENDOR_OPTIONS: [u16; 3] = [15, 16, 17];
 /// What softwires are made of: DS-Lite, MAP-E, MAP-T, lw4o6, and their priority (RFC 6334, 7598, 8026).
 const SOFTWIRE_OPTIONS: [u16; 5] = [64, 94, 95, 96, 111];
 /// Options whose effect is compared where it shows: in name servers, search list, time servers, server.
@@ -110,7 +111,23 @@ pub(super) fn build(
         takes_over: true,
         ..super::desired(client, plan, addresses)
     };
-    Ok(Lease { held, view: events::Lease::V6(Box::new(view)), desired, delegated, ledger, softwires, priority: priority(report) })
+    let v6 = |address: IpAddr| if let IpAddr::V6(address) = address { Some(address) } else { None };
+    let offered = Offered {
+        softwires,
+        priority: priority(report),
+        metric: client.metric,
+        address: desired.addresses.iter().find_map(|a| v6(a.address.address())),
+        dns: desired.dns.clone(),
+    };
+    Ok(Lease {
+        held,
+        view: events::Lease::V6(Box::new(view)),
+        desired,
+        delegated,
+        ledger,
+        emitted: Vec::new(),
+        offered,
+    })
 }
 
 /// The order that the ISP prefers (RFC 8026); what of it is wrong, the handler's notes say.
@@ -171,9 +188,12 @@ pub(super) fn changes(old: &LeaseV6, new: &LeaseV6) -> Vec<Change> {
         lease.prefixes.iter().map(|p| (p.prefix, p.exclude, p.preferred == Some(0))).collect()
     };
     let options = differing(&old.options, &new.options);
-    let vendor = options.iter().any(|code| VENDOR_OPTIONS.contains(code));
     // Of another prefix the same option makes another softwire.
     let softwire = options.iter().any(|code| SOFTWIRE_OPTIONS.contains(code)) || old.softwire != new.softwire;
+    // What softwire options say is published as parameters too.
+    let parameters = super::parameter_change(&old.parameters, &new.parameters).filter(|_| !softwire);
+    let vendor =
+        parameters == Some(Change::Vendor) || options.iter().any(|code| VENDOR_OPTIONS.contains(code));
     // Below 15: how the exchange went, and what the ledger holds.
     let meta = |code: &u16| {
         *code > 14
@@ -190,7 +210,7 @@ pub(super) fn changes(old: &LeaseV6, new: &LeaseV6) -> Vec<Change> {
         (
             Change::Meta,
             (&old.server_duid, &old.ntp) != (&new.server_duid, &new.ntp)
-                || old.parameters != new.parameters && !vendor && !softwire
+                || parameters == Some(Change::Meta)
                 || options.iter().any(meta),
         ),
     ])

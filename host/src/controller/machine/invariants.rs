@@ -197,7 +197,7 @@ impl World {
                 let lease = if self.now % 2 == 0 { Unneeded::Release } else { Unneeded::Keep };
                 let aside = is.then(|| Aside { way: "map-t of wan6".to_owned(), lease });
                 self.tell(Input::Aside(aside))
-            },
+            }
             Act::Starts(fault) => {
                 self.starts = fault;
                 Ok(())

@@ -600,9 +600,8 @@ fn a_client_that_is_not_needed_may_keep_its_lease_at_the_server_and_just_ends() 
 #[test]
 fn a_lease_that_the_operator_gave_back_stays_so_when_the_client_is_needed_again() {
     let mut machine = bound();
-    let aside = |is: bool| {
-        Input::Aside(is.then(|| Aside { way: "map-t".to_owned(), lease: Unneeded::Release }))
-    };
+    let aside =
+        |is: bool| Input::Aside(is.then(|| Aside { way: "map-t".to_owned(), lease: Unneeded::Release }));
     machine.command(Command::Release, 2_000).unwrap();
     assert_eq!(machine.handle(aside(true), 2_001), [], "that is under way already");
     machine.handle(Input::Deconfig, 2_010);
