@@ -194,7 +194,7 @@ impl World {
             },
             Act::LaunchChanged => self.tell(Input::LaunchChanged),
             Act::Aside(is) => {
-                let lease = if self.now % 2 == 0 { Unneeded::Release } else { Unneeded::Keep };
+                let lease = if self.now.is_multiple_of(2) { Unneeded::Release } else { Unneeded::Keep };
                 let aside = is.then(|| Aside { way: "map-t of wan6".to_owned(), lease });
                 self.tell(Input::Aside(aside))
             }
