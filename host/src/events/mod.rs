@@ -108,6 +108,15 @@ pub enum EventKind {
     PrefixRemoved,
     /// A LAN gets nothing of a prefix that it was to get a part of.
     PrefixRefused,
+    /// A softwire carries IPv4.
+    SoftwireUp,
+    /// A softwire that carried IPv4 was taken down.
+    SoftwireDown,
+    /// A softwire could not be raised, or broke.
+    SoftwireFailed,
+    /// Another way carries IPv4 on a WAN.
+    #[serde(rename = "ipv4-owner")]
+    Ipv4Owner,
     /// A handler gave no plan.
     HandlerFailed,
     /// A handler is left alone.
