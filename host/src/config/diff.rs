@@ -28,6 +28,8 @@ pub struct ConfigDiff {
     pub handlers_reordered: bool,
     /// `[dns]` differs.
     pub dns: bool,
+    /// `[metrics]` differs.
+    pub metrics: bool,
     /// What differs of the LANs, a line each.
     pub lans: Vec<String>,
     /// What differs of `[softwire]`, a line each.
@@ -147,6 +149,7 @@ pub fn diff(old: &Config, new: &Config) -> ConfigDiff {
             .collect(),
         handlers_reordered: kept(&old.handlers, &new.handlers) != kept(&new.handlers, &old.handlers),
         dns: old.dns != new.dns,
+        metrics: old.metrics != new.metrics,
         lans: lan_changes(&old.lans, &new.lans),
         softwire: softwire_changes(&old.softwire, &new.softwire),
         log: old.daemon.log != new.daemon.log,

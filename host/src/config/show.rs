@@ -24,6 +24,10 @@ pub fn to_toml(config: &Config) -> String {
     out.text("log", &config.daemon.log);
     out.section("dns");
     out.text("backend", word_of(DNS_BACKENDS, &config.dns.backend));
+    if let Some(address) = &config.metrics.listen {
+        out.section("metrics");
+        out.text("listen", &address.to_string());
+    }
     for client in config.clients.values() {
         write_client(&mut out, client);
     }

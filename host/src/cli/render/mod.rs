@@ -6,6 +6,7 @@ mod check;
 mod event;
 mod handlers;
 mod import;
+mod ipv4;
 mod lease;
 mod map;
 mod options;
