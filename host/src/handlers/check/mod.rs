@@ -237,7 +237,7 @@ impl Session<'_> {
                     gone.end().await;
                 }
                 if self.starts == 0 {
-                    return;
+                    break;
                 }
                 before = None;
                 continue;
@@ -280,32 +280,36 @@ impl Session<'_> {
         let questions: Vec<_> =
             leases.iter().flat_map(|(name, lease)| golden::questions(name, lease, manifest)).collect();
         let mut place = None;
-        let mut asked = 0;
+        let (mut asked, mut memory, mut early) = (0, 0, 0);
         let (mut looks, mut started) = (Vec::new(), Instant::now());
         while let Some(question) = questions.get(asked % questions.len().max(1)) {
             if self.ask(&mut place, question).await.is_none() {
-                // Told already; with less to remember nothing can be said of its memory.
-                return;
+                // Told already, but perhaps not why.
+                break;
             }
             asked += 1;
+            memory = place.as_ref().map_or(0, Probe::memory);
+            if asked == WARM / 10 {
+                early = memory;
+            }
             if asked == WARM {
                 started = Instant::now();
             }
-            let memory = place.as_ref().map_or(0, Probe::memory);
-            let first = looks.first().copied().unwrap_or(memory);
             if asked >= WARM && started.elapsed() >= time * looks.len() as u32 / LOOKS as u32 {
                 looks.push(memory);
             }
-            if looks.len() > LOOKS || memory > first + LEAP {
+            if looks.len() > LOOKS || early > 0 && memory > early + 4 * LEAP {
                 break;
             }
         }
-        let memory = place.as_ref().map_or(0, Probe::memory);
-        let first = looks.first().copied().unwrap_or(memory);
+        let first = looks.first().copied().unwrap_or(if early > 0 { early } else { memory });
         let calls = asked.saturating_sub(WARM) as u64;
         self.report.memory = Memory { at_first: first, at_last: memory, calls };
         let growing = looks.windows(2).filter(|pair| pair[1] > pair[0]).count();
-        if memory > first + LEAP || memory > first + SLACK && growing > LOOKS / 2 {
+        if memory > first + LEAP
+            || memory > early + 4 * LEAP && early > 0
+            || memory > first + SLACK && growing > LOOKS / 2
+        {
             let (bytes, calls) = (memory - first, calls.max(1));
             let what = format!(
                 "its memory grew by {} bytes in {calls} calls with the same leases, {} a call",
