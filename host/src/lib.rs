@@ -13,6 +13,7 @@ pub mod daemon;
 pub mod delegation;
 pub mod events;
 pub mod handlers;
+pub mod hooks;
 pub mod identity;
 pub mod import;
 pub mod lease_monitor;

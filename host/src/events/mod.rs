@@ -110,6 +110,8 @@ pub enum EventKind {
     HandlerQuarantined,
     /// A handler answers again.
     HandlerRecovered,
+    /// A program of `[hooks]` failed, or was not run for an event.
+    HookFailed,
     /// A DHCP client that is not ours runs on the interface of one that is.
     ForeignClient,
     /// The carrier of a client's link came or went.
@@ -123,6 +125,57 @@ pub enum EventKind {
     /// Published by a handler.
     #[serde(untagged)]
     Vendor(String),
+}
+
+impl EventKind {
+    /// The host's own, as they are written.
+    pub const HOSTS: [&str; 28] = [
+        "client-started",
+        "client-adopted",
+        "client-stopped",
+        "client-failed",
+        "client-stuck",
+        "client-recovered",
+        "server-silent",
+        "recovery-reconfigured",
+        "recovery-disabled",
+        "recovery-escalated",
+        "lease-acquired",
+        "lease-changed",
+        "lease-renewed",
+        "lease-lost",
+        "lease-refused",
+        "prefix-assigned",
+        "prefix-deprecated",
+        "prefix-removed",
+        "prefix-refused",
+        "handler-failed",
+        "handler-quarantined",
+        "handler-recovered",
+        "hook-failed",
+        "foreign-client",
+        "link-changed",
+        "kernel-repaired",
+        "kernel-mismatch",
+        "config-reloaded",
+    ];
+
+    /// The kind of this name; what is none of the host's own is a handler's.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        // Asked of the type itself, which knows its names.
+        serde_json::from_value(serde_json::Value::String(name.to_owned()))
+            .unwrap_or_else(|_| Self::Vendor(name.to_owned()))
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::String(name)) => name,
+            _ => String::new(),
+        }
+    }
 }
 
 /// What can change.
@@ -180,5 +233,20 @@ impl EventLog {
     pub fn subscribe(&self) -> (Vec<Arc<Event>>, broadcast::Receiver<Arc<Event>>) {
         let past = self.past.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         (past.iter().cloned().collect(), self.feed.subscribe())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hosts_events_are_listed_by_their_names() {
+        for name in EventKind::HOSTS {
+            let kind = EventKind::named(name);
+            assert!(!matches!(kind, EventKind::Vendor(_)), "{name}");
+            assert_eq!(kind.name(), name);
+        }
+        assert_eq!(EventKind::named("acs-found"), EventKind::Vendor("acs-found".to_owned()));
     }
 }

@@ -75,6 +75,7 @@ fn tone(kind: &EventKind) -> Tone {
         | EventKind::PrefixRefused
         | EventKind::HandlerFailed
         | EventKind::HandlerQuarantined
+        | EventKind::HookFailed
         | EventKind::ForeignClient
         | EventKind::KernelMismatch => Tone::Bad,
         EventKind::ConfigReloaded | EventKind::Vendor(_) => Tone::Heading,
