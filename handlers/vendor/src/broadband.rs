@@ -17,37 +17,43 @@ const ACS_URL: &str = "ManagementServer.URL";
 const CONTROLLER_URL: &str = "LocalAgent.Controller.URL";
 const CONTROLLER_MTP: &str = "LocalAgent.Controller.MTP";
 
-/// The events, each with the parameters that it tells: what must be there for it, and its fields.
-const EVENTS: [(&str, &[&str], &[(&str, &str)]); 3] = [
-    (
-        "acs-found",
-        &[ACS_URL],
-        &[
+/// An event: its name, the parameters of which one must be there for it, and its fields with theirs.
+struct Told {
+    event: &'static str,
+    needs: &'static [&'static str],
+    fields: &'static [(&'static str, &'static str)],
+}
+
+const EVENTS: [Told; 3] = [
+    Told {
+        event: "acs-found",
+        needs: &[ACS_URL],
+        fields: &[
             ("url", ACS_URL),
             ("provisioning-code", "DeviceInfo.ProvisioningCode"),
             ("retry-wait", "ManagementServer.CWMPRetryMinimumWaitInterval"),
             ("retry-multiplier", "ManagementServer.CWMPRetryIntervalMultiplier"),
         ],
-    ),
-    (
-        "usp-controller-found",
-        &[CONTROLLER_URL, "LocalAgent.Controller.EndpointID"],
-        &[
+    },
+    Told {
+        event: "usp-controller-found",
+        needs: &[CONTROLLER_URL, "LocalAgent.Controller.EndpointID"],
+        fields: &[
             ("url", CONTROLLER_URL),
             ("protocol", CONTROLLER_MTP),
             ("endpoint-id", "LocalAgent.Controller.EndpointID"),
             ("provisioning-code", "LocalAgent.Controller.ProvisioningCode"),
         ],
-    ),
-    (
-        "gateway-found",
-        &["GatewayInfo.ManufacturerOUI", "GatewayInfo.SerialNumber"],
-        &[
+    },
+    Told {
+        event: "gateway-found",
+        needs: &["GatewayInfo.ManufacturerOUI", "GatewayInfo.SerialNumber"],
+        fields: &[
             ("oui", "GatewayInfo.ManufacturerOUI"),
             ("serial-number", "GatewayInfo.SerialNumber"),
             ("product-class", "GatewayInfo.ProductClass"),
         ],
-    ),
+    },
 ];
 
 /// Each sub-option: its number, what it becomes, and what it may be.
@@ -114,12 +120,11 @@ impl Found {
 
     /// What there is to react to. The host publishes each once, and again when it says something else.
     pub(crate) fn events(&self) -> Vec<Emitted> {
-        let told = |(name, needed, fields): &(&str, &[&str], &[(&str, &str)])| {
-            needed.iter().any(|parameter| self.0.contains_key(*parameter)).then(|| {
-                let found = fields
-                    .iter()
-                    .filter_map(|(field, parameter)| self.value(parameter).map(|value| (*field, value)));
-                found.fold(Emitted::new(*name), |event, (field, value)| event.with(field, value))
+        let told = |Told { event, needs, fields }: &Told| {
+            needs.iter().any(|parameter| self.0.contains_key(*parameter)).then(|| {
+                let found =
+                    fields.iter().filter_map(|(field, parameter)| Some((*field, self.value(parameter)?)));
+                found.fold(Emitted::new(*event), |event, (field, value)| event.with(field, value))
             })
         };
         EVENTS.iter().filter_map(told).collect()

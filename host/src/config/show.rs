@@ -14,7 +14,7 @@ use super::reader::key_text;
 use super::softwire::{Order, Softwire};
 use super::words::{
     DNS_BACKENDS, GRANTS, ISOLATIONS, MTU_POLICIES, ON_STOP, ON_STUCK, PROTOCOLS, RA_BACKENDS, RA_DNS,
-    ROUTE_POLICIES, UNNEEDED, word_of,
+    ROUTE_POLICIES, SOFTWIRE_BACKENDS, UNNEEDED, word_of,
 };
 
 /// Writes the configuration.
@@ -25,6 +25,10 @@ pub fn to_toml(config: &Config) -> String {
     out.text("log", &config.daemon.log);
     out.section("dns");
     out.text("backend", word_of(DNS_BACKENDS, &config.dns.backend));
+    if let Some(address) = &config.metrics.listen {
+        out.section("metrics");
+        out.text("listen", &address.to_string());
+    }
     for client in config.clients.values() {
         write_client(&mut out, client);
     }
@@ -143,11 +147,12 @@ fn write_hook(out: &mut Writer, hook: &ProgramHook) {
 }
 
 fn write_softwire(out: &mut Writer, softwire: &Softwire) {
-    let Softwire { order, dhcpv4_lease, interfaces } = softwire;
+    let Softwire { backend, order, dhcpv4_lease, interfaces } = softwire;
     let words = |order: &Order| {
         Value::from(order.providers().iter().map(|provider| provider.name().to_owned()).collect::<Vec<_>>())
     };
     out.section("softwire");
+    out.text("backend", word_of(SOFTWIRE_BACKENDS, backend));
     out.put("order", words(order));
     out.text("dhcpv4_lease", word_of(UNNEEDED, dhcpv4_lease));
     for (interface, order) in interfaces {

@@ -108,7 +108,12 @@ impl Task {
                 min_mtu: said(link.min_mtu),
                 max_mtu: said(link.max_mtu),
             }),
-            policy: Policy { mtu: self.client.mtu, routes: self.client.routes, metric: self.client.metric },
+            policy: Policy {
+                mtu: self.client.mtu,
+                routes: self.client.routes,
+                metric: self.client.metric,
+                ..Policy::default()
+            },
             v4: message.v4.clone(),
             v6: message.v6.clone(),
         }
