@@ -108,6 +108,15 @@ pub enum EventKind {
     PrefixRemoved,
     /// A LAN gets nothing of a prefix that it was to get a part of.
     PrefixRefused,
+    /// A softwire carries IPv4.
+    SoftwireUp,
+    /// A softwire that carried IPv4 was taken down.
+    SoftwireDown,
+    /// A softwire could not be raised, or broke.
+    SoftwireFailed,
+    /// Another way carries IPv4 on a WAN.
+    #[serde(rename = "ipv4-owner")]
+    Ipv4Owner,
     /// A handler gave no plan.
     HandlerFailed,
     /// A handler is left alone.
@@ -133,7 +142,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// The host's own, as they are written.
-    pub const HOSTS: [&str; 28] = [
+    pub const HOSTS: [&str; 32] = [
         "client-started",
         "client-adopted",
         "client-stopped",
@@ -153,6 +162,10 @@ impl EventKind {
         "prefix-deprecated",
         "prefix-removed",
         "prefix-refused",
+        "softwire-up",
+        "softwire-down",
+        "softwire-failed",
+        "ipv4-owner",
         "handler-failed",
         "handler-quarantined",
         "handler-recovered",
@@ -261,8 +274,69 @@ fn whole<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
+    /// All kinds; a new one does not compile until it is here, and fails until it is in the schema.
+    fn kinds() -> Vec<EventKind> {
+        use EventKind::*;
+        let all = vec![
+            ClientStarted,
+            ClientAdopted,
+            ClientStopped,
+            ClientFailed,
+            ClientStuck,
+            ClientRecovered,
+            ServerSilent,
+            RecoveryReconfigured,
+            RecoveryDisabled,
+            RecoveryEscalated,
+            LeaseAcquired,
+            LeaseChanged,
+            LeaseRenewed,
+            LeaseLost,
+            LeaseRefused,
+            PrefixAssigned,
+            PrefixDeprecated,
+            PrefixRemoved,
+            PrefixRefused,
+            SoftwireUp,
+            SoftwireDown,
+            SoftwireFailed,
+            Ipv4Owner,
+            HandlerFailed,
+            HandlerQuarantined,
+            HandlerRecovered,
+            HookFailed,
+            ForeignClient,
+            LinkChanged,
+            KernelRepaired,
+            KernelMismatch,
+            ConfigReloaded,
+        ];
+        for kind in &all {
+            match kind {
+                ClientStarted | ClientAdopted | ClientStopped | ClientFailed | ClientStuck
+                | ClientRecovered | ServerSilent | RecoveryReconfigured | RecoveryDisabled
+                | RecoveryEscalated | LeaseAcquired | LeaseChanged | LeaseRenewed | LeaseLost
+                | LeaseRefused | PrefixAssigned | PrefixDeprecated | PrefixRemoved | PrefixRefused
+                | SoftwireUp | SoftwireDown | SoftwireFailed | Ipv4Owner | HandlerFailed
+                | HandlerQuarantined | HandlerRecovered | HookFailed | ForeignClient | LinkChanged
+                | KernelRepaired | KernelMismatch | ConfigReloaded | Vendor(_) => {}
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn the_schema_names_every_kind_of_event_and_no_other() {
+        let schema: serde_json::Value =
+            serde_json::from_str(include_str!("../../events.schema.json")).unwrap();
+        let named = schema["$defs"]["kind"]["enum"].as_array().unwrap().clone();
+        let known: Vec<_> = kinds().iter().map(|kind| serde_json::to_value(kind).unwrap()).collect();
+        assert_eq!(named, known);
+    }
+
     #[test]
     fn the_hosts_events_are_listed_by_their_names() {
+        assert_eq!(kinds().iter().map(EventKind::name).collect::<Vec<_>>(), EventKind::HOSTS);
         for name in EventKind::HOSTS {
             let kind = EventKind::named(name);
             assert!(!matches!(kind, EventKind::Vendor(_)), "{name}");
