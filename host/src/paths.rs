@@ -59,6 +59,12 @@ impl Paths {
         self.runtime().join("control.sock")
     }
 
+    /// `/run/dhcpmgr/metrics.sock`
+    #[must_use]
+    pub fn metrics_socket(&self) -> PathBuf {
+        self.runtime().join("metrics.sock")
+    }
+
     /// `/run/dhcpmgr/spool`
     #[must_use]
     pub fn spool(&self) -> PathBuf {
@@ -99,6 +105,12 @@ impl Paths {
     #[must_use]
     pub fn network(&self) -> PathBuf {
         self.runtime().join("network")
+    }
+
+    /// `/run/dhcpmgr/softwires`: which softwires are up, and what was made for them.
+    #[must_use]
+    pub fn softwires(&self) -> PathBuf {
+        self.runtime().join("softwires")
     }
 
     /// `/run/dhcpmgr/recovery`: the faults of each client.

@@ -6,9 +6,8 @@ mod handlers_support;
 mod support;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use dhcpmgr::config::{Grant, Handler, Isolation};
@@ -18,42 +17,8 @@ use dhcpmgr_message::wire;
 use dhcpmgr_plugin_api::note::SdkVersion;
 use dhcpmgr_plugin_api::{ApiVersion, DATA_LIMITS, Emitted, LeaseEvent, Plan, Protocol, Settings, operation};
 use handlers_support::*;
-use support::{modules, root};
-
-const STRICT: [&str; 6] = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-O2"];
-
-/// Builds a module once; tests run beside each other.
-fn cc(name: &str, source: &Path, defines: &[&str]) -> PathBuf {
-    static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
-    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-    built.entry(name.to_owned()).or_insert_with(|| build(name, source, defines)).clone()
-}
-
-fn build(name: &str, source: &Path, defines: &[&str]) -> PathBuf {
-    let partial = modules().join(format!(".cc-{}-{name}.so", std::process::id()));
-    let output = Command::new("cc")
-        .args(STRICT)
-        .args(["-fvisibility=hidden", "-fPIC", "-shared"])
-        .arg(format!("-I{}", root().join("plugin-api/c").display()))
-        .args(defines.iter().map(|name| format!("-D{name}")))
-        .arg("-o")
-        .args([&partial, source])
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "cc {name}:\n{}", String::from_utf8_lossy(&output.stderr));
-    let path = support::install(&partial, &format!("{name}.so"));
-    std::fs::remove_file(partial).unwrap();
-    path
-}
-
-fn acme() -> PathBuf {
-    cc("libacme_c", &root().join("plugin-api/c/example/acme.c"), &[])
-}
-
-fn hostile(wrong: &[&str]) -> PathBuf {
-    let name = format!("libhostile_{}", wrong.join("_").to_lowercase());
-    cc(&name, &root().join("host/tests/c_door/hostile.c"), wrong)
-}
+use support::c::{STRICT, acme, cc, hostile};
+use support::root;
 
 fn event() -> LeaseEvent {
     let mut event = lease();
@@ -122,7 +87,7 @@ fn it_loads_with_its_manifest_and_its_settings() {
         (module.manifest.protocols.as_slice(), module.manifest.options_consumed.as_slice()),
         (&[Protocol::V4][..], &[43][..])
     );
-    assert_eq!(module.manifest.options_sent[0].value.0, b"acme-gateway");
+    assert_eq!(module.manifest.options_sent[0].value.0, b"acme-options");
     assert_eq!(answer(&acme(), b""), Ok(expected()));
     let settings = |key: &str, value: u16| Settings::of(&BTreeMap::from([(key, value)])).unwrap();
     let other = answer(&acme(), settings("acs_option", 125).as_bytes()).unwrap();
@@ -172,7 +137,7 @@ async fn the_chain_runs_it_in_both_places_with_the_same_grants() {
         let all = chain(&[configured(isolation, &Grant::ALL)]).await;
         assert_eq!(all.decide(&event()).await.plan, expected(), "{isolation:?}");
         let wants = all.wants(&"wan4".parse().unwrap(), Protocol::V4);
-        assert_eq!((wants.request.contains(&43), wants.send[&60].0.as_slice()), (true, &b"acme-gateway"[..]));
+        assert_eq!((wants.request.contains(&43), wants.send[&60].0.as_slice()), (true, &b"acme-options"[..]));
         let shown = status(&all, "acme");
         assert_eq!(
             (shown.state, shown.version.as_str(), shown.api.as_str()),

@@ -102,8 +102,9 @@ fn an_empty_file_configures_nothing() {
     assert_eq!(read("").unwrap(), Config::default());
 }
 
-const TOP: &str =
-    "accepted: daemon, dns, clients, handlers, delegations, ula, router_advertisements, softwire";
+const TOP: &str = "accepted: daemon, dns, metrics, clients, handlers, delegations, ula, router_advertisements, softwire, hooks";
+const LISTEN: &str =
+    "accepted: \"socket\", or a loopback address with a port, such as \"127.0.0.1:9546\" or \"[::1]:9546\"";
 const CLIENT_KEYS: &str = "accepted: enabled, protocol, interface, program, request, send, metric, on_stop, recovery, \
                            sysctls, hostname, mtu, routes, discover_attempts, discover_interval, discover_pause";
 const FORMS: &str = "{ text = \"…\" }, { hex = \"0102…\" } or { ip = \"192.0.2.1\" }";
@@ -367,6 +368,17 @@ fn mistakes() -> Vec<(String, String)> {
             "2:11: dns.backend: \"resolve\" is not a back-end for name servers (did you mean \"resolved\"?); accepted: \"none\", \"file\", \"resolvconf\", \"resolved\"",
         ),
         text(
+            "[metrics]\nlisten = \"192.0.2.1:9546\"\n",
+            &format!("2:10: metrics.listen: 192.0.2.1 is not an address of this machine only; {LISTEN}"),
+        ),
+        text("[metrics]\nlisten = \"[::1]:0\"\n", &format!("2:10: metrics.listen: port 0 is none; {LISTEN}")),
+        text(
+            "[metrics]\nlisten = \"localhost:9546\"\n",
+            &format!(
+                "2:10: metrics.listen: \"localhost:9546\" is neither \"socket\" nor an address with a port; {LISTEN}"
+            ),
+        ),
+        text(
             "[softwire]\nbackend = \"nat64\"\n",
             "2:11: softwire.backend: \"nat64\" is not a back-end for softwires (did you mean \"nat46\"?); accepted: \"auto\", \"nat46\", \"kernel-tunnel\", \"none\"",
         ),
@@ -602,6 +614,8 @@ url = "http://a/'\""
 l = [1.5, 2]
 [dns]
 backend = "resolved"
+[metrics]
+listen = "[::1]:9546"
 [softwire]
 backend = "kernel-tunnel"
 [clients."a.b"]

@@ -15,7 +15,11 @@ mod others;
 mod owners;
 #[path = "network/restarts.rs"]
 mod restarts;
+#[path = "network/softwires.rs"]
+mod softwires;
 #[path = "network/sysctls.rs"]
 mod sysctls;
+#[path = "network/tunnels.rs"]
+mod tunnels;
 #[path = "network/v6.rs"]
 mod v6;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use dhcpmgr_message::ClientName;
 
+use super::handler::HandlerAction;
 use super::map::MapAction;
 use crate::import::Program;
 use crate::paths::Paths;
@@ -35,6 +36,13 @@ Examples:
   dhcpmgr events                 what happened
   dhcpmgr events --follow        what happened, then what happens
   dhcpmgr events --client wan4 --json --follow | jq -c '[.event, .changed]'";
+
+const METRICS_HELP: &str = "\
+With [metrics] listen in the configuration the same text is served over HTTP.
+
+Examples:
+  dhcpmgr metrics | grep time_to_lease
+  dhcpmgr metrics >/var/lib/prometheus/node-exporter/dhcpmgr.prom.new";
 
 const WHY_HELP: &str = "\
 Shows the state and its reason, what is requested from the server and for whom, the last exchanges with what each \
@@ -131,6 +139,9 @@ pub enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Print what a monitoring system reads, as OpenMetrics text
+    #[command(after_help = METRICS_HELP)]
+    Metrics,
     /// Show what happened to a client, and why
     #[command(after_help = WHY_HELP)]
     Why {
@@ -151,7 +162,7 @@ pub enum Action {
     Enable(OneClient),
     /// Stop a client
     Disable(OneClient),
-    /// Show handlers, or start one again
+    /// Show and steer handlers, and check modules before they are shipped
     #[command(subcommand)]
     Handler(HandlerAction),
     /// Show, check or reload the configuration
@@ -186,23 +197,6 @@ pub struct Import {
     /// How.
     #[command(flatten)]
     pub format: Format,
-}
-
-/// `dhcpmgr handler`
-#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
-pub enum HandlerAction {
-    /// Show all handlers
-    List {
-        /// How.
-        #[command(flatten)]
-        format: Format,
-    },
-    /// Take a handler out of quarantine and start it again
-    Reset {
-        /// Name of the handler, as in [handlers.NAME]
-        #[arg(value_name = "NAME")]
-        name: String,
-    },
 }
 
 /// `dhcpmgr config`

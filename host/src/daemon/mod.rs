@@ -3,6 +3,7 @@
 mod attendance;
 mod link;
 mod privileges;
+mod softwires;
 mod start;
 
 use std::cell::RefCell;
@@ -12,27 +13,37 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use dhcpmgr_message::ClientName;
+use dhcpmgr_plugin_api::Protocol;
+use tokio::sync::watch;
 
 pub use start::{StartError, check, run};
 
 use crate::clients::{self, Census};
-use crate::config::{self, Client, Config, OnStop};
+use crate::config::{self, Client, Config, MetricsAddress, OnStop};
 use crate::control::views::{ClientStatus, ConfigShown, Reload, Status};
 use crate::control::{Controls, Request, Response};
 use crate::controller::{Command, Controller, Ending, Shared};
 use crate::delegation::Outcome;
 use crate::events::{Event, EventKind, EventLog};
 use crate::handlers::{HandlerNotice, NoticeKind};
+use crate::hooks::{self, Hooks};
 use crate::import::{self, Order};
+use crate::metrics::{self, Figures, Source as _};
 use crate::network::NetworkEvent;
+use crate::paths::Paths;
+use crate::softwire::backend::Backends;
 
 /// The running daemon.
 pub struct Daemon {
     shared: Rc<Shared>,
+    backends: Rc<Backends>,
     config: RefCell<Config>,
     files: RefCell<Vec<PathBuf>>,
     controllers: RefCell<BTreeMap<ClientName, Running>>,
+    hooks: Hooks,
     started: Instant,
+    /// Where metrics are served.
+    metrics: watch::Sender<Option<MetricsAddress>>,
     logging: start::Logging,
 }
 
@@ -70,6 +81,10 @@ impl Daemon {
 
     /// Tells a client its link: what it inherited is complete, and it goes on from there.
     async fn go_on(&self, running: Running) {
+        let aside = self.shared.softwires.aside(&running.client.interface);
+        if aside.is_some() && running.client.protocol == Protocol::V4 {
+            running.controller.aside(aside).await;
+        }
         running.controller.link(self.shared.network.link(&running.client.interface)).await;
     }
 
@@ -91,6 +106,7 @@ impl Daemon {
             clients::forget(&self.shared.records, name);
             // A client of that name in a later configuration is another one.
             let _ = self.shared.recovery.remove(name.as_str());
+            self.shared.events.forget(name);
         }
     }
 
@@ -113,7 +129,9 @@ impl Daemon {
         }
         for running in self.running().into_iter().filter(|running| running.client.on_stop != OnStop::Keep) {
             self.set_link(&running.client, false).await;
+            self.end_softwire(&running.client);
         }
+        self.settle_softwires().await;
     }
 
     /// Whether every lease is given back when the daemon ends.
@@ -128,6 +146,10 @@ impl Daemon {
                     running.controller.link(state.clone()).await;
                 }
                 self.tell(self.shared.delegations.link(&name).await);
+                // Unless it is back already, as when it was made anew on purpose.
+                if state.is_none() && self.shared.network.link(&name).is_none() {
+                    self.shared.softwires.interface_gone(&name);
+                }
             }
             NetworkEvent::Repaired { interface, what } => {
                 self.publish_about(&interface, EventKind::KernelRepaired, &what);
@@ -189,6 +211,9 @@ impl Daemon {
     /// Reads the configuration again and applies the difference; refuses it whole when anything in it is wrong.
     pub async fn reload(&self) -> Result<Reload, String> {
         let loaded = config::load(&self.shared.paths).map_err(|errors| errors.to_string())?;
+        for hook in &loaded.config.hooks {
+            hooks::check(hook).map_err(|why| format!("hooks.{}: {why}", hook.name))?;
+        }
         let diff = config::diff(&self.config.borrow(), &loaded.config);
         if diff.log {
             self.logging.set(&loaded.config.daemon.log);
@@ -196,6 +221,9 @@ impl Daemon {
         if diff.dns {
             privileges::check(loaded.config.dns.backend);
             self.shared.network.set_dns_backend(loaded.config.dns.backend);
+        }
+        if diff.metrics {
+            self.metrics.send_replace(loaded.config.metrics.listen);
         }
         for name in &diff.clients_removed {
             self.end_client(name).await;
@@ -208,12 +236,22 @@ impl Daemon {
         for name in &diff.clients_added {
             self.add_client(loaded.config.clients[name].clone()).await;
         }
+        if !diff.softwire.is_empty() {
+            self.change_softwire(&loaded.config.softwire).await;
+        }
+        for line in self.backends.restore_filters().await {
+            tracing::error!("{line}");
+        }
+        self.shared
+            .softwires
+            .retain(|wan| loaded.config.clients.values().any(|client| client.interface == *wan));
         if !diff.lans.is_empty() {
             self.tell(self.shared.delegations.reconfigure(loaded.config.lans.clone()).await);
         }
         if diff.touches_handlers() {
             self.handlers_changed().await;
         }
+        self.hooks.reconfigure(&loaded.config);
         let changes = diff.lines();
         *self.config.borrow_mut() = loaded.config;
         *self.files.borrow_mut() = loaded.files;
@@ -256,6 +294,7 @@ impl Daemon {
             clients: self.statuses().await,
             handlers: self.shared.chain.status(),
             lans: self.shared.delegations.lans().await,
+            wans: self.shared.softwires.views(),
             messages: self.shared.sessions.counters(),
         }
     }
@@ -298,6 +337,16 @@ impl Daemon {
     }
 }
 
+impl metrics::Source for Daemon {
+    fn paths(&self) -> &Paths {
+        &self.shared.paths
+    }
+
+    async fn page(&self) -> String {
+        metrics::text(&Figures { status: self.status().await, counted: self.shared.events.counted() })
+    }
+}
+
 impl Controls for Daemon {
     async fn handle(&self, request: Request) -> Response {
         match request {
@@ -324,6 +373,7 @@ impl Controls for Daemon {
             Request::Restart { client } => self.order(&client, Command::Restart).await,
             Request::Enable { client } => self.switch(&client, true).await,
             Request::Disable { client } => self.switch(&client, false).await,
+            Request::Metrics => Response::done(self.page().await),
             Request::Handlers => Response::done(self.shared.chain.status()),
             Request::HandlerReset { handler } => match self.shared.chain.reset(&handler).await {
                 Ok(()) => {

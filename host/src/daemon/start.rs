@@ -13,6 +13,7 @@ use dhcpmgr_message::ClientName;
 use nix::fcntl::Flock;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tokio::task::{JoinSet, LocalSet, spawn_local};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -30,11 +31,15 @@ use crate::controller::{Shared, end_process};
 use crate::delegation::{DelegationOptions, Delegations};
 use crate::events::EventLog;
 use crate::handlers::{Chain, HandlerState, HandlerStatus};
+use crate::hooks::{self, Runner};
 use crate::identity::{Identities, Keeper};
 use crate::lease_monitor::{Journal, ListenError, Listener, Sessions, Spool};
+use crate::metrics;
 use crate::network::{Network, NetworkError, NetworkOptions};
 use crate::paths::Paths;
 use crate::service::Service;
+use crate::softwire::backend::Backends;
+use crate::softwire::{Carrier, Outlet, Softwires};
 use crate::store::{self, Store};
 
 /// Why the daemon does not start.
@@ -151,6 +156,12 @@ pub fn check(paths: &Paths) -> Result<ExitCode, StartError> {
         };
         let _ = writeln!(out, "handler {}: {how}", handler.name);
     }
+    for hook in &config.hooks {
+        let found = hooks::check(hook);
+        healthy &= found.is_ok();
+        let how = found.map_or_else(|why| why, |user| format!("right, runs as {user}"));
+        let _ = writeln!(out, "hook {}: {how}", hook.name);
+    }
     Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -163,6 +174,7 @@ pub fn run(paths: Paths, ready_fd: Option<RawFd>) -> Result<(), StartError> {
     if let Some(number) = ready_fd {
         service.line_to(number).map_err(system("use the descriptor of --ready-fd"))?;
     }
+    service.close_strangers();
     make_directories(&paths)?;
     let programs = loaded.config.clients.values().map(|client| client.program);
     clients::prepare(&paths, programs).map_err(system("have threads ready that start clients"))?;
@@ -265,6 +277,13 @@ async fn serve(
         },
         &config,
     );
+    let kept = Store::volatile(paths.softwires(), boot);
+    let choice = config.softwire.backend;
+    let backends = Backends::start(choice, network.clone(), kept.clone(), paths.root()).await;
+    let backends = Rc::new(backends);
+    chain.set_softwires(backends.support());
+    let carrier = Rc::clone(&backends) as Rc<dyn Carrier>;
+    let softwires = Softwires::start(carrier, kept.below("owners"), config.softwire.clone());
     let shared = Rc::new(Shared {
         recovery: Store::volatile(paths.recovery(), BootId::current()),
         keeper: Keeper::new(Identities::new(&paths)),
@@ -272,18 +291,24 @@ async fn serve(
         chain,
         network,
         delegations,
+        softwires,
         events: EventLog::default(),
         sessions: Rc::clone(&sessions),
         records,
         service: Rc::clone(&service),
         last_look: Default::default(),
     });
+    // Before anything happens: hooks hear of all of it.
+    let (runner, hooks) = Runner::new(&config, &shared.events);
     let daemon = Rc::new(Daemon {
         shared,
+        hooks,
+        backends,
         config: Default::default(),
         files: files.into(),
         controllers: Default::default(),
         started: Instant::now(),
+        metrics: watch::Sender::new(config.metrics.listen),
         logging,
     });
     for client in config.clients.values() {
@@ -291,15 +316,18 @@ async fn serve(
     }
     // What was said while nobody was there comes before anything is done, and after what was in force then.
     spool.replay(&sessions).await;
-    for running in daemon.running() {
-        daemon.go_on(running).await;
-    }
+    spawn_local(Rc::clone(&daemon.shared.softwires).run(Rc::clone(&daemon) as Rc<dyn Outlet>));
+    daemon.go_on_in_order().await;
     // Every lease that is still in force is known now: what else carries our tag there was left by an earlier end.
     let _ = daemon.statuses().await;
     daemon.tell(daemon.shared.delegations.settle().await);
     swept.extend(daemon.shared.delegations.interfaces());
+    swept.extend(daemon.backends.interfaces());
     if let Err(error) = daemon.shared.network.sweep(&swept).await {
         tracing::error!("{error}");
+    }
+    for line in daemon.backends.sweep().await {
+        tracing::info!("of an earlier daemon: {line}");
     }
     *daemon.config.borrow_mut() = config;
 
@@ -311,8 +339,11 @@ async fn serve(
         }
     });
     spawn_local(control::serve(control, Rc::clone(&daemon)));
+    spawn_local(metrics::serve(daemon.metrics.subscribe(), Rc::clone(&daemon)));
     let lans = Rc::clone(&daemon);
     spawn_local(async move { lans.shared.delegations.run(|outcome| lans.tell(outcome)).await });
+    let for_hooks = Rc::clone(&daemon);
+    spawn_local(async move { runner.run(&for_hooks.shared.events).await });
     tracing::info!("dhcpmgrd {} runs", env!("CARGO_PKG_VERSION"));
     let mut attendance = Attendance::new(service, &daemon).await;
     attendance.ready(&daemon);
@@ -335,6 +366,7 @@ async fn serve(
     tracing::info!("dhcpmgrd ends");
     attendance.ends();
     daemon.end_all().await;
+    daemon.hooks.finish().await;
     daemon.shared.keeper.finish().await;
     daemon.shared.delegations.finish().await;
     if daemon.keeps_nothing() {

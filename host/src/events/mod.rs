@@ -1,10 +1,12 @@
-//! What happened, for people and programs: a bounded memory of the last events, and a feed of new ones.
+//! What happened, for people and programs: a bounded memory of the last events, what they add up to, and a feed of new
+//! ones.
 
 mod lease;
 mod softwire;
+mod tally;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dhcpmgr_message::ClientName;
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,8 @@ use tokio::sync::broadcast;
 use crate::clock;
 pub use lease::{AddressV6, IaView, Lease, LeaseV4, LeaseV6, PrefixV6, RouteView};
 pub use softwire::{CustomerView, RuleView, SoftwireView};
+use tally::Tally;
+pub use tally::{ClientCounted, Counted};
 
 /// How many past events are kept.
 const KEPT: usize = 256;
@@ -62,7 +66,7 @@ impl Event {
 }
 
 /// The kinds of events.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum EventKind {
@@ -104,12 +108,23 @@ pub enum EventKind {
     PrefixRemoved,
     /// A LAN gets nothing of a prefix that it was to get a part of.
     PrefixRefused,
+    /// A softwire carries IPv4.
+    SoftwireUp,
+    /// A softwire that carried IPv4 was taken down.
+    SoftwireDown,
+    /// A softwire could not be raised, or broke.
+    SoftwireFailed,
+    /// Another way carries IPv4 on a WAN.
+    #[serde(rename = "ipv4-owner")]
+    Ipv4Owner,
     /// A handler gave no plan.
     HandlerFailed,
     /// A handler is left alone.
     HandlerQuarantined,
     /// A handler answers again.
     HandlerRecovered,
+    /// A program of `[hooks]` failed, or was not run for an event.
+    HookFailed,
     /// A DHCP client that is not ours runs on the interface of one that is.
     ForeignClient,
     /// The carrier of a client's link came or went.
@@ -123,6 +138,61 @@ pub enum EventKind {
     /// Published by a handler.
     #[serde(untagged)]
     Vendor(String),
+}
+
+impl EventKind {
+    /// The host's own, as they are written.
+    pub const HOSTS: [&str; 32] = [
+        "client-started",
+        "client-adopted",
+        "client-stopped",
+        "client-failed",
+        "client-stuck",
+        "client-recovered",
+        "server-silent",
+        "recovery-reconfigured",
+        "recovery-disabled",
+        "recovery-escalated",
+        "lease-acquired",
+        "lease-changed",
+        "lease-renewed",
+        "lease-lost",
+        "lease-refused",
+        "prefix-assigned",
+        "prefix-deprecated",
+        "prefix-removed",
+        "prefix-refused",
+        "softwire-up",
+        "softwire-down",
+        "softwire-failed",
+        "ipv4-owner",
+        "handler-failed",
+        "handler-quarantined",
+        "handler-recovered",
+        "hook-failed",
+        "foreign-client",
+        "link-changed",
+        "kernel-repaired",
+        "kernel-mismatch",
+        "config-reloaded",
+    ];
+
+    /// The kind of this name; what is none of the host's own is a handler's.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        // Asked of the type itself, which knows its names.
+        serde_json::from_value(serde_json::Value::String(name.to_owned()))
+            .unwrap_or_else(|_| Self::Vendor(name.to_owned()))
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::String(name)) => name,
+            _ => String::new(),
+        }
+    }
 }
 
 /// What can change.
@@ -149,24 +219,26 @@ pub enum Change {
     Meta,
 }
 
-/// The memory and the feed.
+/// The memory, the counters and the feed.
 #[derive(Debug)]
 pub struct EventLog {
     past: Mutex<VecDeque<Arc<Event>>>,
+    tally: Mutex<Tally>,
     feed: broadcast::Sender<Arc<Event>>,
 }
 
 impl Default for EventLog {
     fn default() -> Self {
-        Self { past: Mutex::default(), feed: broadcast::channel(KEPT).0 }
+        Self { past: Mutex::default(), tally: Mutex::default(), feed: broadcast::channel(KEPT).0 }
     }
 }
 
 impl EventLog {
     /// Remembers the event and tells whoever listens.
     pub fn publish(&self, event: Event) {
+        whole(&self.tally).count(&event, clock::boottime_ms());
         let event = Arc::new(event);
-        let mut past = self.past.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut past = whole(&self.past);
         if past.len() == KEPT {
             past.pop_front();
         }
@@ -178,7 +250,98 @@ impl EventLog {
 
     /// The past events, oldest first, and the feed of those to come.
     pub fn subscribe(&self) -> (Vec<Arc<Event>>, broadcast::Receiver<Arc<Event>>) {
-        let past = self.past.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let past = whole(&self.past);
         (past.iter().cloned().collect(), self.feed.subscribe())
+    }
+
+    /// What was counted since the daemon started.
+    pub fn counted(&self) -> Counted {
+        whole(&self.tally).view()
+    }
+
+    /// Nothing is counted any more of a client that is not configured any more.
+    pub fn forget(&self, client: &ClientName) {
+        whole(&self.tally).forget(client);
+    }
+}
+
+/// What a panic left is whole here: nothing of it is changed in two steps.
+fn whole<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All kinds; a new one does not compile until it is here, and fails until it is in the schema.
+    fn kinds() -> Vec<EventKind> {
+        use EventKind::*;
+        let all = vec![
+            ClientStarted,
+            ClientAdopted,
+            ClientStopped,
+            ClientFailed,
+            ClientStuck,
+            ClientRecovered,
+            ServerSilent,
+            RecoveryReconfigured,
+            RecoveryDisabled,
+            RecoveryEscalated,
+            LeaseAcquired,
+            LeaseChanged,
+            LeaseRenewed,
+            LeaseLost,
+            LeaseRefused,
+            PrefixAssigned,
+            PrefixDeprecated,
+            PrefixRemoved,
+            PrefixRefused,
+            SoftwireUp,
+            SoftwireDown,
+            SoftwireFailed,
+            Ipv4Owner,
+            HandlerFailed,
+            HandlerQuarantined,
+            HandlerRecovered,
+            HookFailed,
+            ForeignClient,
+            LinkChanged,
+            KernelRepaired,
+            KernelMismatch,
+            ConfigReloaded,
+        ];
+        for kind in &all {
+            match kind {
+                ClientStarted | ClientAdopted | ClientStopped | ClientFailed | ClientStuck
+                | ClientRecovered | ServerSilent | RecoveryReconfigured | RecoveryDisabled
+                | RecoveryEscalated | LeaseAcquired | LeaseChanged | LeaseRenewed | LeaseLost
+                | LeaseRefused | PrefixAssigned | PrefixDeprecated | PrefixRemoved | PrefixRefused
+                | SoftwireUp | SoftwireDown | SoftwireFailed | Ipv4Owner | HandlerFailed
+                | HandlerQuarantined | HandlerRecovered | HookFailed | ForeignClient | LinkChanged
+                | KernelRepaired | KernelMismatch | ConfigReloaded | Vendor(_) => {}
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn the_schema_names_every_kind_of_event_and_no_other() {
+        let schema: serde_json::Value =
+            serde_json::from_str(include_str!("../../events.schema.json")).unwrap();
+        let named = schema["$defs"]["kind"]["enum"].as_array().unwrap().clone();
+        let known: Vec<_> = kinds().iter().map(|kind| serde_json::to_value(kind).unwrap()).collect();
+        assert_eq!(named, known);
+    }
+
+    #[test]
+    fn the_hosts_events_are_listed_by_their_names() {
+        assert_eq!(kinds().iter().map(EventKind::name).collect::<Vec<_>>(), EventKind::HOSTS);
+        for name in EventKind::HOSTS {
+            let kind = EventKind::named(name);
+            assert!(!matches!(kind, EventKind::Vendor(_)), "{name}");
+            assert_eq!(kind.name(), name);
+        }
+        assert_eq!(EventKind::named("acs-found"), EventKind::Vendor("acs-found".to_owned()));
     }
 }

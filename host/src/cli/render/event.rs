@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 
 use super::style::{Style, Tone};
 use super::text::plain;
+use crate::control::views::word;
 use crate::events::{Change, Event, EventKind};
 
 /// Time, client, event, what changed, details. Streamed, so columns have fixed widths.
 #[must_use]
 pub fn event(event: &Event, style: Style) -> String {
     let client = event.client.as_ref().map_or("-", |client| client.as_str());
-    let kind = plain(&kind(&event.event));
+    let kind = plain(&word(&event.event));
     // Padded before it is marked: the marks have no width.
     let mut line = format!(
         "{:24}  {client:12}  {}",
@@ -37,18 +38,6 @@ pub(super) fn changes(changes: &[Change]) -> String {
     changes.iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
-fn kind(kind: &EventKind) -> String {
-    word(kind)
-}
-
-/// The word in JSON.
-fn word(value: &impl serde::Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => word,
-        _ => "?".to_owned(),
-    }
-}
-
 fn tone(kind: &EventKind) -> Tone {
     match kind {
         EventKind::LeaseAcquired
@@ -56,7 +45,8 @@ fn tone(kind: &EventKind) -> Tone {
         | EventKind::ClientAdopted
         | EventKind::ClientRecovered
         | EventKind::HandlerRecovered
-        | EventKind::PrefixAssigned => Tone::Good,
+        | EventKind::PrefixAssigned
+        | EventKind::SoftwireUp => Tone::Good,
         EventKind::LeaseChanged
         | EventKind::ClientStarted
         | EventKind::ClientStopped
@@ -65,7 +55,9 @@ fn tone(kind: &EventKind) -> Tone {
         | EventKind::RecoveryReconfigured
         | EventKind::KernelRepaired
         | EventKind::PrefixDeprecated
-        | EventKind::PrefixRemoved => Tone::Waiting,
+        | EventKind::PrefixRemoved
+        | EventKind::SoftwireDown
+        | EventKind::Ipv4Owner => Tone::Waiting,
         EventKind::ClientFailed
         | EventKind::ClientStuck
         | EventKind::RecoveryDisabled
@@ -73,8 +65,10 @@ fn tone(kind: &EventKind) -> Tone {
         | EventKind::LeaseLost
         | EventKind::LeaseRefused
         | EventKind::PrefixRefused
+        | EventKind::SoftwireFailed
         | EventKind::HandlerFailed
         | EventKind::HandlerQuarantined
+        | EventKind::HookFailed
         | EventKind::ForeignClient
         | EventKind::KernelMismatch => Tone::Bad,
         EventKind::ConfigReloaded | EventKind::Vendor(_) => Tone::Heading,

@@ -3,6 +3,7 @@
 mod client;
 mod delegation;
 mod handler;
+mod hook;
 mod recovery;
 mod send;
 mod send6;
@@ -17,13 +18,23 @@ use dhcpmgr_message::ClientName;
 use dhcpmgr_plugin_api::Protocol;
 use tracing_subscriber::filter::Targets;
 
-use super::model::{Config, Daemon, Dns};
+use super::model::{Config, Daemon, Dns, Metrics};
 use super::reader::{Report, Section};
 use super::tree::Entry;
 use super::words::{DNS_BACKENDS, PROTOCOLS, word_of};
 
-const SECTIONS: [&str; 8] =
-    ["daemon", "dns", "clients", "handlers", "delegations", "ula", "router_advertisements", "softwire"];
+const SECTIONS: [&str; 10] = [
+    "daemon",
+    "dns",
+    "metrics",
+    "clients",
+    "handlers",
+    "delegations",
+    "ula",
+    "router_advertisements",
+    "softwire",
+    "hooks",
+];
 
 /// Reads the whole tree. The result counts only when nothing was reported.
 pub(super) fn config(entries: &[Entry], report: &Report<'_>) -> Config {
@@ -33,7 +44,9 @@ pub(super) fn config(entries: &[Entry], report: &Report<'_>) -> Config {
     let handlers = handlers(&top, &declared);
     let lans = delegation::lans(&top, &clients, &declared);
     let softwire = softwire::softwire(&top);
-    Config { daemon: daemon(&top), dns: dns(&top), clients, handlers, lans, softwire }
+    let hooks = hooks(&top, &declared);
+    let (dns, metrics) = (dns(&top), metrics(&top));
+    Config { daemon: daemon(&top), dns, metrics, clients, handlers, lans, softwire, hooks }
 }
 
 fn section<'a>(top: &Section<'a>, name: &str) -> Option<Section<'a>> {
@@ -68,6 +81,18 @@ fn dns(top: &Section<'_>) -> Dns {
         dns.backend = backend;
     }
     dns
+}
+
+fn metrics(top: &Section<'_>) -> Metrics {
+    let mut metrics = Metrics::default();
+    let Some(section) = section(top, "metrics") else { return metrics };
+    section.accept_only(&["listen"], &[]);
+    if let Some(item) = section.get("listen") {
+        metrics.listen = item.parsed(
+            "\"socket\", or a loopback address with a port, such as \"127.0.0.1:9546\" or \"[::1]:9546\"",
+        );
+    }
+    metrics
 }
 
 /// The clients, and the names of all that have a section, also of those with an error.
@@ -118,4 +143,19 @@ fn handlers(top: &Section<'_>, clients: &BTreeSet<ClientName>) -> Vec<super::Han
         handlers.extend(handler::handler(&entry.name, entry.name_at, &table, clients));
     }
     handlers
+}
+
+fn hooks(top: &Section<'_>, clients: &BTreeSet<ClientName>) -> Vec<super::ProgramHook> {
+    let Some(section) = section(top, "hooks") else { return Vec::new() };
+    let mut hooks = Vec::new();
+    for (entry, item) in section.items() {
+        if entry.name.parse::<ClientName>().is_err() {
+            let accepted = "1 to 64 of A-Z a-z 0-9 . _ -, starting with a letter or a digit";
+            item.report.add(entry.name_at, &item.key, format!("is no name for a hook; accepted: {accepted}"));
+            continue;
+        }
+        let Some(table) = item.table("a table, [hooks.NAME]") else { continue };
+        hooks.extend(hook::hook(&entry.name, entry.name_at, &table, clients));
+    }
+    hooks
 }
