@@ -10,6 +10,7 @@ pub mod config;
 pub mod control;
 pub mod controller;
 pub mod daemon;
+pub mod data_model;
 pub mod delegation;
 pub mod events;
 pub mod handlers;

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::associations::Look;
+use super::counters::Counters;
 use super::lease::Lease;
 use super::machine::{Command, Effect, Input, Machine, Manners};
 use super::recorder::Recorder;
@@ -48,6 +49,7 @@ pub(super) struct Task {
     insist: Option<(Instant, Signal)>,
     pub(super) restarts: u64,
     pub(super) recorder: Recorder,
+    pub(super) counters: Counters,
     /// Somebody else's client on the same interface.
     pub(super) foreign: Option<Foreign>,
     /// When it was looked for last, milliseconds of `CLOCK_BOOTTIME`.
@@ -102,6 +104,7 @@ impl Task {
             insist: None,
             restarts: 0,
             recorder: Recorder::default(),
+            counters: Counters::default(),
             foreign: None,
             // Whoever makes this has just taken a census.
             looked_ms: clock::boottime_ms(),
@@ -300,6 +303,9 @@ impl Task {
         for line in lines {
             tracing::debug!("{}: {line}", self.client.name);
             progress.extend(self.client.program.progress(&line));
+            if let Some(message) = self.client.program.counts(&line) {
+                self.counters.count(message);
+            }
             self.recorder.line(line);
         }
         progress
@@ -418,6 +424,7 @@ impl Task {
             restarts: self.restarts,
             reason: self.machine.reason(clock::boottime_ms()).or_else(|| self.disturbed_by()),
             lease: self.lease_view(),
+            counters: self.counters.shown(self.client.program),
         }
     }
 
