@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use dhcpmgr::config::{Grant, Handler, Isolation};
 use dhcpmgr::handlers::{Chain, HandlerState, NoticeKind, Wants};
-use dhcpmgr_plugin_api::Protocol;
+use dhcpmgr_plugin_api::{ApiVersion, Protocol};
 use handlers_support::*;
 use support::module;
 
@@ -139,7 +139,7 @@ async fn a_module_is_found_in_the_handlers_directory() {
     let status = status(&chain, "a");
     assert_eq!(
         (status.state, status.version.as_str(), status.api.as_str()),
-        (HandlerState::Healthy, "1.2.3", "1.0")
+        (HandlerState::Healthy, "1.2.3", ApiVersion::CURRENT.to_string().as_str())
     );
 }
 

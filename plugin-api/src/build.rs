@@ -83,6 +83,13 @@ impl Plan {
         self
     }
 
+    /// Gives every route this metric, so that the lease is preferred to others (lower wins) or comes after them.
+    #[must_use]
+    pub fn with_metric(mut self, metric: u32) -> Self {
+        self.routes.iter_mut().for_each(|route| route.metric = Some(metric));
+        self
+    }
+
     /// Adds a sentence for `dhcpmgr why`.
     #[must_use]
     pub fn with_note(mut self, text: impl Into<String>) -> Self {

@@ -9,11 +9,13 @@ use abi_stable::library::{__call_root_module_loader, CheckTypeLayout, LibHeader,
 use abi_stable::prefix_type::PrefixTypeTrait;
 use abi_stable::std_types::{RErr, RResult, RSlice, RVec};
 use dhcpmgr_message::wire;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::root_module::{
     FAULT_FAILED, FAULT_PANICKED, FAULT_UNSUPPORTED, Fault, RawHandler, RootModule, RootModuleRef,
 };
-use crate::{DATA_LIMITS, Handler, LeaseEvent, Settings, operation};
+use crate::{DATA_LIMITS, Handler, HandlerError, Hook, Hooks, Settings, operation};
 
 /// The header that the host looks for in a module. The export macro places it.
 #[must_use]
@@ -35,6 +37,7 @@ pub(crate) fn root_module<H: Handler>() -> RootModuleRef {
 /// A handler between calls. `None` after a panic: what a panic left half done is not used again.
 struct Slot<H> {
     settings: Settings,
+    hooks: Hooks,
     handler: Option<H>,
 }
 
@@ -53,7 +56,8 @@ extern "C" fn describe<H: Handler>() -> RResult<RVec<u8>, Fault> {
 
 extern "C" fn create<H: Handler>(settings: RSlice<'_, u8>) -> RResult<RawHandler, Fault> {
     caught(|| {
-        let mut slot = Slot::<H> { settings: Settings::from_bytes(settings.to_vec()), handler: None };
+        let settings = Settings::from_bytes(settings.to_vec());
+        let mut slot = Slot::<H> { settings, hooks: H::manifest().hooks, handler: None };
         slot.handler()?;
         Ok(RawHandler { state: Box::into_raw(Box::new(slot)).cast() })
     })
@@ -66,7 +70,13 @@ unsafe extern "C" fn call<H: Handler>(
 ) -> RResult<RVec<u8>, Fault> {
     // SAFETY: the host passes what `create` of this module returned, not yet destroyed, and makes one call at a time.
     let slot = unsafe { &mut *handler.state.cast::<Slot<H>>() };
-    let result = caught(|| perform(slot.handler()?, operation, input.as_slice()));
+    let result = caught(|| {
+        // What the manifest does not name is not there, whatever the handler has: the host would never ask for it.
+        if Hook::of_operation(operation).is_none_or(|hook| !slot.hooks.contains(hook)) {
+            return Err(unsupported());
+        }
+        perform(slot.handler()?, operation, input.as_slice())
+    });
     if matches!(&result, RErr(fault) if fault.kind == FAULT_PANICKED) {
         let broken = slot.handler.take();
         quietly(move || drop(broken));
@@ -82,13 +92,28 @@ unsafe extern "C" fn destroy<H: Handler>(handler: RawHandler) {
 
 fn perform<H: Handler>(handler: &mut H, operation: u32, input: &[u8]) -> Result<RVec<u8>, Fault> {
     match operation {
-        operation::LEASE => {
-            let event: LeaseEvent = wire::decode_within(input, &DATA_LIMITS).map_err(Fault::failed)?;
-            let plan = handler.lease(&event).map_err(Fault::failed)?;
-            wire::encode(&plan).map(RVec::from).map_err(Fault::failed)
-        }
-        _ => Err(Fault { kind: FAULT_UNSUPPORTED, text: "unknown operation".into() }),
+        operation::LEASE => hook(input, |event| handler.lease(&event)),
+        operation::OPTIONS => hook(input, |query| handler.options(&query)),
+        operation::VALIDATE => hook(input, |candidate| handler.validate(&candidate)),
+        operation::DECIDE => hook(input, |proposal| handler.decide(&proposal)),
+        operation::EVENT => hook(input, |happening| handler.event(&happening)),
+        operation::PARAMETERS => hook(input, |query| handler.parameters(&query)),
+        operation::SET_PARAMETER => hook(input, |change| handler.set_parameter(&change)),
+        _ => Err(unsupported()),
     }
+}
+
+fn hook<I: DeserializeOwned, O: Serialize>(
+    input: &[u8],
+    call: impl FnOnce(I) -> Result<O, HandlerError>,
+) -> Result<RVec<u8>, Fault> {
+    let input = wire::decode_within(input, &DATA_LIMITS).map_err(Fault::failed)?;
+    let answer = call(input).map_err(Fault::failed)?;
+    wire::encode(&answer).map(RVec::from).map_err(Fault::failed)
+}
+
+fn unsupported() -> Fault {
+    Fault { kind: FAULT_UNSUPPORTED, text: "unknown operation".into() }
 }
 
 impl Fault {

@@ -1,5 +1,7 @@
 //! What a handler is told: a lease, and what is known of the link it came over.
 
+use std::collections::BTreeMap;
+
 use dhcpmgr_message::{ClientEvent, ClientName, IfName, V4Report, V6Report};
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +62,10 @@ pub struct Policy {
     pub routes: RoutePolicy,
     /// The metric of the client's routes; lower wins.
     pub metric: u32,
+    /// What was written to the handler's own parameters for this client, name → text; see
+    /// [`Handler::set_parameter`](crate::Handler::set_parameter).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, String>,
 }
 
 /// What option 26 may do.

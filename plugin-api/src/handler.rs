@@ -2,12 +2,19 @@
 
 use std::fmt;
 
-use crate::{LeaseEvent, Manifest, Plan, Settings};
+use crate::{
+    Candidate, Happening, LeaseEvent, Manifest, Options, OptionsQuery, Parameter, ParameterChange,
+    ParametersQuery, Plan, Proposal, Reaction, Settings, Verdict,
+};
 
 /// A handler: told of each lease, it answers what the lease means. It touches nothing itself; the host carries out
 /// what the plan says and the handler is granted.
 ///
-/// Calls of one handler come one at a time, possibly from different threads.
+/// There is one of these for each client, so what it remembers is of that client only. Calls of it come one at a time,
+/// possibly from different threads.
+///
+/// Every method but the first two is a [`Hook`](crate::Hook). The host calls those that
+/// [`Manifest::hooks`](crate::Manifest) names, which is `lease` alone unless you say otherwise.
 pub trait Handler: Sized + Send + 'static {
     /// What the module says of itself. The same at every call.
     fn manifest() -> Manifest;
@@ -15,9 +22,51 @@ pub trait Handler: Sized + Send + 'static {
     /// Makes a handler from `[handlers.NAME.settings]`. An error refuses the handler with that text.
     fn create(settings: &Settings) -> Result<Self, HandlerError>;
 
+    /// A client is about to be started: which options does it request and send? The answer stands in place of what
+    /// the manifest says for every client. An error leaves the answer before in force, or the manifest.
+    fn options(&mut self, _query: &OptionsQuery) -> Result<Options, HandlerError> {
+        not_implemented("options")
+    }
+
+    /// A lease came: can it be right? Called before anybody plans anything, for every renewal too. An error says
+    /// nothing of the lease, which goes on without this handler's verdict.
+    fn validate(&mut self, _candidate: &Candidate) -> Result<Verdict, HandlerError> {
+        not_implemented("validate")
+    }
+
     /// A lease was obtained or extended: what does it mean? Called again for every renewal with the whole lease;
     /// the answer replaces the one before. An error leaves the last good plan in force.
-    fn lease(&mut self, event: &LeaseEvent) -> Result<Plan, HandlerError>;
+    fn lease(&mut self, _event: &LeaseEvent) -> Result<Plan, HandlerError> {
+        not_implemented("lease")
+    }
+
+    /// All handlers have planned: is that what we want? Handlers decide one after the other, and each sees what the one
+    /// before made of the plan. An error leaves the plan as it is.
+    fn decide(&mut self, _proposal: &Proposal) -> Result<Verdict, HandlerError> {
+        not_implemented("decide")
+    }
+
+    /// Something has happened to a client. By now it is over; an error changes nothing.
+    fn event(&mut self, _happening: &Happening) -> Result<Reaction, HandlerError> {
+        not_implemented("event")
+    }
+
+    /// The vendor parameters of a client, with their values now. They are published in the data model below the client.
+    fn parameters(&mut self, _query: &ParametersQuery) -> Result<Vec<Parameter>, HandlerError> {
+        not_implemented("parameters")
+    }
+
+    /// Somebody writes a parameter; an error refuses the value with that text. Nothing needs to be remembered: the host
+    /// keeps the value and hands it over with every question from then on.
+    fn set_parameter(&mut self, change: &ParameterChange) -> Result<(), HandlerError> {
+        Err(HandlerError::new(format!("{} cannot be written", change.name)))
+    }
+}
+
+fn not_implemented<T>(hook: &str) -> Result<T, HandlerError> {
+    Err(HandlerError::new(format!(
+        "its manifest names the hook {hook}, but the handler does not implement it"
+    )))
 }
 
 /// Why a handler cannot do what it was asked: a sentence for the operator. `?` makes one of any error.

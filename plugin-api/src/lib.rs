@@ -10,14 +10,20 @@ mod event;
 #[doc(hidden)]
 pub mod export;
 mod handler;
+mod happening;
+mod hook;
 mod manifest;
 pub mod note;
 pub mod operation;
+mod options;
+mod parameter;
 mod plan;
 pub mod root_module;
+mod schema;
 mod settings;
 mod softwire;
 pub mod testing;
+mod verdict;
 mod version;
 
 #[doc(hidden)]
@@ -26,11 +32,17 @@ pub use dhcpmgr_message as message;
 use dhcpmgr_message::wire;
 pub use event::{LeaseEvent, Link, MtuPolicy, Policy, Protocol, RoutePolicy};
 pub use handler::{Handler, HandlerError};
+pub use happening::{Happening, Reaction};
+pub use hook::{Hook, Hooks};
 pub use manifest::{Manifest, ManifestError, SentOption};
+pub use options::{GivenOption, MessageKind, Options, OptionsQuery, WantedOption, When};
+pub use parameter::{Parameter, ParameterChange, ParameterKind, ParametersQuery};
 pub use plan::{AddressPlan, Delegation, Emitted, Mtu, Plan, Refusal, RoutePlan, RulePlan};
 pub use root_module::CallError;
+pub use schema::{Setting, SettingError, SettingKind};
 pub use settings::Settings;
 pub use softwire::{Ports, Softwire, SoftwireRule};
+pub use verdict::{Candidate, Deferral, Otherwise, Proposal, Verdict};
 pub use version::{API_MAJOR, API_MINOR, ApiVersion};
 
 /// The handler that the project's README shows.

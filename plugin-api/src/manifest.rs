@@ -3,7 +3,8 @@
 use dhcpmgr_message::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::Protocol;
+use crate::schema::{self, Setting, SettingError};
+use crate::{Hook, Hooks, Protocol, Settings};
 
 /// What a module says of itself when it is asked to describe itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,18 @@ pub struct Manifest {
     /// host `softwire:KIND`: that it carries out such softwires (`any` for whichever). A handler
     /// whose needs are not met stays loaded, and its options are not requested.
     pub needs: Vec<String>,
+    /// What it may be asked; nothing else ever is. A manifest that does not say means `lease`. Since 1.1.
+    pub hooks: Hooks,
+    /// Of which events the `event` hook is told, in the words of `dhcpmgr events`; none means those that begin with
+    /// `lease-`. Since 1.1.
+    pub events: Vec<String>,
+    /// Whose contribution it takes the place of, as in `v4.dns`: where its own plan holds something for that field of a
+    /// [`Plan`](crate::Plan), what the other handler planned for it is dropped. The other is named by its configured
+    /// name or by that of its module. Since 1.1.
+    pub overrides: Vec<String>,
+    /// The settings that it takes. None means that only the module knows. Since 1.1.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub settings: Vec<Setting>,
 }
 
 /// An option that a handler wants the client to send.
@@ -94,6 +107,50 @@ impl Manifest {
         self
     }
 
+    /// Sets what it may be asked, in place of `lease` alone: exactly these hooks.
+    #[must_use]
+    pub fn hooks(mut self, hooks: impl IntoIterator<Item = Hook>) -> Self {
+        self.hooks = hooks.into_iter().collect();
+        self
+    }
+
+    /// Adds events that the `event` hook is told of, in place of all that begin with `lease-`.
+    #[must_use]
+    pub fn events<T: Into<String>>(mut self, words: impl IntoIterator<Item = T>) -> Self {
+        self.events.extend(words.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds a contribution of another handler that it takes the place of, as in `v4.dns`.
+    #[must_use]
+    pub fn overrides(mut self, contribution: impl Into<String>) -> Self {
+        self.overrides.push(contribution.into());
+        self
+    }
+
+    /// Adds a setting that it takes.
+    #[must_use]
+    pub fn setting(mut self, setting: Setting) -> Self {
+        self.settings.push(setting);
+        self
+    }
+
+    /// What is wrong with settings, as far as the manifest says which it takes.
+    #[must_use]
+    pub fn check_settings(&self, settings: &Settings) -> Vec<SettingError> {
+        schema::check(&self.settings, settings)
+    }
+
+    /// Whether the `event` hook is told of this event.
+    #[must_use]
+    pub fn wants_event(&self, word: &str) -> bool {
+        if self.events.is_empty() {
+            word.starts_with("lease-")
+        } else {
+            self.events.iter().any(|w| w == word)
+        }
+    }
+
     /// Whether a host accepts the manifest; what is wrong with it otherwise.
     pub fn validate(&self) -> Result<(), ManifestError> {
         let fail = |text: String| Err(ManifestError(text));
@@ -125,6 +182,9 @@ impl Manifest {
             ("options_consumed", self.options_consumed.len()),
             ("options_sent", self.options_sent.len()),
             ("needs", self.needs.len()),
+            ("events", self.events.len()),
+            ("overrides", self.overrides.len()),
+            ("settings", self.settings.len()),
         ];
         if let Some((list, len)) = lists.into_iter().find(|(_, len)| *len > MAX_LIST) {
             return fail(format!("{list} has {len} entries, at most {MAX_LIST} are accepted"));
@@ -145,8 +205,32 @@ impl Manifest {
         if let Some(need) = self.needs.iter().find(|need| need.len() > MAX_WORD || !printable(need)) {
             return fail(format!("need {} must be one line of at most {MAX_WORD} bytes", shown(need)));
         }
-        Ok(())
+        let words = self.events.iter().chain(&self.overrides);
+        if let Some(word) = words.clone().find(|word| word.len() > MAX_WORD || !printable(word)) {
+            return fail(format!("{} must be one line of at most {MAX_WORD} bytes", shown(word)));
+        }
+        if let Some(word) = self.overrides.iter().find(|word| !word.contains('.')) {
+            return fail(format!("override {} must be HANDLER.FIELD, as in v4.dns", shown(word)));
+        }
+        self.settings.iter().try_for_each(validate_setting).map_err(ManifestError)
     }
+}
+
+fn validate_setting(setting: &Setting) -> Result<(), String> {
+    let name = &setting.name;
+    if name.is_empty() || name.len() > MAX_WORD || !printable(name) || name.split('.').any(str::is_empty) {
+        return Err(format!("setting {} must have a name, with dots between tables", shown(name)));
+    }
+    let texts = setting.one_of.iter().chain(&setting.default).chain([&setting.description]);
+    if setting.one_of.len() > MAX_LIST
+        || texts.clone().any(|text| text.len() > MAX_DESCRIPTION || !printable(text))
+    {
+        return Err(format!(
+            "setting {} must be told in lines of at most {MAX_DESCRIPTION} bytes",
+            shown(name)
+        ));
+    }
+    Ok(())
 }
 
 fn printable(text: &str) -> bool {
@@ -159,6 +243,10 @@ fn shown(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use dhcpmgr_message::wire;
+
     use super::*;
 
     fn good() -> Manifest {
@@ -167,6 +255,22 @@ mod tests {
             .protocol(Protocol::V4)
             .consumes([43])
             .sends(Protocol::V4, 60, "acme")
+    }
+
+    #[test]
+    fn events_are_those_of_leases_unless_others_are_named() {
+        assert!(good().wants_event("lease-lost") && !good().wants_event("client-started"));
+        let named = good().events(["client-started"]);
+        assert!(!named.wants_event("lease-lost") && named.wants_event("client-started"));
+    }
+
+    #[test]
+    fn a_manifest_that_names_no_hooks_means_the_lease() {
+        assert_eq!(Manifest::default().hooks.iter().collect::<Vec<_>>(), [Hook::Lease]);
+        let old = wire::encode(&BTreeMap::from([("name", "old")])).unwrap();
+        assert!(wire::decode::<Manifest>(&old).unwrap().hooks.contains(Hook::Lease));
+        let none = good().hooks([]);
+        assert_eq!(wire::decode::<Manifest>(&wire::encode(&none).unwrap()), Ok(none));
     }
 
     fn refused(change: impl FnOnce(&mut Manifest)) -> String {
@@ -198,5 +302,11 @@ mod tests {
         assert!(refused(|m| m.options_sent[0].code = 0).contains("code 0"));
         assert!(refused(|m| m.options_sent[0].code = 255).contains("code 255"));
         assert!(refused(|m| m.options_sent[0].value = vec![0; 256].into()).contains("256 bytes"));
+        assert!(too_many(&refused(|m| m.overrides = vec!["v4.dns".into(); 257])));
+        assert!(
+            refused(|m| m.overrides = vec!["dns".into()]).contains("override \"dns\" must be HANDLER.FIELD")
+        );
+        assert!(refused(|m| m.events = vec!["a\n".into()]).contains("\"a\\n\" must be one line"));
+        assert!(refused(|m| m.settings = vec![Setting::default()]).contains("must have a name"));
     }
 }

@@ -24,10 +24,15 @@ use std::marker::PhantomData;
 
 use dhcpmgr_message::{ClientEvent, V4Report, V6Report, wire};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::entry::root_module;
 use crate::root_module::{CallError, Object, describe};
-use crate::{DATA_LIMITS, Handler, LeaseEvent, Manifest, Plan, Policy, Protocol, Settings, operation};
+use crate::{
+    Candidate, DATA_LIMITS, Handler, Happening, LeaseEvent, Manifest, Options, OptionsQuery, Parameter,
+    ParameterChange, ParametersQuery, Plan, Policy, Proposal, Protocol, Reaction, Settings, Verdict,
+    operation,
+};
 
 /// A handler as the host sees it: bytes in, bytes out, panics caught.
 #[derive(Debug)]
@@ -62,7 +67,42 @@ impl<H: Handler> Harness<H> {
 
     /// What the handler makes of a lease, before the host cuts it to what is granted.
     pub fn lease(&mut self, event: &LeaseEvent) -> Result<Plan, CallError> {
-        let bytes = self.call(operation::LEASE, &wire::encode(event).map_err(failed)?)?;
+        self.ask(operation::LEASE, event)
+    }
+
+    /// Which options the handler wants a client to request and to send.
+    pub fn options(&mut self, query: &OptionsQuery) -> Result<Options, CallError> {
+        self.ask(operation::OPTIONS, query)
+    }
+
+    /// What the handler says of a lease before anything is planned.
+    pub fn validate(&mut self, candidate: &Candidate) -> Result<Verdict, CallError> {
+        self.ask(operation::VALIDATE, candidate)
+    }
+
+    /// What the handler says of what all handlers planned.
+    pub fn decide(&mut self, proposal: &Proposal) -> Result<Verdict, CallError> {
+        self.ask(operation::DECIDE, proposal)
+    }
+
+    /// What the handler says to something that has happened.
+    pub fn event(&mut self, happening: &Happening) -> Result<Reaction, CallError> {
+        self.ask(operation::EVENT, happening)
+    }
+
+    /// The parameters of a client.
+    pub fn parameters(&mut self, query: &ParametersQuery) -> Result<Vec<Parameter>, CallError> {
+        self.ask(operation::PARAMETERS, query)
+    }
+
+    /// Writes a parameter.
+    pub fn set_parameter(&mut self, change: &ParameterChange) -> Result<(), CallError> {
+        self.ask(operation::SET_PARAMETER, change)
+    }
+
+    /// A hook that the manifest does not name is not asked by the host either: [`CallError::Unsupported`].
+    fn ask<I: Serialize, O: DeserializeOwned>(&mut self, operation: u32, input: &I) -> Result<O, CallError> {
+        let bytes = self.call(operation, &wire::encode(input).map_err(failed)?)?;
         wire::decode_within(&bytes, &DATA_LIMITS).map_err(failed)
     }
 

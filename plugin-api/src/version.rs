@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Major version of the handler API. A module loads when its major is this one.
 pub const API_MAJOR: u16 = 1;
 /// Minor version of the handler API. A module loads when the minor it needs is at most this one.
-pub const API_MINOR: u16 = 0;
+pub const API_MINOR: u16 = 1;
 
 /// A version of the handler API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

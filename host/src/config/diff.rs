@@ -7,6 +7,7 @@ use dhcpmgr_message::ClientName;
 
 use super::lan::{Delegation, Lans, RouterAdvertisements};
 use super::model::{Client, Config, Handler, V6};
+use super::softwire::Softwire;
 
 /// The difference between two configurations. `Display` writes a line for each part, for `dhcpmgr config reload`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,8 +28,12 @@ pub struct ConfigDiff {
     pub handlers_reordered: bool,
     /// `[dns]` differs.
     pub dns: bool,
+    /// `[metrics]` differs.
+    pub metrics: bool,
     /// What differs of the LANs, a line each.
     pub lans: Vec<String>,
+    /// What differs of `[softwire]`, a line each.
+    pub softwire: Vec<String>,
     /// The log filter differs.
     pub log: bool,
 }
@@ -97,7 +102,7 @@ impl ConfigDiff {
         if self.dns {
             lines.push("dns: backend changed".to_owned());
         }
-        lines.extend(self.lans.iter().cloned());
+        lines.extend(self.lans.iter().chain(&self.softwire).cloned());
         if self.log {
             lines.push("daemon: log changed".to_owned());
         }
@@ -144,7 +149,9 @@ pub fn diff(old: &Config, new: &Config) -> ConfigDiff {
             .collect(),
         handlers_reordered: kept(&old.handlers, &new.handlers) != kept(&new.handlers, &old.handlers),
         dns: old.dns != new.dns,
+        metrics: old.metrics != new.metrics,
         lans: lan_changes(&old.lans, &new.lans),
+        softwire: softwire_changes(&old.softwire, &new.softwire),
         log: old.daemon.log != new.daemon.log,
     }
 }
@@ -187,6 +194,12 @@ fn lan_changes(old: &Lans, new: &Lans) -> Vec<String> {
         lines.push(format!("router_advertisements: {} changed", keys.join(", ")));
     }
     lines
+}
+
+fn softwire_changes(old: &Softwire, new: &Softwire) -> Vec<String> {
+    let Softwire { backend: _, order: _, dhcpv4_lease: _, interfaces: _ } = old;
+    let keys = differing!(old, new, backend, order, dhcpv4_lease, interfaces);
+    if keys.is_empty() { Vec::new() } else { vec![format!("softwire: {} changed", keys.join(", "))] }
 }
 
 fn client_change(before: &Client, after: &Client) -> Option<ClientChange> {

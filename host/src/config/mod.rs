@@ -12,6 +12,7 @@ mod load;
 mod model;
 mod reader;
 mod show;
+mod softwire;
 mod source;
 mod tree;
 mod words;
@@ -22,3 +23,4 @@ pub use lan::{Delegation, Lans, RaBackend, RaDns, RouterAdvertisements, Token, U
 pub use load::{Loaded, MAX_FILE_BYTES, load, parse};
 pub use model::*;
 pub use show::to_toml;
+pub use softwire::{Order, Provider, Softwire, SoftwireBackend, Unneeded};

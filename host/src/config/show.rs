@@ -10,9 +10,10 @@ use toml::Value;
 use super::lan::{Delegation, Lans, Ula};
 use super::model::{Client, Config, Handler, IaConfig, V6};
 use super::reader::key_text;
+use super::softwire::{Order, Softwire};
 use super::words::{
     DNS_BACKENDS, GRANTS, ISOLATIONS, MTU_POLICIES, ON_STOP, ON_STUCK, PROTOCOLS, RA_BACKENDS, RA_DNS,
-    ROUTE_POLICIES, word_of,
+    ROUTE_POLICIES, SOFTWIRE_BACKENDS, UNNEEDED, word_of,
 };
 
 /// Writes the configuration.
@@ -23,12 +24,17 @@ pub fn to_toml(config: &Config) -> String {
     out.text("log", &config.daemon.log);
     out.section("dns");
     out.text("backend", word_of(DNS_BACKENDS, &config.dns.backend));
+    if let Some(address) = &config.metrics.listen {
+        out.section("metrics");
+        out.text("listen", &address.to_string());
+    }
     for client in config.clients.values() {
         write_client(&mut out, client);
     }
     for handler in &config.handlers {
         write_handler(&mut out, handler);
     }
+    write_softwire(&mut out, &config.softwire);
     write_lans(&mut out, &config.lans);
     out.0
 }
@@ -118,6 +124,21 @@ fn write_handler(out: &mut Writer, handler: &Handler) {
     out.put("deadline_ms", whole(handler.deadline.as_millis()));
     if !handler.settings.0.is_empty() {
         out.settings(&handler.name, &handler.settings);
+    }
+}
+
+fn write_softwire(out: &mut Writer, softwire: &Softwire) {
+    let Softwire { backend, order, dhcpv4_lease, interfaces } = softwire;
+    let words = |order: &Order| {
+        Value::from(order.providers().iter().map(|provider| provider.name().to_owned()).collect::<Vec<_>>())
+    };
+    out.section("softwire");
+    out.text("backend", word_of(SOFTWIRE_BACKENDS, backend));
+    out.put("order", words(order));
+    out.text("dhcpv4_lease", word_of(UNNEEDED, dhcpv4_lease));
+    for (interface, order) in interfaces {
+        out.section(&format!("softwire.interfaces.{}", key_text(interface.as_str())));
+        out.put("order", words(order));
     }
 }
 

@@ -4,6 +4,7 @@ use dhcpmgr_plugin_api::{MtuPolicy, Protocol, RoutePolicy};
 
 use super::lan::{RaBackend, RaDns};
 use super::model::{DnsBackend, Grant, Isolation, OnStop, OnStuck};
+use super::softwire::{Provider, SoftwireBackend, Unneeded};
 
 /// Word and value.
 pub(super) type Words<T> = &'static [(&'static str, T)];
@@ -35,10 +36,27 @@ pub(super) const DNS_BACKENDS: Words<DnsBackend> = &[
     ("resolved", DnsBackend::Resolved),
 ];
 
+pub(super) const SOFTWIRE_BACKENDS: Words<SoftwireBackend> = &[
+    ("auto", SoftwireBackend::Auto),
+    ("nat46", SoftwireBackend::Nat46),
+    ("kernel-tunnel", SoftwireBackend::KernelTunnel),
+    ("none", SoftwireBackend::None),
+];
+
 pub(super) const RA_BACKENDS: Words<RaBackend> = &[("none", RaBackend::None), ("radvd", RaBackend::Radvd)];
 
 pub(super) const RA_DNS: Words<RaDns> =
     &[("none", RaDns::None), ("lease", RaDns::Lease), ("router", RaDns::Router)];
+
+pub(super) const PROVIDERS: Words<Provider> = &[
+    ("map-t", Provider::MapT),
+    ("map-e", Provider::MapE),
+    ("lw4o6", Provider::Lw4o6),
+    ("ds-lite", Provider::DsLite),
+    ("dhcpv4", Provider::Dhcpv4),
+];
+
+pub(super) const UNNEEDED: Words<Unneeded> = &[("release", Unneeded::Release), ("keep", Unneeded::Keep)];
 
 pub(super) const GRANTS: Words<Grant> = &[
     ("addresses", Grant::Addresses),
@@ -128,6 +146,8 @@ mod tests {
         same(DNS_BACKENDS);
         same(RA_BACKENDS);
         same(RA_DNS);
+        same(PROVIDERS);
+        same(UNNEEDED);
         same(GRANTS);
         assert_eq!(GRANTS.len(), Grant::ALL.len());
     }

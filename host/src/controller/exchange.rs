@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use dhcpmgr_message::{ClientEvent, LeaseMessage};
-use dhcpmgr_plugin_api::{LeaseEvent, Link, Policy, Protocol};
+use dhcpmgr_plugin_api::{Emitted, LeaseEvent, Link, Policy, Protocol};
 use tokio::time::Instant;
 
 use super::lease::Lease;
@@ -89,12 +89,12 @@ impl Task {
                 self.recorder.exchange(entry);
                 self.refuse(reason, origin).await;
             }
-            Ok((lease, _)) if lease.held.valid_until.is_some_and(|end| end <= clock::boottime_ms()) => {
+            Ok(lease) if lease.held.valid_until.is_some_and(|end| end <= clock::boottime_ms()) => {
                 entry.decisions.push("ignored: this lease is over already".to_owned());
                 self.recorder.exchange(entry);
                 self.journal_what_is_in_force();
             }
-            Ok((lease, emitted)) => self.take(message, lease, emitted, origin, entry).await,
+            Ok(lease) => self.take(message, lease, origin, entry).await,
         }
     }
 
@@ -111,26 +111,22 @@ impl Task {
                 min_mtu: said(link.min_mtu),
                 max_mtu: said(link.max_mtu),
             }),
-            policy: Policy { mtu: self.client.mtu, routes: self.client.routes, metric: self.client.metric },
+            policy: Policy {
+                mtu: self.client.mtu,
+                routes: self.client.routes,
+                metric: self.client.metric,
+                ..Policy::default()
+            },
             v4: message.v4.clone(),
             v6: message.v6.clone(),
         }
     }
 
-    fn accept(
-        &self,
-        message: &LeaseMessage,
-        ledger: Ledger,
-        decision: Decision,
-    ) -> Result<(Lease, Vec<Event>), String> {
+    fn accept(&self, message: &LeaseMessage, ledger: Ledger, decision: Decision) -> Result<Lease, String> {
         if let Some((handler, reason)) = decision.refused {
             return Err(format!("{reason} (handler {handler})"));
         }
-        let mut plan = decision.plan;
-        let emitted = std::mem::take(&mut plan.events).into_iter();
-        let events = emitted.map(|e| Event { fields: e.fields, ..self.event(EventKind::Vendor(e.name)) });
-        let events = events.collect();
-        Ok((Lease::build(&self.client, message, ledger, plan)?, events))
+        Lease::build(&self.client, message, ledger, decision.plan)
     }
 
     async fn refuse(&mut self, reason: String, origin: Origin) {
@@ -152,14 +148,7 @@ impl Task {
         }
     }
 
-    async fn take(
-        &mut self,
-        message: Rc<LeaseMessage>,
-        lease: Lease,
-        emitted: Vec<Event>,
-        origin: Origin,
-        mut entry: Entry,
-    ) {
+    async fn take(&mut self, message: Rc<LeaseMessage>, lease: Lease, origin: Origin, mut entry: Entry) {
         let started = Instant::now();
         let (detail, again) = (entry.news.take(), entry.is_again());
         if origin == Origin::Journal {
@@ -183,6 +172,7 @@ impl Task {
         entry.decisions.extend(to_lans.lines);
         entry.kernel_us = started.elapsed().as_micros() as u64;
         let changed = lease.changes_from(self.lease.as_ref());
+        let emitted = lease.news_from(self.lease.as_ref());
         let kind = match (&self.lease, changed.as_slice()) {
             (None, _) => EventKind::LeaseAcquired,
             (Some(_), [] | [Change::Lifetime]) => EventKind::LeaseRenewed,
@@ -209,7 +199,11 @@ impl Task {
             return;
         }
         self.publish(Event { changed, detail, ..self.event(kind) });
-        emitted.into_iter().chain(to_lans.events).for_each(|event| self.publish(event));
+        for Emitted { name, fields } in emitted {
+            let changed = vec![Change::Vendor];
+            self.publish(Event { changed, fields, ..self.event(EventKind::Vendor(name)) });
+        }
+        to_lans.events.into_iter().for_each(|event| self.publish(event));
     }
 
     /// Gives LANs what the lease delegates, in place of what it did before.
@@ -236,11 +230,11 @@ impl Task {
         let decisions = std::mem::take(&mut decision.plan.notes);
         match self.accept(&message, ledger, decision) {
             Err(reason) => self.refuse(reason, Origin::Socket).await,
-            Ok((lease, emitted)) => {
+            Ok(lease) => {
                 if self.lease.as_ref() != Some(&lease) {
                     let mut entry = Entry::again(Rc::clone(&message));
                     (entry.handlers, entry.decisions) = (handlers, decisions);
-                    self.take(message, lease, emitted, Origin::Socket, entry).await;
+                    self.take(message, lease, Origin::Socket, entry).await;
                 }
             }
         }

@@ -159,9 +159,9 @@ impl Link {
 
     fn last_good(&self, client: &ClientName, grants: &BTreeSet<Grant>) -> Option<Plan> {
         let plan = lock(&self.last_good).get(client).cloned()?;
-        // Grants may have been taken away since; events and notes are of then, not of now.
+        // Grants may have been taken away since; notes are of then, not of now. Events that were published are not
+        // published again.
         let (mut plan, _) = merge::cut(plan, grants);
-        plan.events.clear();
         plan.notes.clear();
         Some(plan)
     }

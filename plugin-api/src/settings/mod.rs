@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::HandlerError;
-use value::Value;
+pub(crate) use value::Value;
 
 /// A MessagePack map without entries.
 const EMPTY_MAP: &[u8] = &[0x80];

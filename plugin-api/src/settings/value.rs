@@ -13,7 +13,7 @@ use serde::{Deserialize, forward_to_deserialize_any};
 
 /// A value of the settings.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Nothing,
     Bool(bool),
     Unsigned(u64),
@@ -27,7 +27,7 @@ pub(super) enum Value {
 
 /// What is wrong, and the keys that lead there, innermost first.
 #[derive(Debug)]
-pub(super) struct Misfit {
+pub(crate) struct Misfit {
     path: Vec<String>,
     text: String,
 }

@@ -137,7 +137,7 @@ fn lease_event() -> impl Strategy<Value = LeaseEvent> {
         ],
         any::<u32>(),
     )
-        .prop_map(|(mtu, routes, metric)| Policy { mtu, routes, metric });
+        .prop_map(|(mtu, routes, metric)| Policy { mtu, routes, metric, ..Policy::default() });
     let link = (mtu(), mtu(), mtu()).prop_map(|(mtu, min_mtu, max_mtu)| Link { mtu, min_mtu, max_mtu });
     (report(), policy, link).prop_map(|(report, policy, link)| LeaseEvent { policy, link, ..event(report) })
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use dhcpmgr_message::LeaseMessage;
-use dhcpmgr_plugin_api::{Plan, Protocol};
+use dhcpmgr_plugin_api::{Emitted, Plan, Protocol};
 
 use super::ledger::Ledger;
 use super::machine::Held;
@@ -15,6 +15,22 @@ use crate::config::Client;
 use crate::delegation::{Delegated, Handed};
 use crate::events::{self, Change};
 use crate::network::{Desired, DesiredAddress};
+
+/// Parameters of the stock handlers that say nothing of services: the message itself, the clock, timing.
+const META_PARAMETERS: [&str; 12] = [
+    "SIAddr",
+    "SName",
+    "File",
+    "TimeOffset",
+    "PosixTimezone",
+    "TzdbTimezone",
+    "Preference",
+    "InformationRefreshTime",
+    "ClientFqdn",
+    "NtpMulticast",
+    "SolMaxRt",
+    "InfMaxRt",
+];
 
 /// A lease in force.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +45,8 @@ pub(super) struct Lease {
     pub delegated: Vec<Delegated>,
     /// DHCPv6: what the server said of each address and prefix.
     pub ledger: Ledger,
+    /// What handlers emit about it: published once, and again only when they say something else.
+    pub emitted: Vec<Emitted>,
 }
 
 impl Lease {
@@ -37,12 +55,20 @@ impl Lease {
         client: &Client,
         message: &LeaseMessage,
         ledger: Ledger,
-        plan: Plan,
+        mut plan: Plan,
     ) -> Result<Self, String> {
-        match client.protocol {
+        let emitted = std::mem::take(&mut plan.events);
+        let lease = match client.protocol {
             Protocol::V4 => v4::build(client, message, plan),
             Protocol::V6 => v6::build(client, message, ledger, plan),
-        }
+        }?;
+        Ok(Self { emitted, ..lease })
+    }
+
+    /// What handlers emit about it and did not about the lease before.
+    pub(super) fn news_from(&self, before: Option<&Self>) -> Vec<Emitted> {
+        let known = before.map(|lease| lease.emitted.as_slice()).unwrap_or_default();
+        self.emitted.iter().filter(|event| !known.contains(event)).cloned().collect()
     }
 
     /// The DHCPv4 server that gave it.
@@ -89,7 +115,11 @@ impl Lease {
         if before.is_some_and(|before| !self.ends_like(before)) {
             changes.push(Change::Lifetime);
         }
+        if !self.news_from(before).is_empty() {
+            changes.push(Change::Vendor);
+        }
         changes.sort_unstable();
+        changes.dedup();
         changes
     }
 
@@ -132,6 +162,17 @@ fn is_different<const N: usize>(changes: [(Change, bool); N]) -> Vec<Change> {
 }
 
 /// The keys whose values differ.
-fn differing<K: Ord + Copy>(old: &BTreeMap<K, String>, new: &BTreeMap<K, String>) -> BTreeSet<K> {
-    old.keys().chain(new.keys()).filter(|code| old.get(code) != new.get(code)).copied().collect()
+fn differing<K: Ord + Clone>(old: &BTreeMap<K, String>, new: &BTreeMap<K, String>) -> BTreeSet<K> {
+    old.keys().chain(new.keys()).filter(|code| old.get(code) != new.get(code)).cloned().collect()
 }
+
+/// What a change of handlers' parameters is a change of: vendor data, unless all of them are of [`META_PARAMETERS`].
+fn parameter_change(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Option<Change> {
+    let differing = differing(old, new);
+    let meta = |name: &String| META_PARAMETERS.contains(&name.as_str());
+    let first = differing.first()?;
+    Some(if meta(first) && differing.iter().all(meta) { Change::Meta } else { Change::Vendor })
+}
+
+#[cfg(test)]
+mod tests;

@@ -12,8 +12,8 @@ use crate::controller::machine::Held;
 use crate::events::{self, Change, LeaseV4, RouteView};
 use crate::network::DesiredAddress;
 
-/// Options whose change is a change of vendor data.
-const VENDOR_OPTIONS: [u8; 4] = [43, 60, 124, 125];
+/// Options whose change is a change of vendor data: vendor and user class, what vendors say, PacketCable (RFC 3495).
+const VENDOR_OPTIONS: [u8; 6] = [43, 60, 77, 122, 124, 125];
 /// Options that say how long, or what kind of message it was.
 const LIFETIME_OPTIONS: [u8; 4] = [51, 53, 58, 59];
 /// Options whose effect is compared where it shows: in addresses, routes, name servers, MTU.
@@ -43,7 +43,7 @@ pub(super) fn build(client: &Client, message: &LeaseMessage, plan: Plan) -> Resu
     for route in &mut desired.routes {
         complete(route, client, address);
     }
-    Ok(Lease { held, view, desired, delegated: Vec::new(), ledger: Ledger::default() })
+    Ok(Lease { held, view, desired, delegated: Vec::new(), ledger: Ledger::default(), emitted: Vec::new() })
 }
 
 fn complete(route: &mut RoutePlan, client: &Client, address: Ipv4Addr) {
@@ -90,7 +90,9 @@ pub(super) fn present(new: &LeaseV4) -> Vec<Change> {
 /// What differs besides the lifetime.
 pub(super) fn changes(old: &LeaseV4, new: &LeaseV4) -> Vec<Change> {
     let options = super::differing(&old.options, &new.options);
-    let vendor = options.iter().any(|code| VENDOR_OPTIONS.contains(code));
+    let parameters = super::parameter_change(&old.parameters, &new.parameters);
+    let vendor =
+        parameters == Some(Change::Vendor) || options.iter().any(|code| VENDOR_OPTIONS.contains(code));
     let meta = |code: &u8| {
         !VENDOR_OPTIONS.contains(code) && !LIFETIME_OPTIONS.contains(code) && !EFFECT_OPTIONS.contains(code)
     };
@@ -103,7 +105,7 @@ pub(super) fn changes(old: &LeaseV4, new: &LeaseV4) -> Vec<Change> {
         (
             Change::Meta,
             (&old.server, &old.ntp, &old.hostname) != (&new.server, &new.ntp, &new.hostname)
-                || old.parameters != new.parameters && !vendor
+                || parameters == Some(Change::Meta)
                 || options.iter().any(meta),
         ),
     ])

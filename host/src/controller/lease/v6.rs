@@ -13,8 +13,8 @@ use crate::delegation::Delegated;
 use crate::events::{self, AddressV6, Change, IaView, LeaseV6, PrefixV6, SoftwireView};
 use crate::network::{Desired, DesiredAddress};
 
-/// Vendor class and vendor options.
-const VENDOR_OPTIONS: [u16; 2] = [16, 17];
+/// User class, vendor class and vendor options.
+const VENDOR_OPTIONS: [u16; 3] = [15, 16, 17];
 /// What softwires are made of: DS-Lite, MAP-E, MAP-T, lw4o6, and their priority (RFC 6334, 7598, 8026).
 const SOFTWIRE_OPTIONS: [u16; 5] = [64, 94, 95, 96, 111];
 /// Options whose effect is compared where it shows: in name servers, search list, time servers, server.
@@ -107,7 +107,14 @@ pub(super) fn build(
         takes_over: true,
         ..super::desired(client, plan, addresses)
     };
-    Ok(Lease { held, view: events::Lease::V6(Box::new(view)), desired, delegated, ledger })
+    Ok(Lease {
+        held,
+        view: events::Lease::V6(Box::new(view)),
+        desired,
+        delegated,
+        ledger,
+        emitted: Vec::new(),
+    })
 }
 
 /// The latest of them; `None` when one never comes, or there is none.
@@ -160,8 +167,11 @@ pub(super) fn changes(old: &LeaseV6, new: &LeaseV6) -> Vec<Change> {
         lease.prefixes.iter().map(|p| (p.prefix, p.exclude, p.preferred == Some(0))).collect()
     };
     let options = differing(&old.options, &new.options);
-    let vendor = options.iter().any(|code| VENDOR_OPTIONS.contains(code));
     let softwire = options.iter().any(|code| SOFTWIRE_OPTIONS.contains(code));
+    // What softwire options say is published as parameters too.
+    let parameters = super::parameter_change(&old.parameters, &new.parameters).filter(|_| !softwire);
+    let vendor =
+        parameters == Some(Change::Vendor) || options.iter().any(|code| VENDOR_OPTIONS.contains(code));
     // Below 15: how the exchange went, and what the ledger holds.
     let meta = |code: &u16| {
         *code > 14
@@ -178,7 +188,7 @@ pub(super) fn changes(old: &LeaseV6, new: &LeaseV6) -> Vec<Change> {
         (
             Change::Meta,
             (&old.server_duid, &old.ntp) != (&new.server_duid, &new.ntp)
-                || old.parameters != new.parameters && !vendor && !softwire
+                || parameters == Some(Change::Meta)
                 || options.iter().any(meta),
         ),
     ])
