@@ -12,6 +12,7 @@ pub mod controller;
 pub mod daemon;
 pub mod data_model;
 pub mod delegation;
+pub mod doors;
 pub mod events;
 pub mod handlers;
 pub mod histogram;

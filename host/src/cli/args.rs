@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use dhcpmgr_message::ClientName;
 
 use super::map::MapAction;
+use super::model::ModelAction;
 use crate::import::Program;
 use crate::paths::Paths;
 
@@ -15,6 +16,7 @@ Examples:
   dhcpmgr why wan4               what happened to a client, and why
   dhcpmgr events --follow        what happens from now on
   dhcpmgr renew wan4             extend a lease now
+  dhcpmgr get Device.DHCPv4.     the data model, TR-181
   dhcpmgr config check           is the configuration right?
 
 Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 no daemon.";
@@ -173,6 +175,9 @@ pub enum Action {
     /// Explain MAP-T, MAP-E, lw4o6 and DS-Lite options
     #[command(subcommand)]
     Map(MapAction),
+    /// The data model, TR-181.
+    #[command(flatten)]
+    Model(ModelAction),
 }
 
 /// `dhcpmgr import`

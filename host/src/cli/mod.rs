@@ -6,6 +6,7 @@ mod daemon_args;
 mod import;
 mod link;
 mod map;
+mod model;
 mod output;
 pub mod render;
 mod run;
@@ -17,6 +18,7 @@ use clap::{CommandFactory, Parser};
 pub use args::{Action, Arguments, ConfigAction, HandlerAction, Import};
 pub use daemon_args::DaemonArgs;
 pub use map::{Code, Explain, Lookup, MapAction};
+pub use model::ModelAction;
 
 /// Runs `dhcpmgr` with the arguments of this process. A usage error ends the process with status 2.
 #[must_use]

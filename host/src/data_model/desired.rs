@@ -87,6 +87,14 @@ impl Desired {
         whole
     }
 
+    /// Grows with every number that is given; what is written besides is kept when it is written.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let options = |table: &OptionTable| table.last as usize;
+        let edits = self.clients.values().map(|edits| 1 + options(&edits.sent) + options(&edits.requested));
+        edits.sum::<usize>() + self.numbers.size()
+    }
+
     /// Forgets what was written of clients whose section is gone from the files: one of that name in a later
     /// configuration is another client.
     pub fn forget_all_but(&mut self, files: &Config) {

@@ -67,6 +67,12 @@ impl Numbers {
         *last
     }
 
+    /// Changes with every number that is given or used up.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.0.values().map(|table| 1 + table.last as usize * 2 - table.rows.len()).sum()
+    }
+
     /// The number of a row, where it has one.
     #[must_use]
     pub fn of(&self, table: &str, key: &str) -> Option<u32> {

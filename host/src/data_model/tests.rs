@@ -197,8 +197,7 @@ fn writing_changes_the_configuration_and_nothing_else() {
     house.set(&format!("{C6}SuggestedT1"), Value::Int(600)).unwrap();
     house.set(&format!("{C6}RequestedOptions"), "23,24,56").unwrap();
     let whole = house.whole();
-    let (wan4, wan6) =
-        (&whole.config.clients["wan4"], &whole.config.clients["wan6"]);
+    let (wan4, wan6) = (&whole.config.clients["wan4"], &whole.config.clients["wan6"]);
     assert_eq!(wan4.discover_interval.as_secs(), 5);
     assert_eq!(wan4.send[&60].0, b"abc");
     assert!(wan6.v6.ia_pd.is_empty() && wan6.v6.ia_na[0].t1 == Some(600));

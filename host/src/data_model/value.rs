@@ -177,7 +177,7 @@ fn is_right(kind: &Kind, text: &str) -> Result<bool, ()> {
             text.chars().count() <= usize::from(*max) && !text.contains('\0') && form.fits(text)
         }
         Kind::Hex { min, max } => {
-            if text.len() % 2 != 0 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+            if !text.len().is_multiple_of(2) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
                 return Err(());
             }
             (usize::from(*min)..=usize::from(*max)).contains(&(text.len() / 2))

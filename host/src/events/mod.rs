@@ -124,6 +124,10 @@ pub enum EventKind {
     KernelMismatch,
     /// The configuration was read again.
     ConfigReloaded,
+    /// Something was written through the data model.
+    ModelChanged,
+    /// A command of the data model was carried out.
+    OperationComplete,
     /// Published by a handler.
     #[serde(untagged)]
     Vendor(String),

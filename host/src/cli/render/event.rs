@@ -66,6 +66,9 @@ fn tone(kind: &EventKind) -> Tone {
         | EventKind::HandlerQuarantined
         | EventKind::ForeignClient
         | EventKind::KernelMismatch => Tone::Bad,
-        EventKind::ConfigReloaded | EventKind::Vendor(_) => Tone::Heading,
+        EventKind::ConfigReloaded
+        | EventKind::ModelChanged
+        | EventKind::OperationComplete
+        | EventKind::Vendor(_) => Tone::Heading,
     }
 }

@@ -150,7 +150,7 @@ impl<S: Source> Walk<'_, S> {
                 Err(fault) => return Err(fault),
             }
         }
-        self.searching |= matches!(row, Step::All | Step::Search(_));
+        self.searching |= is_search(row, child);
         self.steps(next, rest)
     }
 
@@ -184,14 +184,8 @@ impl<S: Source> Walk<'_, S> {
                         found.push(number);
                     }
                 }
-                // What names all of a unique key is the address of a row, and that must be there.
-                let names = expression.names();
-                let is_key = |key: &&[&str]| {
-                    names.as_ref().is_some_and(|names| {
-                        names.len() == key.len() && key.iter().all(|part| names.contains(part))
-                    })
-                };
-                if found.is_empty() && table.keys.iter().any(|key| is_key(key)) {
+                // The address of a row must lead to one.
+                if found.is_empty() && is_address(expression, table) {
                     return Err(missing("with this key".to_owned()));
                 }
                 Ok(found)
@@ -298,6 +292,21 @@ impl<S: Source> Walk<'_, S> {
             if accepted.is_empty() { String::new() } else { format!("; there is {}", accepted.join(", ")) };
         self.path.fault(code::NO_PATH, format!("{} has no object {name}{accepted}", object.path))
     }
+}
+
+/// Whether a step looks for rows, instead of naming one by its key.
+fn is_search(step: &Step, table: &'static Object) -> bool {
+    match step {
+        Step::All => true,
+        Step::Search(expression) => !is_address(expression, table),
+        _ => false,
+    }
+}
+
+/// Whether it names all of a unique key, and nothing else.
+fn is_address(expression: &Expression, table: &'static Object) -> bool {
+    let Some(names) = expression.names() else { return false };
+    table.keys.iter().any(|key| names.len() == key.len() && key.iter().all(|part| names.contains(part)))
 }
 
 /// The objects of a path of names and numbers only.
