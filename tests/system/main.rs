@@ -13,6 +13,7 @@ mod client_death;
 mod clock;
 mod crash;
 mod data_model;
+mod dbus;
 mod expiry;
 mod foreign;
 mod given;

@@ -85,7 +85,7 @@ pub async fn serve<D: DataModel + Controls + 'static>(daemon: Rc<D>, root: &Path
 async fn connect(socket: &Path) -> zbus::Result<Connection> {
     let address = format!("unix:path={}", socket.display());
     let connection = Builder::address(address.as_str()).build().await?;
-    connection.request_name_with_flags(NAME, RequestNameFlags::DoNotQueue.into()).await?;
+    connection.request_name_with_flags(NAME, RequestNameFlags::DO_NOT_QUEUE).await?;
     Ok(connection)
 }
 

@@ -54,7 +54,7 @@ fn of_variant(value: &Variant<'_>) -> Option<Value> {
         Variant::I32(value) => Value::Int((*value).into()),
         Variant::I64(value) => Value::Int(*value),
         Variant::Str(text) => text.as_str().into(),
-        Variant::Value(inner) => return of_variant(inner),
+        Variant::Variant(inner) => return of_variant(inner),
         _ => return None,
     })
 }
