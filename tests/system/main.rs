@@ -14,6 +14,7 @@ mod clock;
 mod crash;
 mod data_model;
 mod dbus;
+mod events;
 mod expiry;
 mod foreign;
 mod given;

@@ -3,6 +3,7 @@
 
 mod args;
 mod daemon_args;
+mod handler;
 mod import;
 mod link;
 mod map;
@@ -15,8 +16,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-pub use args::{Action, Arguments, ConfigAction, HandlerAction, Import};
+pub use args::{Action, Arguments, ConfigAction, Import};
 pub use daemon_args::DaemonArgs;
+pub use handler::{Check, HandlerAction};
 pub use map::{Code, Explain, Lookup, MapAction};
 pub use model::ModelAction;
 

@@ -130,6 +130,7 @@ impl Daemon {
             handlers: handlers.collect(),
             statuses,
             lans,
+            wans: self.shared.softwires.views(),
             duid: self.shared.keeper.duid().as_ref().map(Bytes::to_hex).unwrap_or_default(),
             baselines: self.model.baselines.borrow().clone(),
             wall_ms: clock::wall_ms(),

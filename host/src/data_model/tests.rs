@@ -50,6 +50,7 @@ impl House {
             statuses,
             handlers: [("wan4".parse().unwrap(), asked)].into(),
             lans: serde_json::from_str(LANS).unwrap(),
+            wans: Vec::new(),
             duid: "000300010203".to_owned(),
             baselines: BTreeMap::new(),
             wall_ms: 1_800_000_000_000,

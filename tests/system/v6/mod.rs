@@ -4,7 +4,7 @@
 mod conformance;
 mod crash;
 mod dibbler;
-mod given;
+pub(crate) mod given;
 mod hosts;
 mod killed;
 mod laboratory;

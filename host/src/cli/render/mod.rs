@@ -2,9 +2,11 @@
 //!
 //! Text that comes from the network is escaped ([`plain`]): no control character of a server reaches the terminal.
 
+mod check;
 mod event;
 mod handlers;
 mod import;
+mod ipv4;
 mod lease;
 mod map;
 mod model;
@@ -16,6 +18,7 @@ mod why;
 
 use std::fmt::Write as _;
 
+pub use check::check;
 pub use event::event;
 pub use handlers::handlers;
 pub use import::import;

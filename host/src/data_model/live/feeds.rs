@@ -72,6 +72,8 @@ pub(super) struct MapDomain {
     pub(super) number: u32,
     pub(super) wan: IfName,
     pub(super) softwire: SoftwireView,
+    /// What IPv4 leaves through.
+    pub(super) interface: Option<IfName>,
     pub(super) rules: Vec<u32>,
 }
 
@@ -120,6 +122,16 @@ impl Facts {
         let (first, last) = (place.numbers().first(), place.numbers().last());
         let interface = || self.interfaces.iter().find(|row| first == Some(&row.number));
         Some(match place.object.name {
+            "Interface" if place.object.path.starts_with("Device.MAP.") => {
+                let row = self.domains.iter().find(|row| first == Some(&row.number))?;
+                match name {
+                    "Enable" => Some(true.into()),
+                    "Status" => Some("Up".into()),
+                    "Alias" => Some(format!("cpe-{}", row.number).into()),
+                    "Name" => row.interface.as_ref().map(|name| name.as_str().into()),
+                    _ => None,
+                }
+            }
             "Interface" if place.object.table => {
                 let row = interface()?;
                 Some(match name {
@@ -236,6 +248,8 @@ impl Facts {
         let softwire = &row.softwire;
         let rule = || softwire.selected.and_then(|at| softwire.rules.get(at));
         Some(match name {
+            "Enable" => true.into(),
+            "Status" => "Enabled".into(),
             "Alias" => format!("cpe-{}", row.number).into(),
             "TransportMode" => if softwire.kind == "map-t" { "Translation" } else { "Encapsulation" }.into(),
             "WANInterface" => self.interface_of(&row.wan).into(),
@@ -264,6 +278,8 @@ fn rule(domain: &MapDomain, number: Option<u32>, name: &str) -> Option<Value> {
     let rule = domain.softwire.rules.get(at)?;
     let own = domain.softwire.customer.as_ref().filter(|_| domain.softwire.selected == Some(at));
     Some(match name {
+        "Enable" => true.into(),
+        "Status" => "Enabled".into(),
         "Alias" => format!("cpe-{}", number?).into(),
         "Origin" => "DHCPv6".into(),
         "IPv6Prefix" => rule.ipv6_prefix.to_string().into(),
@@ -279,6 +295,8 @@ fn rule(domain: &MapDomain, number: Option<u32>, name: &str) -> Option<Value> {
 
 fn tunnel(row: &Tunnel, name: &str) -> Option<Value> {
     Some(match name {
+        "Enable" => true.into(),
+        "Status" => "Enabled".into(),
         "Alias" => format!("cpe-{}", row.number).into(),
         "EndpointAssignmentPrecedence" | "Origin" => "DHCPv6".into(),
         "EndpointName" => row.aftr.as_str().into(),

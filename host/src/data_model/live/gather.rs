@@ -13,8 +13,8 @@ use super::feeds::{DnsServer, Interface, Left, MapDomain, Tunnel, V4Route, V6Add
 use super::options::each;
 use super::{ClientFacts, Facts};
 use crate::config::{Client, Config};
-use crate::control::views::{ClientStatus, LanStanding, LanView};
-use crate::events::Lease;
+use crate::control::views::{ClientStatus, LanStanding, LanView, WanView};
+use crate::events::{Lease, RuleView};
 
 /// What the tree is made of.
 #[derive(Debug, Default, Clone)]
@@ -25,6 +25,8 @@ pub struct Inputs {
     pub handlers: BTreeMap<ClientName, Asked>,
     /// What LANs have.
     pub lans: Vec<LanView>,
+    /// What carries IPv4 on each WAN.
+    pub wans: Vec<WanView>,
     /// The DUID of the device, hex.
     pub duid: String,
     /// What the counters were when they were last reset.
@@ -116,12 +118,12 @@ impl Facts {
                 Protocol::V6 => facts.v6 = rows,
             }
         }
-        facts.feed(&inputs.lans, passing);
+        facts.feed(&inputs.lans, &inputs.wans, passing);
         facts
     }
 
     /// What leases feed elsewhere.
-    fn feed(&mut self, lans: &[LanView], passing: &mut Numbers) {
+    fn feed(&mut self, lans: &[LanView], wans: &[WanView], passing: &mut Numbers) {
         self.feed_interfaces(lans, passing);
         let mut servers: Vec<(IpAddr, IfName, bool)> = Vec::new();
         let mut routes = Vec::new();
@@ -155,38 +157,39 @@ impl Facts {
         let row = |((to, via, metric, interface), number)| V4Route { number, to, via, metric, interface };
         self.routes = routes.into_iter().zip(numbers).map(row).collect();
         self.routes.sort_by_key(|row| row.number);
-        self.feed_softwires(passing);
+        self.feed_softwires(wans, passing);
     }
 
-    fn feed_softwires(&mut self, passing: &mut Numbers) {
+    /// Softwires that carry IPv4; what a lease merely offers is shown with its client.
+    fn feed_softwires(&mut self, wans: &[WanView], passing: &mut Numbers) {
         let mut domains = Vec::new();
         let mut tunnels = Vec::new();
         for client in &self.v6 {
-            let (Some(softwire), Some(wan)) =
-                (client.v6().and_then(|lease| lease.softwire.as_ref()), client.interface_name())
-            else {
-                continue;
+            let offered = client.v6().and_then(|lease| lease.softwire.as_ref());
+            let (Some(softwire), Some(wan)) = (offered, client.interface_name()) else { continue };
+            let is_up = |view: &&WanView| {
+                view.interface == *wan && view.owner.is_some_and(|owner| owner.to_string() == softwire.kind)
             };
+            let Some(view) = wans.iter().find(is_up) else { continue };
             if softwire.kind == "ds-lite" {
                 tunnels.push(softwire.aftr.as_ref().map(ToString::to_string).unwrap_or_default());
             } else {
-                domains.push((wan.clone(), softwire.clone()));
+                domains.push((wan.clone(), softwire.clone(), view.softwire_interface.clone()));
             }
         }
-        let keys: Vec<&str> = domains.iter().map(|(wan, _)| wan.as_str()).collect();
+        let keys: Vec<&str> = domains.iter().map(|(wan, ..)| wan.as_str()).collect();
         let numbers = passing.settle("Device.MAP.Domain.", &keys);
-        for ((wan, softwire), number) in domains.into_iter().zip(numbers) {
-            let keys: Vec<String> = softwire
-                .rules
-                .iter()
-                .map(|rule| format!("{} {}", rule.ipv6_prefix, rule.ipv4_prefix))
-                .collect();
+        for ((wan, softwire, interface), number) in domains.into_iter().zip(numbers) {
+            let key = |rule: &RuleView| format!("{} {}", rule.ipv6_prefix, rule.ipv4_prefix);
+            let keys: Vec<String> = softwire.rules.iter().map(key).collect();
             let rules = passing.settle(&format!("Device.MAP.Domain.{number}.Rule."), &keys);
-            self.domains.push(MapDomain { number, wan, softwire, rules });
+            self.domains.push(MapDomain { number, wan, softwire, interface, rules });
         }
+        self.domains.sort_by_key(|row| row.number);
         let numbers = passing.settle("Device.DSLite.InterfaceSetting.", &tunnels);
         self.tunnels =
             tunnels.into_iter().zip(numbers).map(|(aftr, number)| Tunnel { number, aftr }).collect();
+        self.tunnels.sort_by_key(|row| row.number);
     }
 
     fn feed_interfaces(&mut self, lans: &[LanView], passing: &mut Numbers) {
