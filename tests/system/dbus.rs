@@ -50,7 +50,7 @@ impl<'lab> Bus<'lab> {
         let log = self.lab.dir().join("dbus-daemon.log");
         let arguments = [self.config.as_str(), "--nofork", "--nopidfile"];
         self.process = Some(self.lab.gateway.spawn("dbus-daemon", &arguments, &[], &log)?);
-        self.served()
+        Ok(())
     }
 
     fn stop(&mut self) {
@@ -101,9 +101,12 @@ impl<'lab> Bus<'lab> {
 /// A bus, a server, and a daemon whose client has a lease.
 fn given<'lab>(lab: &'lab Lab) -> Result<(dhcpmgr_lab::Dnsmasq<'lab>, Bus<'lab>, Daemon<'lab>)> {
     let server = lab.dnsmasq(lab.wan()).range(100, 100).option("6,192.0.2.53").start()?;
-    let daemon = lab.daemon(&one_client(""))?;
-    daemon.cli().wait_for("wan4", "Bound")?;
+    let mut daemon = Daemon::install(lab)?;
+    daemon.configure(&one_client(""))?;
     let bus = Bus::new(lab, &daemon)?;
+    daemon.start()?;
+    daemon.cli().wait_for("wan4", "Bound")?;
+    bus.served()?;
     Ok((server, bus, daemon))
 }
 
@@ -196,6 +199,7 @@ fn the_door_comes_back_with_the_bus() -> Result {
     bus.stop();
     assert_eq!(daemon.cli().client("wan4")?["status"], "Bound");
     bus.start()?;
+    bus.served()?;
     assert_eq!(bus.property("Status")?, "Bound");
     Ok(())
 }

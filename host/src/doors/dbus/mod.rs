@@ -49,36 +49,53 @@ const CALLS: usize = 32;
 const TOGETHER: Duration = Duration::from_millis(50);
 /// Between two looks for changed values.
 const APART: Duration = Duration::from_millis(500);
-/// Between two tries to reach the bus: at first, and at most.
+/// Between two tries to reach a bus that has gone: at first, and at most; then it is looked for when something happens.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// What of the tree is told when it changes.
 const TOLD: [&str; 2] = ["Device.DHCPv4.Client.", "Device.DHCPv6.Client."];
 
-/// Serves the bus below this root as long as the daemon runs.
+/// Serves the bus below this root as long as the daemon runs. Where there is none it is looked for when something
+/// happens, so that a gateway without one is never woken up for it.
 pub async fn serve<D: DataModel + Controls + 'static>(daemon: Rc<D>, root: &Path) {
     let socket = root.join("run/dbus/system_bus_socket");
+    let (_, mut feed) = daemon.events().subscribe();
     let (first, longest) = RETRY;
-    let mut wait = first;
+    let mut wait = None;
     loop {
         if socket.exists() {
             match connect(&socket).await {
                 Ok(connection) => {
                     tracing::info!("D-Bus: serving {NAME}");
-                    wait = first;
                     match run(&daemon, connection).await {
                         Ok(()) => tracing::info!("D-Bus: the bus has gone"),
                         Err(error) => tracing::warn!("D-Bus: {error}"),
                     }
+                    wait = Some(first);
                 }
-                Err(error) => {
+                Err(error) if wait.is_none() => {
                     tracing::info!("D-Bus: {NAME} is not served ({error}); is its policy file installed?");
-                    wait = longest;
                 }
+                Err(error) => tracing::debug!("D-Bus: {error}"),
             }
         }
-        sleep(wait).await;
-        wait = (wait * 2).min(longest);
+        // One that was there comes back soon.
+        let again = async {
+            match wait {
+                Some(time) => sleep(time).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = again => wait = wait.map(|time| time * 2).filter(|time| *time <= longest),
+            event = feed.recv() => {
+                if let Err(RecvError::Closed) = event {
+                    return;
+                }
+                // What happened meanwhile is history.
+                feed = feed.resubscribe();
+            }
+        }
     }
 }
 
