@@ -16,6 +16,7 @@ pub mod doors;
 pub mod events;
 pub mod handlers;
 pub mod histogram;
+pub mod hooks;
 pub mod identity;
 pub mod import;
 pub mod lease_monitor;

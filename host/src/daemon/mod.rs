@@ -29,6 +29,7 @@ use crate::data_model::door::{DataModel, Flat};
 use crate::delegation::Outcome;
 use crate::events::{Event, EventKind, EventLog};
 use crate::handlers::{HandlerNotice, NoticeKind};
+use crate::hooks::{self, Hooks};
 use crate::import::{self, Order};
 use crate::metrics::{self, Figures, Source as _};
 use crate::network::NetworkEvent;
@@ -42,6 +43,7 @@ pub struct Daemon {
     config: RefCell<Config>,
     files: RefCell<Vec<PathBuf>>,
     controllers: RefCell<BTreeMap<ClientName, Running>>,
+    hooks: Hooks,
     started: Instant,
     /// Where metrics are served.
     metrics: watch::Sender<Option<MetricsAddress>>,
@@ -214,9 +216,15 @@ impl Daemon {
     pub async fn reload(&self) -> Result<Reload, String> {
         let _writer = self.model.writing.lock().await;
         let loaded = config::load(&self.shared.paths).map_err(|errors| errors.to_string())?;
+        for hook in &loaded.config.hooks {
+            hooks::check(hook).map_err(|why| format!("hooks.{}: {why}", hook.name))?;
+        }
         let config = self.model.over(&loaded.config)?;
         self.model.take(loaded.config);
         let changes = self.apply(config).await;
+        for line in self.backends.restore_filters().await {
+            tracing::error!("{line}");
+        }
         *self.files.borrow_mut() = loaded.files;
         let detail = if changes.is_empty() { "nothing differs".to_owned() } else { changes.join("; ") };
         tracing::info!("configuration read again: {detail}");
@@ -258,6 +266,7 @@ impl Daemon {
         if diff.touches_handlers() {
             self.handlers_changed().await;
         }
+        self.hooks.reconfigure(&config);
         *self.config.borrow_mut() = config;
         diff.lines()
     }
