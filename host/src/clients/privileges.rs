@@ -76,7 +76,7 @@ fn starter(confinement: &Confinement) -> io::Result<mpsc::Sender<Order>> {
 }
 
 /// Leaves the calling thread's children these capabilities: those of them that it has.
-fn confine(rights: &[Capability]) {
+pub(crate) fn confine(rights: &[Capability]) {
     // Every kernel since 3.5 can.
     let _ = prctl::set_no_new_privs();
     // root gets what the bounding set leaves, everybody else what the ambient set gives.

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use dhcpmgr_softwire::Kind;
 
+use super::napt::Napt;
 use super::{Backend, BackendName};
 use crate::config::SoftwireBackend;
 
@@ -33,13 +34,28 @@ impl Support {
     }
 
     /// Asks those back-ends that the operator chose.
-    pub(super) async fn probe(choice: SoftwireBackend, backends: &[Rc<dyn Backend>]) -> Self {
+    pub(super) async fn probe(choice: SoftwireBackend, backends: &[Rc<dyn Backend>], napt: &Napt) -> Self {
         let mut answers: Vec<(BackendName, Result<(), String>)> = Vec::new();
         for backend in backends.iter().filter(|backend| allows(choice, backend.name())) {
             answers.push((backend.name(), backend.probe().await));
         }
-        let kinds = Kind::ALL.into_iter().map(|kind| (kind, answer(kind, choice, &answers))).collect();
-        Self { kinds }
+        // Not for a kernel that can do nothing anyway: a program would be run for it.
+        let translates = match answers.iter().any(|(_, works)| works.is_ok()) {
+            true => napt.probe().await,
+            false => Ok(()),
+        };
+        let kinds = Kind::ALL.into_iter().map(|kind| {
+            let with = answer(kind, choice, &answers);
+            (
+                kind,
+                if Napt::is_needed(kind) {
+                    with.and_then(|name| translates.clone().map(|()| name))
+                } else {
+                    with
+                },
+            )
+        });
+        Self { kinds: kinds.collect() }
     }
 }
 
