@@ -270,7 +270,8 @@ async fn serve(
         &config,
     );
     let kept = Store::volatile(paths.softwires(), boot);
-    let backends = Rc::new(Backends::start(config.softwire.backend, network.clone(), kept.clone()).await);
+    let backends =
+        Rc::new(Backends::start(config.softwire.backend, network.clone(), kept.clone(), paths.root()).await);
     let carrier = Rc::clone(&backends) as Rc<dyn Carrier>;
     let softwires = Softwires::start(carrier, kept.below("owners"), config.softwire.clone());
     let shared = Rc::new(Shared {
@@ -302,6 +303,8 @@ async fn serve(
     }
     // What was said while nobody was there comes before anything is done, and after what was in force then.
     spool.replay(&sessions).await;
+    // Where softwires were left, before those that nobody offers are taken down.
+    swept.extend(daemon.backends.interfaces());
     spawn_local(Rc::clone(&daemon.shared.softwires).run(Rc::clone(&daemon) as Rc<dyn Outlet>));
     daemon.go_on_in_order().await;
     // Every lease that is still in force is known now: what else carries our tag there was left by an earlier end.
