@@ -270,8 +270,10 @@ async fn serve(
         &config,
     );
     let kept = Store::volatile(paths.softwires(), boot);
-    let backends =
-        Rc::new(Backends::start(config.softwire.backend, network.clone(), kept.clone(), paths.root()).await);
+    let choice = config.softwire.backend;
+    let backends = Backends::start(choice, network.clone(), kept.clone(), paths.root()).await;
+    let backends = Rc::new(backends);
+    chain.set_softwires(backends.support());
     let carrier = Rc::clone(&backends) as Rc<dyn Carrier>;
     let softwires = Softwires::start(carrier, kept.below("owners"), config.softwire.clone());
     let shared = Rc::new(Shared {
@@ -311,6 +313,7 @@ async fn serve(
     let _ = daemon.statuses().await;
     daemon.tell(daemon.shared.delegations.settle().await);
     swept.extend(daemon.shared.delegations.interfaces());
+    swept.extend(daemon.backends.interfaces());
     if let Err(error) = daemon.shared.network.sweep(&swept).await {
         tracing::error!("{error}");
     }

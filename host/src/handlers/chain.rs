@@ -10,8 +10,11 @@ use futures_util::future::join_all;
 use tokio::sync::broadcast;
 
 use super::link::{Link, Places};
-use super::{Decision, HandlerNotice, HandlerReport, HandlerState, HandlerStatus, Wants, manifest, merge};
+use super::{
+    Decision, HandlerNotice, HandlerReport, HandlerState, HandlerStatus, Wants, manifest, merge, needs,
+};
 use crate::config::{Grant, Handler};
+use crate::softwire::backend::Support;
 
 /// How many notices a listener may fall behind.
 const NOTICES: usize = 256;
@@ -24,6 +27,7 @@ pub struct Chain {
     /// One reconfiguration at a time.
     reconfiguring: tokio::sync::Mutex<()>,
     notices: broadcast::Sender<HandlerNotice>,
+    softwires: Mutex<Arc<Support>>,
 }
 
 impl Chain {
@@ -37,13 +41,29 @@ impl Chain {
         let notices = broadcast::channel(NOTICES).0;
         let links = join_all(handlers.iter().map(|h| Link::load(h, &places, notices.clone()))).await;
         let links = Mutex::new(links.into_iter().map(Arc::new).collect());
-        Self { places, links, reconfiguring: tokio::sync::Mutex::default(), notices }
+        Self {
+            places,
+            links,
+            reconfiguring: tokio::sync::Mutex::default(),
+            notices,
+            softwires: Mutex::default(),
+        }
     }
 
     /// What happens to handlers from now on. Whoever listens publishes it, and asks [`wants`](Self::wants) again.
     #[must_use]
     pub fn notices(&self) -> broadcast::Receiver<HandlerNotice> {
         self.notices.subscribe()
+    }
+
+    /// Says which softwires are carried out here; none are until it is said. Whoever says it asks [`wants`](Self::wants)
+    /// again.
+    pub fn set_softwires(&self, support: Support) {
+        *self.softwires.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(support);
+    }
+
+    fn softwires(&self) -> Arc<Support> {
+        Arc::clone(&self.softwires.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What the handlers want a client to request and to send: those that are loaded, not quarantined, asked for
@@ -53,8 +73,10 @@ impl Chain {
     pub fn wants(&self, client: &ClientName, protocol: Protocol) -> Wants {
         let mut wants =
             Wants { request: self.requested_by(client, protocol).into_keys().collect(), ..Wants::default() };
+        let softwires = self.softwires();
         for link in self.links() {
-            let Some(manifest) = link.wanting(client, protocol).filter(|_| link.has(Grant::SendOptions))
+            let Some(manifest) =
+                link.wanting(client, protocol, &softwires).filter(|_| link.has(Grant::SendOptions))
             else {
                 continue;
             };
@@ -69,10 +91,15 @@ impl Chain {
     #[must_use]
     pub fn requested_by(&self, client: &ClientName, protocol: Protocol) -> BTreeMap<u16, Vec<String>> {
         let mut requested: BTreeMap<u16, Vec<String>> = BTreeMap::new();
+        let softwires = self.softwires();
         for link in self.links() {
-            let Some(manifest) = link.wanting(client, protocol) else { continue };
+            let Some(manifest) = link.wanting(client, protocol, &softwires) else { continue };
             let codes: BTreeSet<u16> = manifest.options_consumed.iter().copied().collect();
-            for code in codes.into_iter().filter(|&code| manifest::can_be_requested(protocol, code)) {
+            let may = |code: &u16| {
+                manifest::can_be_requested(protocol, *code)
+                    && (protocol == Protocol::V4 || needs::may_be_requested(&manifest, *code, &softwires))
+            };
+            for code in codes.into_iter().filter(may) {
                 requested.entry(code).or_default().push(link.config().name.clone());
             }
         }
@@ -110,7 +137,8 @@ impl Chain {
     /// Every handler, in the order of the chain.
     #[must_use]
     pub fn status(&self) -> Vec<HandlerStatus> {
-        self.links().iter().map(|link| link.status()).collect()
+        let softwires = self.softwires();
+        self.links().iter().map(|link| link.status(&softwires)).collect()
     }
 
     /// Makes the chain what the configuration says now; only what differs is touched, and what is started anew is
@@ -170,7 +198,7 @@ impl Chain {
             return (Arc::clone(old), lines);
         }
         let new = Link::load(handler, &self.places, self.notices.clone()).await;
-        let state = new.status();
+        let state = new.status(&self.softwires());
         let Some(old) = old else {
             return (Arc::new(new), vec![line(&came_up("added", &state))]);
         };

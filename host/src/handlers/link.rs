@@ -17,6 +17,7 @@ use super::text::one_line;
 use super::worker::Worker;
 use super::{HandlerNotice, HandlerReport, HandlerState, HandlerStatus, merge, needs, sanity};
 use crate::config::{Grant, Handler, Isolation};
+use crate::softwire::backend::Support;
 
 /// The longest reason that a module may give, characters.
 const REASON: usize = 300;
@@ -85,7 +86,12 @@ impl Link {
     ///
     /// A handler that is just being started again still wants what it wanted: its pauses are short, and asking the
     /// server for something else meanwhile would restart a client for nothing.
-    pub(super) fn wanting(&self, client: &ClientName, protocol: Protocol) -> Option<Arc<Manifest>> {
+    pub(super) fn wanting(
+        &self,
+        client: &ClientName,
+        protocol: Protocol,
+        softwires: &Support,
+    ) -> Option<Arc<Manifest>> {
         if !self.applies_to(client, protocol) {
             return None;
         }
@@ -93,7 +99,7 @@ impl Link {
         let alive = matches!(facts.state, HandlerState::Healthy | HandlerState::Restarting);
         let manifest = facts.manifest.clone().filter(|_| alive);
         drop(facts);
-        manifest.filter(|m| needs::unmet(&m.needs).is_none())
+        manifest.filter(|m| needs::unmet(&m.needs, softwires).is_none())
     }
 
     pub(super) fn has(&self, grant: Grant) -> bool {
@@ -188,7 +194,7 @@ impl Link {
         matches!(self.runner, Runner::Refused(_))
     }
 
-    pub(super) fn status(&self) -> HandlerStatus {
+    pub(super) fn status(&self, softwires: &Support) -> HandlerStatus {
         let config = self.config();
         let statistics = lock(&self.statistics);
         let facts = self.condition.facts();
@@ -200,7 +206,10 @@ impl Link {
             api: facts.api.map(|a| a.to_string()).unwrap_or_default(),
             isolation: config.isolation,
             state: facts.state,
-            reason: facts.reason.clone().or_else(|| manifest.and_then(|m| needs::unmet(&m.needs))),
+            reason: facts.reason.clone().or_else(|| {
+                let manifest = manifest?;
+                needs::unmet(&manifest.needs, softwires).or_else(|| needs::withheld(manifest, softwires))
+            }),
             sandbox: facts.sandbox.clone(),
             pid: facts.pid,
             calls: statistics.calls,

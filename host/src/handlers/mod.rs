@@ -3,6 +3,7 @@
 //! Handlers decide and never act; nothing here touches the kernel.
 
 mod chain;
+pub mod check;
 mod condition;
 mod health;
 mod in_process;

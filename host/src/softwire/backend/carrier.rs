@@ -88,6 +88,12 @@ impl Backends {
         self.support.borrow().clone()
     }
 
+    /// Whether this softwire could be carried; the error says why not. Asks nobody.
+    pub fn carries(&self, softwire: &Softwire) -> Result<(), String> {
+        let kind: Kind = softwire.kind.parse().map_err(|error| format!("\"{}\" {error}", softwire.kind))?;
+        self.able(kind, softwire).map(drop)
+    }
+
     /// Makes this softwire be carried over the WAN, in place of the one before if there is one. When it returns, IPv4
     /// runs over it. Nothing is done when all is so already; what an earlier daemon left is taken over.
     ///
@@ -103,9 +109,7 @@ impl Backends {
         if let Some(carried) = self.unchanged(wan, softwire) {
             return Ok(carried);
         }
-        let backend = self.support().backend(kind).map_err(unable)?;
-        let backend = self.backend(backend).ok_or_else(|| unable(format!("{backend} is not there")))?;
-        backend.accepts(softwire).map_err(unable)?;
+        let backend = self.able(kind, softwire).map_err(unable)?;
         let before = self.up.borrow_mut().remove(&wan.interface);
         self.make_room(&interface, backend.name()).await?;
         let order = Order { interface: &interface, wan, kind, softwire };
@@ -170,6 +174,14 @@ impl Backends {
             }
         }
         lines
+    }
+
+    /// Who would carry this softwire; the error says why nobody does.
+    fn able(&self, kind: Kind, softwire: &Softwire) -> Result<Rc<dyn Backend>, String> {
+        let name = self.support.borrow().backend(kind)?;
+        let backend = self.backend(name).ok_or_else(|| format!("{name} is not there"))?;
+        backend.accepts(softwire)?;
+        Ok(backend)
     }
 
     fn busy(&self, wan: &IfName) -> Rc<Mutex<()>> {

@@ -28,6 +28,18 @@ impl Support {
         self.backend(kind).is_ok()
     }
 
+    /// Whether this kind is carried, or any where none is named; the error says why not.
+    pub fn some_of(&self, kind: Option<Kind>) -> Result<(), String> {
+        match kind {
+            Some(kind) => self.backend(kind).map(drop),
+            None if self.kinds.values().any(Result::is_ok) => Ok(()),
+            None => {
+                let why = |kind| Some(format!("{kind}: {}", self.backend(kind).err()?));
+                Err(Kind::ALL.into_iter().filter_map(why).collect::<Vec<_>>().join("; "))
+            }
+        }
+    }
+
     /// Each kind with who carries it, or why nobody does.
     pub fn kinds(&self) -> impl Iterator<Item = (Kind, &Result<BackendName, String>)> {
         self.kinds.iter().map(|(kind, answer)| (*kind, answer))
@@ -55,7 +67,13 @@ impl Support {
                 },
             )
         });
-        Self { kinds: kinds.collect() }
+        kinds.collect()
+    }
+}
+
+impl FromIterator<(Kind, Result<BackendName, String>)> for Support {
+    fn from_iter<I: IntoIterator<Item = (Kind, Result<BackendName, String>)>>(kinds: I) -> Self {
+        Self { kinds: kinds.into_iter().collect() }
     }
 }
 
