@@ -1,9 +1,8 @@
 //! What the tests of the owner of IPv4 start from, and what they ask afterwards.
 
 use std::net::Ipv6Addr;
-use std::path::PathBuf;
 
-use dhcpmgr_lab::{Daemon, Error, Exchange, Hook, Lab, Result, Told, eventually};
+use dhcpmgr_lab::{Daemon, Error, Exchange, Hook, Lab, Nat46, Result, Told, eventually};
 use nix::unistd::Pid;
 use serde_json::Value;
 
@@ -35,42 +34,10 @@ pub(super) fn dual() -> String {
 
 /// The bytes of hexadecimal text, with spaces where they help.
 pub(super) fn hex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    let pair =
-        |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
-    digits.chunks(2).map(|two| pair(two).unwrap_or_else(|| panic!("{text:?} is not hexadecimal"))).collect()
-}
-
-/// What stands in for the module nat46: its control file below the daemon's root, which records what is written, and the
-/// interface that it would make. The interface is there from the beginning; the file says whether it is in use.
-#[derive(Debug)]
-pub(super) struct Nat46(PathBuf);
-
-impl Nat46 {
-    /// Before the daemon is started.
-    pub(super) fn stand_in(lab: &Lab, daemon: &Daemon<'_>) -> Result<Self> {
-        let control = daemon.root().join("proc/net/nat46/control");
-        let directory = control.parent().ok_or_else(|| Error::new("no directory"))?;
-        std::fs::create_dir_all(directory)?;
-        std::fs::write(&control, "")?;
-        lab.gateway.ip(&["link", "add", SOFTWIRE, "type", "bridge"])?;
-        Ok(Self(control))
-    }
-
-    /// What it was told of the interface that it has now; nothing when it has none.
-    pub(super) fn told(&self) -> Result<Option<String>> {
-        let text = std::fs::read_to_string(&self.0)?;
-        let last = |command: &str| text.rfind(&format!("{command} {SOFTWIRE}\n"));
-        Ok(last("add")
-            .filter(|added| last("del").is_none_or(|removed| removed < *added))
-            .map(|at| text[at..].to_owned()))
-    }
-
-    /// How often it was told so: `add`, `config`, `del`.
-    pub(super) fn count(&self, command: &str) -> Result<usize> {
-        let text = std::fs::read_to_string(&self.0)?;
-        Ok(text.lines().filter(|line| line.starts_with(&format!("{command} "))).count())
-    }
+    let digits: Vec<char> = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    assert!(digits.len().is_multiple_of(2) && digits.iter().all(char::is_ascii_hexdigit), "{text}");
+    let value = |digit: &char| digit.to_digit(16).unwrap_or_default() as u8;
+    digits.chunks(2).map(|two| two.iter().fold(0, |byte, digit| byte << 4 | value(digit))).collect()
 }
 
 /// A gateway whose DHCPv6 client is a stand-in.
@@ -78,7 +45,7 @@ pub(super) fn installed<'lab>(lab: &'lab Lab, more: &str) -> Result<(Daemon<'lab
     lab.stand_in_for_dibbler()?;
     let daemon = Daemon::install(lab)?;
     daemon.configure(&(dual() + more))?;
-    let nat46 = Nat46::stand_in(lab, &daemon)?;
+    let nat46 = Nat46::stand_in(lab, &daemon, "wan0")?;
     Ok((daemon, nat46))
 }
 

@@ -3,13 +3,17 @@
 
 use std::time::Duration;
 
-use dhcpmgr_lab::{Error, Kind, Lab, Result, eventually, lab_or_skip};
+use dhcpmgr_lab::{Error, Kind, Lab, Result, eventually, lab_or_skip, say};
 
 use super::given::{MAP_T, hex, hook, installed, settled, tell, wrong_with_dhcpv4, wrong_with_map_t};
 
 const RULE: &str = "0059 000d 00 10 18 c0000200 28 20010db8f0";
 const DMR: &str = "005b 0009 40 20010db8ffff0000";
 const BR: &str = "005a 0010 20010db8ffff00000000000000000001";
+
+/// How often each is sent, and after how many rounds all that is bounded is full.
+const ROUNDS: usize = 28;
+const FULL: usize = 15;
 
 /// A rule with these contents, which fit into 255 bytes, and what belongs to it.
 fn rule(contents: &str) -> String {
@@ -70,7 +74,7 @@ fn no_class_of_malformed_option_changes_anything_and_why_says_at_which_byte_it_i
     let monitor = lab.monitor()?;
     let classes = classes();
     let mut grown = Vec::new();
-    for round in 0..8 {
+    for round in 0..ROUNDS {
         for (code, text, offset, words) in &classes {
             tell(&lab, &hook, "RENEW", &[(*code, hex(text))])?;
             if round > 0 {
@@ -99,10 +103,11 @@ fn no_class_of_malformed_option_changes_anything_and_why_says_at_which_byte_it_i
     let moved: Vec<_> =
         monitor.take().into_iter().filter(|change| change.is_v4() && change.kind != Kind::NewLink).collect();
     assert!(moved.is_empty(), "{moved:?}");
-    // The first rounds fill what is bounded, as the recorder; after them it stays.
-    let (before, after) = (grown[3], grown[7]);
+    // The first rounds fill what is bounded, as the memory of 256 events; after them it stays.
+    let (before, after) = (grown[FULL], grown[ROUNDS - 1]);
     assert!(after <= before + 256, "the daemon grew: {grown:?} KiB");
-    println!("{} malformed options: {grown:?} KiB resident", 8 * classes.len());
+    let sent = ROUNDS * classes.len();
+    say(&format!("{sent} malformed options: {}, {before}, {after} KiB resident", grown[0]));
 
     tell(&lab, &hook, "RENEW", &[(95, hex(MAP_T))])?;
     settled("and a right one is used", || wrong_with_map_t(&lab, &daemon, &nat46))?;

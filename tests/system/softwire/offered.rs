@@ -3,10 +3,10 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use dhcpmgr_lab::{Daemon, Kea6Config, Lab, Result, eventually, lab_or_skip};
+use dhcpmgr_lab::{Daemon, Kea6Config, Lab, Nat46, Result, eventually, lab_or_skip};
 use serde_json::{Value, json};
 
-use super::given::{Nat46, dual, wan};
+use super::given::{dual, wan};
 
 /// The domain: 2001:db8:f000::/36 with 12 EA bits, of which 4 belong to the address; 192.0.2.16/28; 6 bits before the
 /// PSID, as nothing else is said.
@@ -58,7 +58,7 @@ fn the_softwire_of_a_real_server_carries_ipv4_and_is_what_a_calculation_by_hand_
     let mut daemon = Daemon::install(&lab)?;
     // What is requested follows from what can be carried out.
     daemon.configure(&dual())?;
-    let nat46 = Nat46::stand_in(&lab, &daemon)?;
+    let nat46 = Nat46::stand_in(&lab, &daemon, "wan0")?;
     daemon.start()?;
     is_as_calculated(&daemon, 0xf5a7)?;
     let told = nat46.told()?.unwrap_or_default();

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use dhcpmgr_lab::{Error, Kind, Lab, Result, eventually, lab_or_skip};
+use dhcpmgr_lab::{Error, Kind, Lab, Result, eventually, lab_or_skip, say};
 
 use super::given::{
     MAP_T, SOFTWIRE, defaults, hex, hook, installed, settled, tell, wan, wrong_with_dhcpv4, wrong_with_map_t,
@@ -54,7 +54,7 @@ fn map_t_and_dual_stack_twenty_times_in_both_directions() -> Result {
     assert_eq!((count("softwire-up"), count("softwire-down")), (ROUNDS, ROUNDS), "{kinds:?}");
     // From DHCPv4 to MAP-T, from MAP-T to nothing, and to DHCPv4.
     assert_eq!(count("ipv4-owner"), 3 * ROUNDS, "{kinds:?}");
-    println!("dual stack to MAP-T {}, MAP-T to dual stack {}", spread(&mut there), spread(&mut back));
+    say(&format!("dual stack to MAP-T {}, MAP-T to dual stack {}", spread(&mut there), spread(&mut back)));
     Ok(())
 }
 
@@ -110,9 +110,8 @@ fn another_order_in_the_configuration_takes_effect_at_once() -> Result {
 
     daemon.cli().text(&["disable", "wan4"])?;
     eventually("without DHCPv4 it is MAP-T", || Ok((wan(&daemon)?["owner"] == "map-t").then_some(())))?;
-    daemon.configure(
-        &super::given::dual().replace("[clients.wan4]", "[softwire]\norder = []\n[clients.wan4]"),
-    )?;
+    daemon.cli().text(&["enable", "wan4"])?;
+    daemon.configure(&(super::given::dual() + "[softwire]\norder = []\n"))?;
     daemon.cli().text(&["config", "reload"])?;
     eventually("a softwire that is in no order is not used", || {
         let (told, row) = (nat46.told()?, wan(&daemon)?);
@@ -142,6 +141,6 @@ fn an_interface_that_somebody_takes_away_is_made_again_or_dhcpv4_comes_back() ->
     assert!(why.contains("map-t, but it could not be raised: "), "{why}");
     assert!(nat46.told()?.is_none(), "nothing of it is left");
     // It is tried again after 5, 10 and 20 s.
-    lab.gateway.ip(&["link", "add", SOFTWIRE, "type", "bridge"])?;
+    nat46.make_interface(&lab)?;
     settled("MAP-T carries IPv4", || wrong_with_map_t(&lab, &daemon, &nat46))
 }
