@@ -40,7 +40,7 @@ struct Order {
 }
 
 /// Starts a program that may do so much at most, whoever the daemon is. Returns when it runs or cannot be run.
-pub(super) async fn spawn(confinement: &Confinement, command: Command) -> io::Result<Child> {
+pub(crate) async fn spawn(confinement: &Confinement, command: Command) -> io::Result<Child> {
     let gone = || io::Error::other("the thread that starts clients has ended");
     let (started, child) = oneshot::channel();
     starter(confinement)?.send(Order { command, started }).map_err(|_| gone())?;

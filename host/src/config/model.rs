@@ -10,6 +10,7 @@ use dhcpmgr_message::{Bytes, ClientName, HostName, IfName, Prefix};
 use dhcpmgr_plugin_api::{MtuPolicy, Protocol, RoutePolicy};
 use serde::{Deserialize, Serialize};
 
+use super::hook::ProgramHook;
 use super::lan::Lans;
 use super::softwire::Softwire;
 use crate::clients::Program;
@@ -31,6 +32,8 @@ pub struct Config {
     pub lans: Lans,
     /// `[softwire]`
     pub softwire: Softwire,
+    /// `[hooks.NAME]`, in the order of the files.
+    pub hooks: Vec<ProgramHook>,
 }
 
 /// `[daemon]`

@@ -31,6 +31,7 @@ use crate::controller::{Shared, end_process};
 use crate::delegation::{DelegationOptions, Delegations};
 use crate::events::EventLog;
 use crate::handlers::{Chain, HandlerState, HandlerStatus};
+use crate::hooks::{self, Runner};
 use crate::identity::{Identities, Keeper};
 use crate::lease_monitor::{Journal, ListenError, Listener, Sessions, Spool};
 use crate::metrics;
@@ -155,6 +156,12 @@ pub fn check(paths: &Paths) -> Result<ExitCode, StartError> {
         };
         let _ = writeln!(out, "handler {}: {how}", handler.name);
     }
+    for hook in &config.hooks {
+        let found = hooks::check(hook);
+        healthy &= found.is_ok();
+        let how = found.map_or_else(|why| why, |user| format!("right, runs as {user}"));
+        let _ = writeln!(out, "hook {}: {how}", hook.name);
+    }
     Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -167,6 +174,7 @@ pub fn run(paths: Paths, ready_fd: Option<RawFd>) -> Result<(), StartError> {
     if let Some(number) = ready_fd {
         service.line_to(number).map_err(system("use the descriptor of --ready-fd"))?;
     }
+    service.close_strangers();
     make_directories(&paths)?;
     let programs = loaded.config.clients.values().map(|client| client.program);
     clients::prepare(&paths, programs).map_err(system("have threads ready that start clients"))?;
@@ -290,8 +298,11 @@ async fn serve(
         service: Rc::clone(&service),
         last_look: Default::default(),
     });
+    // Before anything happens: hooks hear of all of it.
+    let (runner, hooks) = Runner::new(&config, &shared.events);
     let daemon = Rc::new(Daemon {
         shared,
+        hooks,
         backends,
         config: Default::default(),
         files: files.into(),
@@ -333,6 +344,8 @@ async fn serve(
     spawn_local(metrics::serve(daemon.metrics.subscribe(), Rc::clone(&daemon)));
     let lans = Rc::clone(&daemon);
     spawn_local(async move { lans.shared.delegations.run(|outcome| lans.tell(outcome)).await });
+    let for_hooks = Rc::clone(&daemon);
+    spawn_local(async move { runner.run(&for_hooks.shared.events).await });
     tracing::info!("dhcpmgrd {} runs", env!("CARGO_PKG_VERSION"));
     let mut attendance = Attendance::new(service, &daemon).await;
     attendance.ready(&daemon);
@@ -355,6 +368,7 @@ async fn serve(
     tracing::info!("dhcpmgrd ends");
     attendance.ends();
     daemon.end_all().await;
+    daemon.hooks.finish().await;
     daemon.shared.keeper.finish().await;
     daemon.shared.delegations.finish().await;
     if daemon.keeps_nothing() {

@@ -123,6 +123,8 @@ pub enum EventKind {
     HandlerQuarantined,
     /// A handler answers again.
     HandlerRecovered,
+    /// A program of `[hooks]` failed, or was not run for an event.
+    HookFailed,
     /// A DHCP client that is not ours runs on the interface of one that is.
     ForeignClient,
     /// The carrier of a client's link came or went.
@@ -136,6 +138,61 @@ pub enum EventKind {
     /// Published by a handler.
     #[serde(untagged)]
     Vendor(String),
+}
+
+impl EventKind {
+    /// The host's own, as they are written.
+    pub const HOSTS: [&str; 32] = [
+        "client-started",
+        "client-adopted",
+        "client-stopped",
+        "client-failed",
+        "client-stuck",
+        "client-recovered",
+        "server-silent",
+        "recovery-reconfigured",
+        "recovery-disabled",
+        "recovery-escalated",
+        "lease-acquired",
+        "lease-changed",
+        "lease-renewed",
+        "lease-lost",
+        "lease-refused",
+        "prefix-assigned",
+        "prefix-deprecated",
+        "prefix-removed",
+        "prefix-refused",
+        "softwire-up",
+        "softwire-down",
+        "softwire-failed",
+        "ipv4-owner",
+        "handler-failed",
+        "handler-quarantined",
+        "handler-recovered",
+        "hook-failed",
+        "foreign-client",
+        "link-changed",
+        "kernel-repaired",
+        "kernel-mismatch",
+        "config-reloaded",
+    ];
+
+    /// The kind of this name; what is none of the host's own is a handler's.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        // Asked of the type itself, which knows its names.
+        serde_json::from_value(serde_json::Value::String(name.to_owned()))
+            .unwrap_or_else(|_| Self::Vendor(name.to_owned()))
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::String(name)) => name,
+            _ => String::new(),
+        }
+    }
 }
 
 /// What can change.
@@ -247,6 +304,7 @@ mod tests {
             HandlerFailed,
             HandlerQuarantined,
             HandlerRecovered,
+            HookFailed,
             ForeignClient,
             LinkChanged,
             KernelRepaired,
@@ -259,9 +317,9 @@ mod tests {
                 | ClientRecovered | ServerSilent | RecoveryReconfigured | RecoveryDisabled
                 | RecoveryEscalated | LeaseAcquired | LeaseChanged | LeaseRenewed | LeaseLost
                 | LeaseRefused | PrefixAssigned | PrefixDeprecated | PrefixRemoved | PrefixRefused
-                | HandlerFailed | HandlerQuarantined | HandlerRecovered | ForeignClient | LinkChanged
-                | KernelRepaired | KernelMismatch | ConfigReloaded | SoftwireUp | SoftwireDown
-                | SoftwireFailed | Ipv4Owner | Vendor(_) => {}
+                | SoftwireUp | SoftwireDown | SoftwireFailed | Ipv4Owner | HandlerFailed
+                | HandlerQuarantined | HandlerRecovered | HookFailed | ForeignClient | LinkChanged
+                | KernelRepaired | KernelMismatch | ConfigReloaded | Vendor(_) => {}
             }
         }
         all
@@ -274,5 +332,16 @@ mod tests {
         let named = schema["$defs"]["kind"]["enum"].as_array().unwrap().clone();
         let known: Vec<_> = kinds().iter().map(|kind| serde_json::to_value(kind).unwrap()).collect();
         assert_eq!(named, known);
+    }
+
+    #[test]
+    fn the_hosts_events_are_listed_by_their_names() {
+        assert_eq!(kinds().iter().map(EventKind::name).collect::<Vec<_>>(), EventKind::HOSTS);
+        for name in EventKind::HOSTS {
+            let kind = EventKind::named(name);
+            assert!(!matches!(kind, EventKind::Vendor(_)), "{name}");
+            assert_eq!(kind.name(), name);
+        }
+        assert_eq!(EventKind::named("acs-found"), EventKind::Vendor("acs-found".to_owned()));
     }
 }
