@@ -102,7 +102,8 @@ fn an_empty_file_configures_nothing() {
     assert_eq!(read("").unwrap(), Config::default());
 }
 
-const TOP: &str = "accepted: daemon, dns, clients, handlers, delegations, ula, router_advertisements, softwire";
+const TOP: &str =
+    "accepted: daemon, dns, clients, handlers, delegations, ula, router_advertisements, softwire";
 const CLIENT_KEYS: &str = "accepted: enabled, protocol, interface, program, request, send, metric, on_stop, recovery, \
                            sysctls, hostname, mtu, routes, discover_attempts, discover_interval, discover_pause";
 const FORMS: &str = "{ text = \"…\" }, { hex = \"0102…\" } or { ip = \"192.0.2.1\" }";

@@ -16,6 +16,7 @@ mod softwire;
 mod source;
 mod tree;
 mod words;
+mod written;
 
 pub use diff::{ClientChange, ConfigDiff, HandlerChange, diff};
 pub use error::{ConfigError, ConfigErrors};
@@ -24,3 +25,4 @@ pub use load::{Loaded, MAX_FILE_BYTES, load, parse};
 pub use model::*;
 pub use show::to_toml;
 pub use softwire::{Order, Provider, Softwire, Unneeded};
+pub use written::Written;

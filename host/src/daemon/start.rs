@@ -311,6 +311,8 @@ async fn serve(
         }
     });
     spawn_local(control::serve(control, Rc::clone(&daemon)));
+    let reactions = Rc::clone(&daemon);
+    spawn_local(async move { reactions.let_handlers_react().await });
     let lans = Rc::clone(&daemon);
     spawn_local(async move { lans.shared.delegations.run(|outcome| lans.tell(outcome)).await });
     tracing::info!("dhcpmgrd {} runs", env!("CARGO_PKG_VERSION"));

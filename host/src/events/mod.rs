@@ -96,6 +96,8 @@ pub enum EventKind {
     LeaseLost,
     /// A lease was offered that cannot be used.
     LeaseRefused,
+    /// A lease waits, because a handler cannot say yet whether it may be used.
+    LeaseDeferred,
     /// A LAN was given a part of a prefix, and the router's address in it.
     PrefixAssigned,
     /// A prefix that a LAN was given is not to be used for new connections any more.
@@ -110,6 +112,8 @@ pub enum EventKind {
     HandlerQuarantined,
     /// A handler answers again.
     HandlerRecovered,
+    /// Two handlers want one thing differently; the one that is named is followed.
+    HandlerConflict,
     /// A DHCP client that is not ours runs on the interface of one that is.
     ForeignClient,
     /// The carrier of a client's link came or went.
@@ -123,6 +127,35 @@ pub enum EventKind {
     /// Published by a handler.
     #[serde(untagged)]
     Vendor(String),
+}
+
+impl EventKind {
+    /// Its word, as `dhcpmgr events` shows it.
+    #[must_use]
+    pub fn word(&self) -> String {
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::String(word)) => word,
+            _ => String::new(),
+        }
+    }
+}
+
+impl Change {
+    /// Its word, as `dhcpmgr events` shows it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Address => "address",
+            Self::Route => "route",
+            Self::Dns => "dns",
+            Self::Mtu => "mtu",
+            Self::Lifetime => "lifetime",
+            Self::Prefix => "prefix",
+            Self::Softwire => "softwire",
+            Self::Vendor => "vendor",
+            Self::Meta => "meta",
+        }
+    }
 }
 
 /// What can change.

@@ -58,6 +58,8 @@ fn tone(kind: &EventKind) -> Tone {
         | EventKind::HandlerRecovered
         | EventKind::PrefixAssigned => Tone::Good,
         EventKind::LeaseChanged
+        | EventKind::LeaseDeferred
+        | EventKind::HandlerConflict
         | EventKind::ClientStarted
         | EventKind::ClientStopped
         | EventKind::LinkChanged
