@@ -59,6 +59,12 @@ impl Paths {
         self.runtime().join("control.sock")
     }
 
+    /// `/run/dhcpmgr/metrics.sock`
+    #[must_use]
+    pub fn metrics_socket(&self) -> PathBuf {
+        self.runtime().join("metrics.sock")
+    }
+
     /// `/run/dhcpmgr/spool`
     #[must_use]
     pub fn spool(&self) -> PathBuf {

@@ -9,6 +9,7 @@ use std::fs;
 
 use dhcpmgr::handlers::loader::{CallError, Instance, Module, inspect};
 use dhcpmgr_message::{V4Report, wire};
+use dhcpmgr_plugin_api::note::SdkVersion;
 use dhcpmgr_plugin_api::testing::v4_event;
 use dhcpmgr_plugin_api::{ApiVersion, DATA_LIMITS, LeaseEvent, Plan, Protocol, Settings, operation};
 use serde::Serialize;
@@ -64,8 +65,8 @@ fn a_module_is_inspected_without_being_loaded() {
     let path = install(&module("good"), "inspected.so");
     let note = inspect(&path).unwrap();
     assert_eq!(
-        (note.api, note.sdk.to_string(), note.unwinds),
-        (ApiVersion::CURRENT, "1.1.0".to_owned(), true)
+        (note.api, note.sdk, note.unwinds, note.in_c),
+        (ApiVersion::CURRENT, SdkVersion::CURRENT, true, false)
     );
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
     assert!(!maps.contains("inspected.so"));

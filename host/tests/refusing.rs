@@ -9,8 +9,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use dhcpmgr::handlers::loader::{LoadError, Module};
+use dhcpmgr_plugin_api::note::SdkVersion;
 use dhcpmgr_plugin_api::{API_MAJOR, API_MINOR, ApiVersion};
 use support::{compile_c, install, module, modules, patched};
+
+const SDK: SdkVersion = SdkVersion::CURRENT;
 
 /// The one line of the refusal.
 fn refusal(path: &Path) -> String {
@@ -37,8 +40,12 @@ fn a_newer_minor_is_refused() {
     let path = patched(&module("good"), "newer-minor.so", &ours, &note(API_MAJOR, API_MINOR + 1));
     assert_eq!(
         refusal(&path),
-        "needs handler API 1.2 (SDK 1.1.0), this host accepts 1.0 to 1.1; update the host, or rebuild the module with \
-         min_minor = 1 or less"
+        format!(
+            "needs handler API {API_MAJOR}.{} (SDK {SDK}), this host accepts {API_MAJOR}.0 to {}; update the host, or \
+             rebuild the module with min_minor = {API_MINOR} or less",
+            API_MINOR + 1,
+            ApiVersion::CURRENT
+        )
     );
     // The same file in the host that it was made for.
     Module::load_for(&path, ApiVersion { major: API_MAJOR, minor: API_MINOR + 1 }).unwrap();
@@ -49,8 +56,9 @@ fn a_wrong_major_is_refused_in_both_directions() {
     for major in [API_MAJOR - 1, API_MAJOR + 1] {
         let path = patched(&module("good"), "wrong-major.so", &note(API_MAJOR, API_MINOR), &note(major, 0));
         let expected = format!(
-            "needs handler API {major}.0 (SDK 1.1.0), this host accepts 1.0 to 1.1; rebuild the module with \
-             dhcpmgr-plugin-api 1.x"
+            "needs handler API {major}.0 (SDK {SDK}), this host accepts {API_MAJOR}.0 to {}; rebuild the module with \
+             dhcpmgr-plugin-api {API_MAJOR}.x",
+            ApiVersion::CURRENT
         );
         assert_eq!(refusal(&path), expected);
     }
@@ -76,7 +84,7 @@ fn a_library_that_is_no_module_is_refused_and_its_code_does_not_run() {
     let line = refusal(&path);
     assert_eq!(
         line,
-        "is no handler module: it lacks the note of dhcpmgr_plugin_api::export_handler!; is it the right file?"
+        "is no handler module: it lacks the note of export_handler! (DHCPMGR_EXPORT in C); is it the right file?"
     );
     assert!(!proof.exists(), "the constructor ran");
 }
@@ -95,7 +103,10 @@ fn a_note_without_a_function_table_is_refused() {
     let path = compile_c("no-table", &with_note(""));
     assert_eq!(
         refusal(&path),
-        "has no usable function table: it exports no root module; rebuild it with dhcpmgr-plugin-api 1.1"
+        format!(
+            "has no usable function table: it exports no root module; rebuild it with dhcpmgr-plugin-api {}",
+            ApiVersion::CURRENT
+        )
     );
 }
 
@@ -145,7 +156,7 @@ fn garbage_in_the_manifest_is_refused() {
     ] {
         let line = refusal(&patched(&module("first-sdk"), file, name, patch));
         assert!(line.starts_with(&format!("describes itself wrongly: {expected}")), "{file}: {line}");
-        assert!(line.ends_with("; its author must correct `Handler::manifest`"), "{line}");
+        assert!(line.ends_with("; its author must correct its manifest"), "{line}");
     }
     let empty =
         patched(&module("first-sdk"), "manifest-empty.so", b"protocols\x91\xa2v4", b"protocolz\x91\xa2v4");

@@ -14,6 +14,8 @@ pub const OWNER: &[u8; 8] = b"dhcpmgr\0";
 pub const KIND: u32 = 1;
 /// Flag: a panic in the module can be caught (`panic = "unwind"`).
 pub const FLAG_UNWINDS: u16 = 1 << 0;
+/// Flag: the module exports the table of `c/dhcpmgr_plugin.h`, not a root module.
+pub const FLAG_C: u16 = 1 << 1;
 
 /// The note as it lies in the file.
 #[repr(C, align(4))]
@@ -56,6 +58,8 @@ pub struct NoteInfo {
     pub api: ApiVersion,
     /// Whether a panic in the module can be caught.
     pub unwinds: bool,
+    /// Whether its functions are the table of the C header.
+    pub in_c: bool,
     /// The version of the SDK that the module was built with.
     pub sdk: SdkVersion,
 }
@@ -67,9 +71,12 @@ impl NoteInfo {
         let (numbers, _) = descriptor.as_chunks::<2>();
         let mut numbers = numbers.iter().copied().map(u16::from_ne_bytes);
         let mut next = || numbers.next();
+        let api = ApiVersion { major: next()?, minor: next()? };
+        let flags = next()?;
         Some(Self {
-            api: ApiVersion { major: next()?, minor: next()? },
-            unwinds: next()? & FLAG_UNWINDS != 0,
+            api,
+            unwinds: flags & FLAG_UNWINDS != 0,
+            in_c: flags & FLAG_C != 0,
             sdk: SdkVersion { major: next()?, minor: next()?, patch: next()? },
         })
     }
@@ -120,7 +127,7 @@ mod tests {
         let descriptor: Vec<u8> = note.descriptor.iter().flat_map(|n| n.to_ne_bytes()).collect();
         let info = NoteInfo::read(&descriptor).unwrap();
         assert_eq!(info.api, ApiVersion { major: API_MAJOR, minor: 0 });
-        assert!(info.unwinds);
+        assert!(info.unwinds && !info.in_c);
         assert_eq!(info.sdk, SdkVersion::CURRENT);
         assert_eq!(info.sdk.to_string(), env!("CARGO_PKG_VERSION"));
     }

@@ -82,6 +82,9 @@ pub enum CallError {
     /// The handler panicked; it is created again from its settings before its next call.
     #[error("the handler panicked: {0}")]
     Panicked(String),
+    /// The module broke the rules of its function table; what it did to this process is not known.
+    #[error("the module breaks the rules of its function table: {0}")]
+    Broken(String),
     /// The answer is longer than [`DATA_LIMITS`](crate::DATA_LIMITS) allows.
     #[error("the answer has {found} bytes, at most {limit} are accepted")]
     TooLong {

@@ -22,6 +22,7 @@ mod interface;
 mod kill9;
 mod kills;
 mod lease;
+mod metrics;
 mod multi;
 mod nak;
 mod power;

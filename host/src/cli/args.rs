@@ -36,6 +36,13 @@ Examples:
   dhcpmgr events --follow        what happened, then what happens
   dhcpmgr events --client wan4 --json --follow | jq -c '[.event, .changed]'";
 
+const METRICS_HELP: &str = "\
+With [metrics] listen in the configuration the same text is served over HTTP.
+
+Examples:
+  dhcpmgr metrics | grep time_to_lease
+  dhcpmgr metrics >/var/lib/prometheus/node-exporter/dhcpmgr.prom.new";
+
 const WHY_HELP: &str = "\
 Shows the state and its reason, what is requested from the server and for whom, the last exchanges with what each \
 handler did and what was applied, and the last lines of the client program.
@@ -131,6 +138,9 @@ pub enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Print what a monitoring system reads, as OpenMetrics text
+    #[command(after_help = METRICS_HELP)]
+    Metrics,
     /// Show what happened to a client, and why
     #[command(after_help = WHY_HELP)]
     Why {

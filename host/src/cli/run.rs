@@ -29,6 +29,7 @@ fn act(arguments: &Arguments) -> Result<(), Failure> {
             })
         }
         Action::Events { client, follow, json } => events(&paths, client, follow, json),
+        Action::Metrics => metrics(&paths),
         Action::Why { one, format } => {
             show(&paths, &Request::Why { client: one.client }, format.json, render::why)
         }
@@ -83,6 +84,10 @@ fn tell(paths: &Paths, request: &Request) -> Result<(), Failure> {
         Value::String(sentence) => put(&format!("{}\n", render::plain(&sentence))),
         _ => Ok(()),
     }
+}
+
+fn metrics(paths: &Paths) -> Result<(), Failure> {
+    put(&view::<String>(Link::open(paths)?.ask(&Request::Metrics)?)?)
 }
 
 fn events(paths: &Paths, client: Option<ClientName>, follow: bool, json: bool) -> Result<(), Failure> {

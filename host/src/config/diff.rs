@@ -28,6 +28,8 @@ pub struct ConfigDiff {
     pub handlers_reordered: bool,
     /// `[dns]` differs.
     pub dns: bool,
+    /// `[metrics]` differs.
+    pub metrics: bool,
     /// What differs of the LANs, a line each.
     pub lans: Vec<String>,
     /// What differs of `[softwire]`, a line each.
@@ -147,6 +149,7 @@ pub fn diff(old: &Config, new: &Config) -> ConfigDiff {
             .collect(),
         handlers_reordered: kept(&old.handlers, &new.handlers) != kept(&new.handlers, &old.handlers),
         dns: old.dns != new.dns,
+        metrics: old.metrics != new.metrics,
         lans: lan_changes(&old.lans, &new.lans),
         softwire: softwire_changes(&old.softwire, &new.softwire),
         log: old.daemon.log != new.daemon.log,
@@ -194,8 +197,8 @@ fn lan_changes(old: &Lans, new: &Lans) -> Vec<String> {
 }
 
 fn softwire_changes(old: &Softwire, new: &Softwire) -> Vec<String> {
-    let Softwire { order: _, dhcpv4_lease: _, interfaces: _ } = old;
-    let keys = differing!(old, new, order, dhcpv4_lease, interfaces);
+    let Softwire { backend: _, order: _, dhcpv4_lease: _, interfaces: _ } = old;
+    let keys = differing!(old, new, backend, order, dhcpv4_lease, interfaces);
     if keys.is_empty() { Vec::new() } else { vec![format!("softwire: {} changed", keys.join(", "))] }
 }
 

@@ -24,5 +24,5 @@ pub use lan::{Delegation, Lans, RaBackend, RaDns, RouterAdvertisements, Token, U
 pub use load::{Loaded, MAX_FILE_BYTES, load, parse};
 pub use model::*;
 pub use show::to_toml;
-pub use softwire::{Order, Provider, Softwire, Unneeded};
+pub use softwire::{Order, Provider, Softwire, SoftwireBackend, Unneeded};
 pub use written::Written;

@@ -1,6 +1,9 @@
 //! The typed configuration. Reading TOML is the business of the loader; what is here is already right.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
 use std::time::Duration;
 
 use dhcpmgr_message::{Bytes, ClientName, HostName, IfName, Prefix};
@@ -19,6 +22,8 @@ pub struct Config {
     pub daemon: Daemon,
     /// `[dns]`
     pub dns: Dns,
+    /// `[metrics]`
+    pub metrics: Metrics,
     /// `[clients.NAME]`
     pub clients: BTreeMap<ClientName, Client>,
     /// `[handlers.NAME]`, in the order of the files: the order of the chain.
@@ -62,6 +67,52 @@ pub enum DnsBackend {
     Resolvconf,
     /// systemd-resolved over D-Bus, for each link.
     Resolved,
+}
+
+/// `[metrics]`: who may read them without `dhcpmgr metrics`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// Where they are served; nowhere when absent.
+    pub listen: Option<MetricsAddress>,
+}
+
+/// Where metrics are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricsAddress {
+    /// At `/run/dhcpmgr/metrics.sock`.
+    Socket,
+    /// At a port of a loopback address.
+    Port(SocketAddr),
+}
+
+/// The word of [`MetricsAddress::Socket`].
+const SOCKET: &str = "socket";
+
+impl FromStr for MetricsAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == SOCKET {
+            return Ok(Self::Socket);
+        }
+        match text.parse::<SocketAddr>() {
+            Ok(address) if !address.ip().is_loopback() => {
+                Err(format!("{} is not an address of this machine only", address.ip()))
+            }
+            Ok(address) if address.port() == 0 => Err("port 0 is none".to_owned()),
+            Ok(address) => Ok(Self::Port(address)),
+            Err(_) => Err(format!("{text:?} is neither \"{SOCKET}\" nor an address with a port")),
+        }
+    }
+}
+
+impl fmt::Display for MetricsAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket => f.write_str(SOCKET),
+            Self::Port(address) => address.fmt(f),
+        }
+    }
 }
 
 /// A sysctl of an interface that may be set: `net.ipv6.conf.IF.NAME`. No other one ever is.
@@ -275,7 +326,12 @@ impl Handler {
     /// How long one call of a hook may take.
     #[must_use]
     pub fn deadline_of(&self, hook: Hook) -> Duration {
-        self.deadlines.get(&hook).copied().unwrap_or(self.deadline)
+        let usual = match hook {
+            // What has happened is over: nobody waits for what a handler says to it.
+            Hook::Event => self.deadline.max(Duration::from_secs(1)),
+            _ => self.deadline,
+        };
+        self.deadlines.get(&hook).copied().unwrap_or(usual)
     }
 }
 

@@ -13,7 +13,7 @@ use super::reader::key_text;
 use super::softwire::{Order, Softwire};
 use super::words::{
     DNS_BACKENDS, GRANTS, ISOLATIONS, MTU_POLICIES, ON_STOP, ON_STUCK, PROTOCOLS, RA_BACKENDS, RA_DNS,
-    ROUTE_POLICIES, UNNEEDED, word_of,
+    ROUTE_POLICIES, SOFTWIRE_BACKENDS, UNNEEDED, word_of,
 };
 
 /// Writes the configuration.
@@ -24,6 +24,10 @@ pub fn to_toml(config: &Config) -> String {
     out.text("log", &config.daemon.log);
     out.section("dns");
     out.text("backend", word_of(DNS_BACKENDS, &config.dns.backend));
+    if let Some(address) = &config.metrics.listen {
+        out.section("metrics");
+        out.text("listen", &address.to_string());
+    }
     for client in config.clients.values() {
         write_client(&mut out, client);
     }
@@ -133,11 +137,12 @@ fn write_handler(out: &mut Writer, handler: &Handler) {
 }
 
 fn write_softwire(out: &mut Writer, softwire: &Softwire) {
-    let Softwire { order, dhcpv4_lease, interfaces } = softwire;
+    let Softwire { backend, order, dhcpv4_lease, interfaces } = softwire;
     let words = |order: &Order| {
         Value::from(order.providers().iter().map(|provider| provider.name().to_owned()).collect::<Vec<_>>())
     };
     out.section("softwire");
+    out.text("backend", word_of(SOFTWIRE_BACKENDS, backend));
     out.put("order", words(order));
     out.text("dhcpv4_lease", word_of(UNNEEDED, dhcpv4_lease));
     for (interface, order) in interfaces {

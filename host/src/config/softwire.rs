@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 /// All of it, as the operator decided.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Softwire {
+    /// Who carries softwires out.
+    pub backend: SoftwireBackend,
     /// The order of every WAN that has none of its own.
     pub order: Order,
     /// What becomes of a DHCPv4 lease that is not needed, because a softwire carries IPv4.
@@ -23,6 +25,21 @@ impl Softwire {
     pub fn order_of(&self, wan: &IfName) -> &Order {
         self.interfaces.get(wan).unwrap_or(&self.order)
     }
+}
+
+/// Who carries softwires out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SoftwireBackend {
+    /// For each kind the first back-end that works here.
+    #[default]
+    Auto,
+    /// The module nat46: MAP-T.
+    Nat46,
+    /// The kernel's own tunnels: MAP-E, lw4o6, DS-Lite.
+    KernelTunnel,
+    /// Nobody, and so no softwire is asked for.
+    None,
 }
 
 /// A way to IPv4.

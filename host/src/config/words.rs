@@ -4,7 +4,7 @@ use dhcpmgr_plugin_api::{MtuPolicy, Protocol, RoutePolicy};
 
 use super::lan::{RaBackend, RaDns};
 use super::model::{DnsBackend, Grant, Isolation, OnStop, OnStuck};
-use super::softwire::{Provider, Unneeded};
+use super::softwire::{Provider, SoftwireBackend, Unneeded};
 
 /// Word and value.
 pub(super) type Words<T> = &'static [(&'static str, T)];
@@ -34,6 +34,13 @@ pub(super) const DNS_BACKENDS: Words<DnsBackend> = &[
     ("file", DnsBackend::File),
     ("resolvconf", DnsBackend::Resolvconf),
     ("resolved", DnsBackend::Resolved),
+];
+
+pub(super) const SOFTWIRE_BACKENDS: Words<SoftwireBackend> = &[
+    ("auto", SoftwireBackend::Auto),
+    ("nat46", SoftwireBackend::Nat46),
+    ("kernel-tunnel", SoftwireBackend::KernelTunnel),
+    ("none", SoftwireBackend::None),
 ];
 
 pub(super) const RA_BACKENDS: Words<RaBackend> = &[("none", RaBackend::None), ("radvd", RaBackend::Radvd)];

@@ -57,6 +57,8 @@ pub enum Request {
         /// The client.
         client: ClientName,
     },
+    /// What a monitoring system reads; answers a text.
+    Metrics,
     /// All handlers; answers a list of [`crate::handlers::HandlerStatus`].
     Handlers,
     /// Take a handler out of quarantine and start it again.
@@ -77,7 +79,7 @@ pub enum Request {
 
 impl Request {
     /// All commands, as `command` in JSON.
-    pub const COMMANDS: [&str; 14] = [
+    pub const COMMANDS: [&str; 15] = [
         "status",
         "lease",
         "events",
@@ -87,6 +89,7 @@ impl Request {
         "restart",
         "enable",
         "disable",
+        "metrics",
         "handlers",
         "handler-reset",
         "config-reload",
@@ -102,6 +105,7 @@ impl Request {
             | Self::Lease { .. }
             | Self::Events { .. }
             | Self::Why { .. }
+            | Self::Metrics
             | Self::Handlers
             | Self::ConfigShow => false,
             Self::Renew { .. }

@@ -253,7 +253,8 @@ fn every_command_has_its_name_in_the_list_and_only_reading_is_for_everybody() {
             request["order"] = json!({"found": [{"file": "a", "client_id": null}]});
         }
         let parsed: Request = serde_json::from_value(request).unwrap();
-        let reads = ["status", "lease", "events", "why", "handlers", "config-show"].contains(&command);
+        let reads =
+            ["status", "lease", "events", "why", "metrics", "handlers", "config-show"].contains(&command);
         assert_eq!(parsed.changes(), !reads, "{command}");
     }
 }

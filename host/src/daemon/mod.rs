@@ -13,11 +13,12 @@ use std::time::Instant;
 
 use dhcpmgr_message::ClientName;
 use dhcpmgr_plugin_api::Emitted;
+use tokio::sync::watch;
 
 pub use start::{StartError, check, run};
 
 use crate::clients::{self, Census};
-use crate::config::{self, Client, Config, OnStop};
+use crate::config::{self, Client, Config, MetricsAddress, OnStop};
 use crate::control::views::{ClientStatus, ConfigShown, Reload, Status};
 use crate::control::{Controls, Request, Response};
 use crate::controller::{Command, Controller, Ending, Shared};
@@ -25,7 +26,9 @@ use crate::delegation::Outcome;
 use crate::events::{Event, EventKind, EventLog};
 use crate::handlers::{HandlerNotice, NoticeKind};
 use crate::import::{self, Order};
+use crate::metrics::{self, Figures, Source as _};
 use crate::network::NetworkEvent;
+use crate::paths::Paths;
 
 /// The running daemon.
 pub struct Daemon {
@@ -34,6 +37,8 @@ pub struct Daemon {
     files: RefCell<Vec<PathBuf>>,
     controllers: RefCell<BTreeMap<ClientName, Running>>,
     started: Instant,
+    /// Where metrics are served.
+    metrics: watch::Sender<Option<MetricsAddress>>,
     logging: start::Logging,
 }
 
@@ -92,6 +97,7 @@ impl Daemon {
             clients::forget(&self.shared.records, name);
             // A client of that name in a later configuration is another one.
             let _ = self.shared.recovery.remove(name.as_str());
+            self.shared.events.forget(name);
         }
     }
 
@@ -211,6 +217,9 @@ impl Daemon {
             privileges::check(loaded.config.dns.backend);
             self.shared.network.set_dns_backend(loaded.config.dns.backend);
         }
+        if diff.metrics {
+            self.metrics.send_replace(loaded.config.metrics.listen);
+        }
         for name in &diff.clients_removed {
             self.end_client(name).await;
         }
@@ -312,6 +321,16 @@ impl Daemon {
     }
 }
 
+impl metrics::Source for Daemon {
+    fn paths(&self) -> &Paths {
+        &self.shared.paths
+    }
+
+    async fn page(&self) -> String {
+        metrics::text(&Figures { status: self.status().await, counted: self.shared.events.counted() })
+    }
+}
+
 impl Controls for Daemon {
     async fn handle(&self, request: Request) -> Response {
         match request {
@@ -338,6 +357,7 @@ impl Controls for Daemon {
             Request::Restart { client } => self.order(&client, Command::Restart).await,
             Request::Enable { client } => self.switch(&client, true).await,
             Request::Disable { client } => self.switch(&client, false).await,
+            Request::Metrics => Response::done(self.page().await),
             Request::Handlers => Response::done(self.shared.chain.status()),
             Request::HandlerReset { handler } => match self.shared.chain.reset(&handler).await {
                 Ok(()) => {

@@ -13,6 +13,7 @@ use dhcpmgr_message::ClientName;
 use nix::fcntl::Flock;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tokio::task::{JoinSet, LocalSet, spawn_local};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -32,6 +33,7 @@ use crate::events::EventLog;
 use crate::handlers::{Chain, HandlerState, HandlerStatus};
 use crate::identity::{Identities, Keeper};
 use crate::lease_monitor::{Journal, ListenError, Listener, Sessions, Spool};
+use crate::metrics;
 use crate::network::{Network, NetworkError, NetworkOptions};
 use crate::paths::Paths;
 use crate::service::Service;
@@ -284,6 +286,7 @@ async fn serve(
         files: files.into(),
         controllers: Default::default(),
         started: Instant::now(),
+        metrics: watch::Sender::new(config.metrics.listen),
         logging,
     });
     for client in config.clients.values() {
@@ -313,6 +316,7 @@ async fn serve(
     spawn_local(control::serve(control, Rc::clone(&daemon)));
     let reactions = Rc::clone(&daemon);
     spawn_local(async move { reactions.let_handlers_react().await });
+    spawn_local(metrics::serve(daemon.metrics.subscribe(), Rc::clone(&daemon)));
     let lans = Rc::clone(&daemon);
     spawn_local(async move { lans.shared.delegations.run(|outcome| lans.tell(outcome)).await });
     tracing::info!("dhcpmgrd {} runs", env!("CARGO_PKG_VERSION"));

@@ -1,10 +1,12 @@
-//! What happened, for people and programs: a bounded memory of the last events, and a feed of new ones.
+//! What happened, for people and programs: a bounded memory of the last events, what they add up to, and a feed of new
+//! ones.
 
 mod lease;
 mod softwire;
+mod tally;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dhcpmgr_message::ClientName;
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,8 @@ use tokio::sync::broadcast;
 use crate::clock;
 pub use lease::{AddressV6, IaView, Lease, LeaseV4, LeaseV6, PrefixV6, RouteView};
 pub use softwire::{CustomerView, RuleView, SoftwireView};
+use tally::Tally;
+pub use tally::{ClientCounted, Counted};
 
 /// How many past events are kept.
 const KEPT: usize = 256;
@@ -62,7 +66,7 @@ impl Event {
 }
 
 /// The kinds of events.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum EventKind {
@@ -182,24 +186,26 @@ pub enum Change {
     Meta,
 }
 
-/// The memory and the feed.
+/// The memory, the counters and the feed.
 #[derive(Debug)]
 pub struct EventLog {
     past: Mutex<VecDeque<Arc<Event>>>,
+    tally: Mutex<Tally>,
     feed: broadcast::Sender<Arc<Event>>,
 }
 
 impl Default for EventLog {
     fn default() -> Self {
-        Self { past: Mutex::default(), feed: broadcast::channel(KEPT).0 }
+        Self { past: Mutex::default(), tally: Mutex::default(), feed: broadcast::channel(KEPT).0 }
     }
 }
 
 impl EventLog {
     /// Remembers the event and tells whoever listens.
     pub fn publish(&self, event: Event) {
+        whole(&self.tally).count(&event, clock::boottime_ms());
         let event = Arc::new(event);
-        let mut past = self.past.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut past = whole(&self.past);
         if past.len() == KEPT {
             past.pop_front();
         }
@@ -211,7 +217,22 @@ impl EventLog {
 
     /// The past events, oldest first, and the feed of those to come.
     pub fn subscribe(&self) -> (Vec<Arc<Event>>, broadcast::Receiver<Arc<Event>>) {
-        let past = self.past.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let past = whole(&self.past);
         (past.iter().cloned().collect(), self.feed.subscribe())
     }
+
+    /// What was counted since the daemon started.
+    pub fn counted(&self) -> Counted {
+        whole(&self.tally).view()
+    }
+
+    /// Nothing is counted any more of a client that is not configured any more.
+    pub fn forget(&self, client: &ClientName) {
+        whole(&self.tally).forget(client);
+    }
+}
+
+/// What a panic left is whole here: nothing of it is changed in two steps.
+fn whole<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -14,6 +14,8 @@ pub enum Owner {
     Link(ClientName),
     /// The delegation to a LAN, by the LAN's interface.
     Delegation(IfName),
+    /// The softwire over a WAN, by the WAN's interface.
+    Softwire(IfName),
 }
 
 impl From<&ClientName> for Owner {
@@ -28,6 +30,7 @@ impl fmt::Display for Owner {
             Self::Client(name) => write!(f, "client {name}"),
             Self::Link(name) => write!(f, "link of client {name}"),
             Self::Delegation(interface) => write!(f, "delegation to {interface}"),
+            Self::Softwire(wan) => write!(f, "softwire over {wan}"),
         }
     }
 }

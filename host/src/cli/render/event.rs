@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 
 use super::style::{Style, Tone};
 use super::text::plain;
+use crate::control::views::word;
 use crate::events::{Change, Event, EventKind};
 
 /// Time, client, event, what changed, details. Streamed, so columns have fixed widths.
 #[must_use]
 pub fn event(event: &Event, style: Style) -> String {
     let client = event.client.as_ref().map_or("-", |client| client.as_str());
-    let kind = plain(&kind(&event.event));
+    let kind = plain(&word(&event.event));
     // Padded before it is marked: the marks have no width.
     let mut line = format!(
         "{:24}  {client:12}  {}",
@@ -35,18 +36,6 @@ pub fn event(event: &Event, style: Style) -> String {
 /// `address route dns`
 pub(super) fn changes(changes: &[Change]) -> String {
     changes.iter().map(word).collect::<Vec<_>>().join(" ")
-}
-
-fn kind(kind: &EventKind) -> String {
-    word(kind)
-}
-
-/// The word in JSON.
-fn word(value: &impl serde::Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => word,
-        _ => "?".to_owned(),
-    }
 }
 
 fn tone(kind: &EventKind) -> Tone {

@@ -29,8 +29,6 @@ const KEYS: [&str; 9] = [
 const OURS: [&str; 3] = ["libdhcpmgr_v4.so", "libdhcpmgr_v6.so", "libdhcpmgr_mapt.so"];
 
 const DEFAULT_DEADLINE_MS: u32 = 250;
-/// What has happened is over: nobody waits for what a handler says to it.
-const DEFAULT_EVENT_DEADLINE_MS: u32 = 1_000;
 const DEFAULT_ORDER: u32 = 100;
 
 const MODULE: &str =
@@ -62,13 +60,11 @@ pub(super) fn handler(
         None => BTreeSet::from(Grant::THIRD_PARTY),
     };
     let clients = table.get("clients").map(|item| clients(&item, declared));
-    let said = table.get("deadline_ms").and_then(|item| item.whole(1..=60_000, "milliseconds"));
-    let deadline = said.unwrap_or(DEFAULT_DEADLINE_MS);
-    let mut deadlines = table.get("deadlines").map(|item| deadlines(&item)).unwrap_or_default();
-    if said.is_none() {
-        let event = Duration::from_millis(DEFAULT_EVENT_DEADLINE_MS.into());
-        deadlines.entry(Hook::Event).or_insert(event);
-    }
+    let deadline = table
+        .get("deadline_ms")
+        .and_then(|item| item.whole(1..=60_000, "milliseconds"))
+        .unwrap_or(DEFAULT_DEADLINE_MS);
+    let deadlines = table.get("deadlines").map(|item| deadlines(&item)).unwrap_or_default();
     let order = table.get("order").and_then(|item| item.whole(0..=65_535, "")).unwrap_or(DEFAULT_ORDER);
     let overrides = table.get("overrides").map(|item| overrides(&item)).unwrap_or_default();
     let mut written = Written::new(&table.key, table.report.shown(at));

@@ -17,13 +17,22 @@ use dhcpmgr_message::ClientName;
 use dhcpmgr_plugin_api::Protocol;
 use tracing_subscriber::filter::Targets;
 
-use super::model::{Config, Daemon, Dns};
+use super::model::{Config, Daemon, Dns, Metrics};
 use super::reader::{Report, Section};
 use super::tree::Entry;
 use super::words::{DNS_BACKENDS, PROTOCOLS, word_of};
 
-const SECTIONS: [&str; 8] =
-    ["daemon", "dns", "clients", "handlers", "delegations", "ula", "router_advertisements", "softwire"];
+const SECTIONS: [&str; 9] = [
+    "daemon",
+    "dns",
+    "metrics",
+    "clients",
+    "handlers",
+    "delegations",
+    "ula",
+    "router_advertisements",
+    "softwire",
+];
 
 /// Reads the whole tree. The result counts only when nothing was reported.
 pub(super) fn config(entries: &[Entry], report: &Report<'_>) -> Config {
@@ -33,7 +42,8 @@ pub(super) fn config(entries: &[Entry], report: &Report<'_>) -> Config {
     let handlers = handlers(&top, &declared);
     let lans = delegation::lans(&top, &clients, &declared);
     let softwire = softwire::softwire(&top);
-    Config { daemon: daemon(&top), dns: dns(&top), clients, handlers, lans, softwire }
+    let (dns, metrics) = (dns(&top), metrics(&top));
+    Config { daemon: daemon(&top), dns, metrics, clients, handlers, lans, softwire }
 }
 
 fn section<'a>(top: &Section<'a>, name: &str) -> Option<Section<'a>> {
@@ -68,6 +78,18 @@ fn dns(top: &Section<'_>) -> Dns {
         dns.backend = backend;
     }
     dns
+}
+
+fn metrics(top: &Section<'_>) -> Metrics {
+    let mut metrics = Metrics::default();
+    let Some(section) = section(top, "metrics") else { return metrics };
+    section.accept_only(&["listen"], &[]);
+    if let Some(item) = section.get("listen") {
+        metrics.listen = item.parsed(
+            "\"socket\", or a loopback address with a port, such as \"127.0.0.1:9546\" or \"[::1]:9546\"",
+        );
+    }
+    metrics
 }
 
 /// The clients, and the names of all that have a section, also of those with an error.

@@ -6,15 +6,17 @@ use dhcpmgr_message::IfName;
 
 use super::client::choice;
 use crate::config::reader::{Item, Section};
-use crate::config::softwire::{Order, Softwire};
-use crate::config::words::{PROVIDERS, UNNEEDED, quoted};
+use crate::config::softwire::{Order, Softwire, SoftwireBackend};
+use crate::config::tree::Value;
+use crate::config::words::{PROVIDERS, SOFTWIRE_BACKENDS, UNNEEDED, quoted};
 
-pub(super) const KEYS: [&str; 3] = ["order", "dhcpv4_lease", "interfaces"];
+pub(super) const KEYS: [&str; 4] = ["backend", "order", "dhcpv4_lease", "interfaces"];
 
 pub(super) fn softwire(top: &Section<'_>) -> Softwire {
     let Some(section) = super::section(top, "softwire") else { return Softwire::default() };
     section.accept_only(&KEYS, &[]);
     Softwire {
+        backend: section.get("backend").and_then(|item| backend(&item)).unwrap_or_default(),
         order: order_in(&section).unwrap_or_default(),
         dhcpv4_lease: choice(
             &section,
@@ -25,6 +27,15 @@ pub(super) fn softwire(top: &Section<'_>) -> Softwire {
         .unwrap_or_default(),
         interfaces: interfaces(&section),
     }
+}
+
+fn backend(item: &Item<'_>) -> Option<SoftwireBackend> {
+    if matches!(&item.node.value, Value::Text(text) if text == "userspace") {
+        let accepted = quoted(SOFTWIRE_BACKENDS.iter().map(|(word, _)| *word));
+        item.refuse(format!("the translator \"userspace\" is not built yet; accepted: {accepted}"));
+        return None;
+    }
+    item.choice("a back-end for softwires", SOFTWIRE_BACKENDS)
 }
 
 fn interfaces(section: &Section<'_>) -> BTreeMap<IfName, Order> {

@@ -32,7 +32,7 @@ pub(super) enum ElfError {
     #[error("is damaged: {0}; copy it again")]
     Damaged(String),
     #[error(
-        "is no handler module: it lacks the note of dhcpmgr_plugin_api::export_handler!; is it the right file?"
+        "is no handler module: it lacks the note of export_handler! (DHCPMGR_EXPORT in C); is it the right file?"
     )]
     NoNote,
 }

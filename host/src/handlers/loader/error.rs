@@ -88,7 +88,7 @@ pub enum LoadError {
         why: String,
     },
     /// What it says of itself is not right.
-    #[error("module {} describes itself wrongly: {why}; its author must correct `Handler::manifest`", path.display())]
+    #[error("module {} describes itself wrongly: {why}; its author must correct its manifest", path.display())]
     Manifest {
         /// The module.
         path: PathBuf,

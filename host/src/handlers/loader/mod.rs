@@ -8,6 +8,7 @@
 //! host refuses modules with *fewer* fields than its own therefore never matters here.
 
 mod access;
+mod c_door;
 mod elf;
 mod error;
 mod open;
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 pub use dhcpmgr_plugin_api::CallError;
 use dhcpmgr_plugin_api::note::{NoteInfo, SdkVersion};
-use dhcpmgr_plugin_api::root_module::{Object, RootModuleRef, describe};
+use dhcpmgr_plugin_api::root_module::{self, RootModuleRef};
 use dhcpmgr_plugin_api::{ApiVersion, DATA_LIMITS, Manifest};
 pub use error::LoadError;
 
@@ -34,7 +35,14 @@ pub struct Module {
     pub sdk: SdkVersion,
     /// The file it was loaded from, as it was given.
     pub path: PathBuf,
-    functions: RootModuleRef,
+    door: Door,
+}
+
+/// The functions of a module.
+#[derive(Clone, Copy)]
+enum Door {
+    Rust(RootModuleRef),
+    C(c_door::Table),
 }
 
 impl Module {
@@ -50,7 +58,10 @@ impl Module {
 
     /// Makes a handler from its settings as MessagePack; no bytes mean no settings.
     pub fn create(&self, settings: &[u8]) -> Result<Instance, CallError> {
-        Object::create(self.functions, settings).map(Instance)
+        Ok(Instance(match self.door {
+            Door::Rust(functions) => Object::Rust(root_module::Object::create(functions, settings)?),
+            Door::C(table) => Object::C(c_door::Object::create(table, settings)?),
+        }))
     }
 }
 
@@ -84,15 +95,15 @@ impl Checked {
     /// Runs the module's constructors and asks what it says of itself.
     pub fn load(self) -> Result<Module, LoadError> {
         let Self { path, file, note } = self;
-        let functions = open::functions(&path, file)?;
-        let manifest = read_manifest(&path, functions)?;
-        Ok(Module { manifest, api: note.api, sdk: note.sdk, path, functions })
+        let door = open::functions(&path, file, note.in_c)?;
+        let manifest = read_manifest(&path, door)?;
+        Ok(Module { manifest, api: note.api, sdk: note.sdk, path, door })
     }
 }
 
 impl std::fmt::Debug for Module {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { manifest, api, sdk, path, functions: _ } = self;
+        let Self { manifest, api, sdk, path, door: _ } = self;
         f.debug_struct("Module")
             .field("path", path)
             .field("name", &manifest.name)
@@ -106,12 +117,21 @@ impl std::fmt::Debug for Module {
 #[derive(Debug)]
 pub struct Instance(Object);
 
+#[derive(Debug)]
+enum Object {
+    Rust(root_module::Object),
+    C(c_door::Object),
+}
+
 impl Instance {
     /// Calls an operation (`dhcpmgr_plugin_api::operation`): MessagePack in, MessagePack out. The answer is not
     /// looked into, but it is no longer than [`DATA_LIMITS`] allows. After a panic the next call starts from the
     /// settings again.
     pub fn call(&mut self, op: u32, input: &[u8]) -> Result<Vec<u8>, CallError> {
-        let answer = self.0.call(op, input)?;
+        let answer = match &mut self.0 {
+            Object::Rust(object) => object.call(op, input)?,
+            Object::C(object) => object.call(op, input)?,
+        };
         if answer.len() > DATA_LIMITS.bytes {
             return Err(CallError::TooLong { found: answer.len(), limit: DATA_LIMITS.bytes });
         }
@@ -136,9 +156,13 @@ fn read_note(path: &Path, file: &File, host: ApiVersion) -> Result<NoteInfo, Loa
     Ok(note)
 }
 
-fn read_manifest(path: &Path, functions: RootModuleRef) -> Result<Manifest, LoadError> {
+fn read_manifest(path: &Path, door: Door) -> Result<Manifest, LoadError> {
     let refused = |why: String| LoadError::Manifest { path: path.to_owned(), why };
-    let bytes = describe(functions).map_err(|e| refused(e.to_string()))?;
+    let described = match door {
+        Door::Rust(functions) => root_module::describe(functions),
+        Door::C(table) => table.describe(),
+    };
+    let bytes = described.map_err(|e| refused(e.to_string()))?;
     let manifest: Manifest = wire::decode(&bytes).map_err(|e| refused(e.to_string()))?;
     manifest.validate().map_err(|e| refused(e.to_string()))?;
     Ok(manifest)

@@ -11,14 +11,15 @@ use abi_stable::library::{AbiHeaderRef, LibHeader, LibraryError, ROOT_MODULE_LOA
 use dhcpmgr_plugin_api::root_module::RootModuleRef;
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
-use super::LoadError;
+use super::c_door::Table;
+use super::{Door, LoadError};
 
 /// The open files of all loaded modules. The linker knows a module by the name it was loaded under and answers the
 /// same name with the same module: a number that named one module must never name another.
 static LOADED: Mutex<Vec<File>> = Mutex::new(Vec::new());
 
-/// Runs the module's constructors, and takes its function table when the layouts agree.
-pub(super) fn functions(path: &Path, file: File) -> Result<RootModuleRef, LoadError> {
+/// Runs the module's constructors, and takes its function table: in Rust when the layouts agree, in C when it is whole.
+pub(super) fn functions(path: &Path, file: File, in_c: bool) -> Result<Door, LoadError> {
     let read = |source| LoadError::Read { path: path.to_owned(), source };
     let name = {
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -35,16 +36,19 @@ pub(super) fn functions(path: &Path, file: File) -> Result<RootModuleRef, LoadEr
             }
         }
     };
-    let header = header(&name).map_err(|problem| match problem {
-        Problem::Link(text) => {
-            LoadError::Link { path: path.to_owned(), why: one_line(&text.replace(&name, "it")) }
-        }
-        Problem::Table(error) => table(path, &error),
-        Problem::NoTable => {
-            LoadError::Table { path: path.to_owned(), why: "it exports no root module".to_owned() }
-        }
+    let no_table = |why: String| LoadError::Table { path: path.to_owned(), why };
+    let library = link(&name).map_err(|text| {
+        let why = one_line(&text.replace(&name, "it"));
+        LoadError::Link { path: path.to_owned(), why }
     })?;
-    header.init_root_module::<RootModuleRef>().map_err(|error| table(path, &error))
+    if in_c {
+        return Table::of(library).map(Door::C).map_err(no_table);
+    }
+    let header = header(library).map_err(|problem| match problem {
+        Problem::Table(error) => table(path, &error),
+        Problem::NoTable => no_table("it exports no root module".to_owned()),
+    })?;
+    header.init_root_module::<RootModuleRef>().map(Door::Rust).map_err(|error| table(path, &error))
 }
 
 fn name_of(file: &File) -> String {
@@ -52,23 +56,26 @@ fn name_of(file: &File) -> String {
 }
 
 enum Problem {
-    Link(String),
     NoTable,
     Table(LibraryError),
 }
 
-fn header(name: &str) -> Result<&'static LibHeader, Problem> {
+/// The error is what the linker says.
+fn link(name: &str) -> Result<&'static Library, String> {
     // All symbols now: one that is missing refuses the module here rather than ending the process in a call.
     // SAFETY: constructors of the module run. Its file belongs to root or to us, nobody else can write it, and its
     // note says that it is a handler module: it is trusted as much as our own binary.
-    let library = unsafe { Library::open(Some(name), RTLD_NOW | RTLD_LOCAL) }
-        .map_err(|error| Problem::Link(chain(&error)))?;
+    let library =
+        unsafe { Library::open(Some(name), RTLD_NOW | RTLD_LOCAL) }.map_err(|error| chain(&error))?;
+    // What it exports lives as long as the library: it is never closed.
+    Ok(Box::leak(Box::new(library)))
+}
+
+fn header(library: &Library) -> Result<&'static LibHeader, Problem> {
     // SAFETY: this symbol is abi_stable's name for a static of type `LibHeader`, which begins with the `AbiHeader`
     // that the reference points to.
     let header =
         unsafe { library.get::<AbiHeaderRef>(ROOT_MODULE_LOADER_NAME_WITH_NUL) }.map(|symbol| *symbol);
-    // The header lives as long as the library: it is never closed.
-    std::mem::forget(library);
     header.map_err(|_| Problem::NoTable)?.upgrade().map_err(Problem::Table)
 }
 

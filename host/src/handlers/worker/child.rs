@@ -90,6 +90,7 @@ fn serve(socket: &Socket, mut instances: Instances, buffer: &mut [u8]) -> Result
             Ok(bytes) => Reply::Answer(bytes),
             Err(CallError::Unsupported(_)) => Reply::Unsupported,
             Err(CallError::Panicked(reason)) => Reply::Panicked(reason.clone()),
+            Err(error @ CallError::Broken(_)) => Reply::Broken(error.to_string()),
             Err(CallError::TooLong { found, .. }) => Reply::TooLarge(*found as u64),
             Err(error) => Reply::Failed(error.to_string()),
         };

@@ -70,6 +70,8 @@ pub(super) enum Reply<'a> {
     Failed(String),
     /// The module panicked, and is to be started again.
     Panicked(String),
+    /// The module broke the rules of its function table, and is to be started again.
+    Broken(String),
     /// The answer was too large to be sent: its bytes.
     TooLarge(u64),
 }
@@ -105,6 +107,7 @@ pub(super) fn reply(id: u64, reply: &Reply<'_>) -> Vec<u8> {
         Reply::Unsupported => (1, [].as_slice()),
         Reply::Failed(reason) => (2, shortened(reason)),
         Reply::Panicked(reason) => (3, shortened(reason)),
+        Reply::Broken(reason) => (5, shortened(reason)),
         Reply::TooLarge(bytes) => {
             too_large = bytes.to_le_bytes();
             (4, too_large.as_slice())
@@ -127,6 +130,7 @@ pub(super) fn read_reply(frame: &[u8]) -> Option<(u64, Reply<'_>)> {
         1 => Reply::Unsupported,
         2 => Reply::Failed(reason()),
         3 => Reply::Panicked(reason()),
+        5 => Reply::Broken(reason()),
         4 => Reply::TooLarge(u64::from_le_bytes(body.try_into().ok()?)),
         _ => return None,
     };
@@ -155,6 +159,7 @@ mod tests {
             Reply::Unsupported,
             Reply::Failed("no".into()),
             Reply::Panicked("ouch".into()),
+            Reply::Broken("lies".into()),
             Reply::TooLarge(1 << 40),
         ] {
             assert_eq!(read_reply(&reply(7, &sent)), Some((7, sent.clone())));

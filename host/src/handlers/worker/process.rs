@@ -175,6 +175,7 @@ impl Process {
             Some((_, Reply::Unsupported)) => Ok(Called::Unsupported),
             Some((_, Reply::Failed(reason))) => Ok(Called::Failed(reason)),
             Some((_, Reply::Panicked(reason))) => Err(format!("panicked: {reason}")),
+            Some((_, Reply::Broken(reason))) => Err(reason),
             Some((_, Reply::TooLarge(bytes))) => Err(too_large(bytes)),
             None => Err("its worker answered with what is no reply".to_owned()),
         }

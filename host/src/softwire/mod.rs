@@ -1,0 +1,3 @@
+//! Softwires: IPv4 over an IPv6 network, carried out.
+
+pub mod backend;
