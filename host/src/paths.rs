@@ -107,6 +107,12 @@ impl Paths {
         self.runtime().join("network")
     }
 
+    /// `/run/dhcpmgr/softwires`: which softwires are up, and what was made for them.
+    #[must_use]
+    pub fn softwires(&self) -> PathBuf {
+        self.runtime().join("softwires")
+    }
+
     /// `/run/dhcpmgr/recovery`: the faults of each client.
     #[must_use]
     pub fn recovery(&self) -> PathBuf {

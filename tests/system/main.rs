@@ -12,6 +12,7 @@ mod check;
 mod client_death;
 mod clock;
 mod crash;
+mod events;
 mod expiry;
 mod foreign;
 mod given;

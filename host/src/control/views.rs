@@ -12,6 +12,7 @@ pub use crate::events::{Lease, LeaseV4, LeaseV6, RouteView, SoftwireView};
 use crate::handlers::HandlerStatus;
 pub use crate::identity::{Ia, IaKind, LastLease};
 pub use crate::recovery::{Standing, View as RecoveryView};
+pub use crate::softwire::{OfferView, OwnerChange, WanView};
 
 /// `dhcpmgr status --json`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +30,9 @@ pub struct Status {
     /// Every LAN that gets something of a delegated prefix, or of a unique local one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lans: Vec<LanView>,
+    /// Who carries IPv4 on each WAN.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wans: Vec<WanView>,
     /// What the lease monitor counted.
     pub messages: MessageCounters,
 }
@@ -121,6 +125,9 @@ pub struct Why {
     /// Who it is to its servers.
     #[serde(default)]
     pub identity: IdentityView,
+    /// Who carries IPv4 on its interface.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv4: Option<WanView>,
     /// The last exchanges, newest first.
     pub exchanges: Vec<Exchange>,
     /// The last lines that the client process wrote.

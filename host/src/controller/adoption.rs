@@ -100,7 +100,7 @@ impl Task {
 
     /// What has changed in the configuration since the client was started, and what an earlier daemon began.
     pub(super) async fn catch_up(&mut self) {
-        if self.running.is_none() || self.record.released {
+        if self.running.is_none() || self.record.released || self.machine.is_giving_back() {
             return;
         }
         if !self.client.enabled {

@@ -12,6 +12,7 @@ use super::machine::Input;
 use super::recorder::Entry;
 use super::task::Task;
 use crate::clock;
+use crate::config::Client;
 use crate::delegation::Outcome;
 use crate::events::{Change, Event, EventKind};
 use crate::handlers::Decision;
@@ -194,6 +195,7 @@ impl Task {
             self.journal_what_is_in_force();
         }
         self.tell(Input::Lease(held)).await;
+        self.say_who_has_ipv4("the lease offers it no more, or otherwise");
         self.remember_lease();
         if origin == Origin::Journal {
             // The same lease as before the daemon was started: nothing happened.
@@ -220,6 +222,18 @@ impl Task {
             Protocol::V6 => {
                 let handed = lease.map(Lease::handed).unwrap_or_default();
                 self.shared.delegations.take(&self.client.name, handed).await
+            }
+        }
+    }
+
+    /// Tells the owner of IPv4 on this WAN what this client has for it; `why` it has less than before.
+    pub(super) fn say_who_has_ipv4(&self, why: &str) {
+        let Client { name, interface, protocol, metric, .. } = &self.client;
+        match protocol {
+            Protocol::V4 => self.shared.softwires.dhcpv4(interface, *metric, self.lease.is_some()),
+            Protocol::V6 => {
+                let offered = self.lease.as_ref().map(|lease| lease.offered.clone()).unwrap_or_default();
+                self.shared.softwires.offer(interface, name, offered, why);
             }
         }
     }

@@ -16,6 +16,7 @@ use crate::config::Recovery;
 use crate::control::views::ClientState;
 use crate::network::LinkState;
 use crate::recovery::{Fault, Health, Supervisor};
+use crate::softwire::Aside;
 use carrier::Carrier;
 pub use vocabulary::Command;
 pub(super) use vocabulary::{Effect, Held, Input, Manners};
@@ -73,6 +74,8 @@ pub(super) struct Machine {
     gave_back: bool,
     /// The operator gave the lease back and has not asked for one since.
     released: bool,
+    /// By what other way IPv4 comes, so that this client is not needed.
+    aside: Option<Aside>,
     /// When the process was started.
     started_at: u64,
     /// Since when it has looked for a server.
@@ -110,6 +113,7 @@ impl Machine {
             releasing: None,
             gave_back: false,
             released: false,
+            aside: None,
             started_at: 0,
             searching_since: 0,
             unanswered: false,
@@ -157,7 +161,7 @@ impl Machine {
             (Some(_), Some(Progress::Renewing)) => ClientState::Renewing,
             (Some(_), _) => ClientState::Bound,
             (None, _) if self.recovery.is_in_trouble() => ClientState::Error,
-            (None, _) if self.process != Process::Running || self.released => ClientState::Init,
+            (None, _) if self.process != Process::Running || !self.should_run() => ClientState::Init,
             (None, Some(Progress::Requesting)) => ClientState::Requesting,
             (None, _) => ClientState::Selecting,
         }
@@ -237,6 +241,7 @@ impl Machine {
                 self.process = Process::None;
                 self.on_fault(&fault, jitter, &mut effects, now);
             }
+            Input::Aside(aside) => self.on_aside(aside, &mut effects, now),
             Input::LaunchChanged => {
                 self.recovery.configuration_changed();
                 if self.process == Process::Running {
@@ -357,7 +362,7 @@ impl Machine {
     }
 
     fn should_run(&self) -> bool {
-        self.enabled && !self.released
+        self.enabled && !self.released && self.aside.is_none()
     }
 
     fn may_start_on_this_link(&self) -> bool {

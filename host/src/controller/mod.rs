@@ -35,6 +35,7 @@ use crate::lease_monitor::Sessions;
 use crate::network::{LinkState, Network};
 use crate::paths::Paths;
 use crate::service::Service;
+use crate::softwire::{Aside, Softwires};
 use crate::store::Store;
 use task::Task;
 
@@ -51,6 +52,8 @@ pub struct Shared {
     pub network: Network,
     /// What LANs get of delegated prefixes.
     pub delegations: Rc<Delegations>,
+    /// Who carries IPv4 on each WAN.
+    pub softwires: Rc<Softwires>,
     /// What happened.
     pub events: EventLog,
     /// Who may send leases.
@@ -73,6 +76,7 @@ enum Order {
     Command(Command, oneshot::Sender<Result<(), String>>),
     Link(Option<LinkState>),
     HandlersChanged,
+    Aside(Option<Aside>),
     Reconfigure(Box<Client>),
     Status(oneshot::Sender<ClientStatus>),
     Why(oneshot::Sender<Why>),
@@ -121,6 +125,11 @@ impl Controller {
     /// Tells it that handlers came, went or answer otherwise.
     pub async fn handlers_changed(&self) {
         let _ = self.0.send(Order::HandlersChanged).await;
+    }
+
+    /// Tells it why it is not needed, because IPv4 comes by another way; `None`: it is needed.
+    pub async fn aside(&self, aside: Option<Aside>) {
+        let _ = self.0.send(Order::Aside(aside)).await;
     }
 
     /// Gives it a changed configuration of the same name, protocol and interface.

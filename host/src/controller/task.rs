@@ -125,6 +125,7 @@ impl Task {
         mut orders: mpsc::Receiver<Order>,
     ) {
         self.recall_faults();
+        self.say_who_has_ipv4("no lease is known yet");
         // Boxed, so that a task that waits is small: there is one for each client.
         let Some(order) = Box::pin(self.take_over(inherited, &mut inbox, &mut orders)).await else { return };
         Box::pin(self.on_order(order)).await;
@@ -231,6 +232,7 @@ impl Task {
             }
             Order::Link(state) => self.tell(Input::Link(state)).await,
             Order::HandlersChanged => self.look_again().await,
+            Order::Aside(aside) => self.tell(Input::Aside(aside)).await,
             Order::Reconfigure(client) => {
                 let enabled = client.enabled;
                 let changed = self.client != *client;
@@ -244,6 +246,7 @@ impl Task {
                     self.tell(Input::LaunchChanged).await;
                 }
                 self.look_again().await;
+                self.say_who_has_ipv4("the configuration has changed");
             }
             Order::Status(reply) => {
                 self.listen().await;
@@ -394,6 +397,7 @@ impl Task {
         let to_lans = self.hand_to_lans(None).await;
         let changed = self.lease.take().map(|lease| lease.changes_from(None)).unwrap_or_default();
         self.source = None;
+        self.say_who_has_ipv4(&format!("the DHCPv6 lease is over: {reason}"));
         self.record(|record, _| {
             record.without_lease = false;
             record.giving_back = record.giving_back.filter(|_| record.process.is_some());
@@ -461,6 +465,7 @@ impl Task {
             recovery: Some(self.machine.recovery_view(clock::boottime_ms())),
             command: self.launched.as_ref().map(CommandLine::shown).unwrap_or_default(),
             identity: self.identity_view(),
+            ipv4: self.shared.softwires.view(&self.client.interface),
             exchanges: self.recorder.exchanges(),
             log: self.recorder.log(),
         }

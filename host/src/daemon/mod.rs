@@ -3,6 +3,7 @@
 mod attendance;
 mod link;
 mod privileges;
+mod softwires;
 mod start;
 
 use std::cell::RefCell;
@@ -12,7 +13,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use dhcpmgr_message::ClientName;
-use dhcpmgr_plugin_api::Emitted;
+use dhcpmgr_plugin_api::{Emitted, Protocol};
 use tokio::sync::watch;
 
 pub use start::{StartError, check, run};
@@ -29,10 +30,12 @@ use crate::import::{self, Order};
 use crate::metrics::{self, Figures, Source as _};
 use crate::network::NetworkEvent;
 use crate::paths::Paths;
+use crate::softwire::backend::Backends;
 
 /// The running daemon.
 pub struct Daemon {
     shared: Rc<Shared>,
+    backends: Rc<Backends>,
     config: RefCell<Config>,
     files: RefCell<Vec<PathBuf>>,
     controllers: RefCell<BTreeMap<ClientName, Running>>,
@@ -76,6 +79,10 @@ impl Daemon {
 
     /// Tells a client its link: what it inherited is complete, and it goes on from there.
     async fn go_on(&self, running: Running) {
+        let aside = self.shared.softwires.aside(&running.client.interface);
+        if aside.is_some() && running.client.protocol == Protocol::V4 {
+            running.controller.aside(aside).await;
+        }
         running.controller.link(self.shared.network.link(&running.client.interface)).await;
     }
 
@@ -120,7 +127,9 @@ impl Daemon {
         }
         for running in self.running().into_iter().filter(|running| running.client.on_stop != OnStop::Keep) {
             self.set_link(&running.client, false).await;
+            self.end_softwire(&running.client);
         }
+        self.settle_softwires().await;
     }
 
     /// Whether every lease is given back when the daemon ends.
@@ -135,6 +144,10 @@ impl Daemon {
                     running.controller.link(state.clone()).await;
                 }
                 self.tell(self.shared.delegations.link(&name).await);
+                // Unless it is back already, as when it was made anew on purpose.
+                if state.is_none() && self.shared.network.link(&name).is_none() {
+                    self.shared.softwires.interface_gone(&name);
+                }
             }
             NetworkEvent::Repaired { interface, what } => {
                 self.publish_about(&interface, EventKind::KernelRepaired, &what);
@@ -231,6 +244,12 @@ impl Daemon {
         for name in &diff.clients_added {
             self.add_client(loaded.config.clients[name].clone()).await;
         }
+        if !diff.softwire.is_empty() {
+            self.change_softwire(&loaded.config.softwire).await;
+        }
+        self.shared
+            .softwires
+            .retain(|wan| loaded.config.clients.values().any(|client| client.interface == *wan));
         if !diff.lans.is_empty() {
             self.tell(self.shared.delegations.reconfigure(loaded.config.lans.clone()).await);
         }
@@ -279,6 +298,7 @@ impl Daemon {
             clients: self.statuses().await,
             handlers: self.shared.chain.status(),
             lans: self.shared.delegations.lans().await,
+            wans: self.shared.softwires.views(),
             messages: self.shared.sessions.counters(),
         }
     }

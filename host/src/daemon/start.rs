@@ -37,6 +37,8 @@ use crate::metrics;
 use crate::network::{Network, NetworkError, NetworkOptions};
 use crate::paths::Paths;
 use crate::service::Service;
+use crate::softwire::backend::Backends;
+use crate::softwire::{Carrier, Outlet, Softwires};
 use crate::store::{self, Store};
 
 /// Why the daemon does not start.
@@ -267,6 +269,10 @@ async fn serve(
         },
         &config,
     );
+    let kept = Store::volatile(paths.softwires(), boot);
+    let backends = Rc::new(Backends::start(config.softwire.backend, network.clone(), kept.clone()).await);
+    let carrier = Rc::clone(&backends) as Rc<dyn Carrier>;
+    let softwires = Softwires::start(carrier, kept.below("owners"), config.softwire.clone());
     let shared = Rc::new(Shared {
         recovery: Store::volatile(paths.recovery(), BootId::current()),
         keeper: Keeper::new(Identities::new(&paths)),
@@ -274,6 +280,7 @@ async fn serve(
         chain,
         network,
         delegations,
+        softwires,
         events: EventLog::default(),
         sessions: Rc::clone(&sessions),
         records,
@@ -282,6 +289,7 @@ async fn serve(
     });
     let daemon = Rc::new(Daemon {
         shared,
+        backends,
         config: Default::default(),
         files: files.into(),
         controllers: Default::default(),
@@ -294,15 +302,17 @@ async fn serve(
     }
     // What was said while nobody was there comes before anything is done, and after what was in force then.
     spool.replay(&sessions).await;
-    for running in daemon.running() {
-        daemon.go_on(running).await;
-    }
+    spawn_local(Rc::clone(&daemon.shared.softwires).run(Rc::clone(&daemon) as Rc<dyn Outlet>));
+    daemon.go_on_in_order().await;
     // Every lease that is still in force is known now: what else carries our tag there was left by an earlier end.
     let _ = daemon.statuses().await;
     daemon.tell(daemon.shared.delegations.settle().await);
     swept.extend(daemon.shared.delegations.interfaces());
     if let Err(error) = daemon.shared.network.sweep(&swept).await {
         tracing::error!("{error}");
+    }
+    for line in daemon.backends.sweep().await {
+        tracing::info!("of an earlier daemon: {line}");
     }
     *daemon.config.borrow_mut() = config;
 

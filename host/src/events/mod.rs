@@ -110,6 +110,15 @@ pub enum EventKind {
     PrefixRemoved,
     /// A LAN gets nothing of a prefix that it was to get a part of.
     PrefixRefused,
+    /// A softwire carries IPv4.
+    SoftwireUp,
+    /// A softwire that carried IPv4 was taken down.
+    SoftwireDown,
+    /// A softwire could not be raised, or broke.
+    SoftwireFailed,
+    /// Another way carries IPv4 on a WAN.
+    #[serde(rename = "ipv4-owner")]
+    Ipv4Owner,
     /// A handler gave no plan.
     HandlerFailed,
     /// A handler is left alone.
@@ -235,4 +244,63 @@ impl EventLog {
 /// What a panic left is whole here: nothing of it is changed in two steps.
 fn whole<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All kinds; a new one does not compile until it is here, and fails until it is in the schema.
+    fn kinds() -> Vec<EventKind> {
+        use EventKind::*;
+        let all = vec![
+            ClientStarted,
+            ClientAdopted,
+            ClientStopped,
+            ClientFailed,
+            ClientStuck,
+            ClientRecovered,
+            ServerSilent,
+            RecoveryReconfigured,
+            RecoveryDisabled,
+            RecoveryEscalated,
+            LeaseAcquired,
+            LeaseChanged,
+            LeaseRenewed,
+            LeaseLost,
+            LeaseRefused,
+            PrefixAssigned,
+            PrefixDeprecated,
+            PrefixRemoved,
+            PrefixRefused,
+            HandlerFailed,
+            HandlerQuarantined,
+            HandlerRecovered,
+            ForeignClient,
+            LinkChanged,
+            KernelRepaired,
+            KernelMismatch,
+            ConfigReloaded,
+        ];
+        for kind in &all {
+            match kind {
+                ClientStarted | ClientAdopted | ClientStopped | ClientFailed | ClientStuck
+                | ClientRecovered | ServerSilent | RecoveryReconfigured | RecoveryDisabled
+                | RecoveryEscalated | LeaseAcquired | LeaseChanged | LeaseRenewed | LeaseLost
+                | LeaseRefused | PrefixAssigned | PrefixDeprecated | PrefixRemoved | PrefixRefused
+                | HandlerFailed | HandlerQuarantined | HandlerRecovered | ForeignClient | LinkChanged
+                | KernelRepaired | KernelMismatch | ConfigReloaded | Vendor(_) => {}
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn the_schema_names_every_kind_of_event_and_no_other() {
+        let schema: serde_json::Value =
+            serde_json::from_str(include_str!("../../events.schema.json")).unwrap();
+        let named = schema["$defs"]["kind"]["enum"].as_array().unwrap().clone();
+        let known: Vec<_> = kinds().iter().map(|kind| serde_json::to_value(kind).unwrap()).collect();
+        assert_eq!(named, known);
+    }
 }

@@ -189,6 +189,7 @@ mod tests {
                 ],
                 handlers: Vec::new(),
                 lans: Vec::new(),
+                wans: Vec::new(),
                 messages: MessageCounters { malformed: 3, ..MessageCounters::default() },
             },
             counted: Counted {

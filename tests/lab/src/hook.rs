@@ -127,10 +127,29 @@ impl Hook {
     /// Runs it as dibbler does, and says when it began; a shim that complains is an error, but for one whose message
     /// goes to the spool.
     pub fn tell(&self, gateway: &Namespace, exchange: &Exchange<'_>) -> Result<Instant> {
+        self.tell_with(gateway, exchange, &[])
+    }
+
+    /// As [`Hook::tell`], the server having sent these options besides: code and value.
+    pub fn tell_with(
+        &self,
+        gateway: &Namespace,
+        exchange: &Exchange<'_>,
+        options: &[(u16, Vec<u8>)],
+    ) -> Result<Instant> {
         let hook = self.clone();
         let text = |text: String| CString::new(text).context(|| "a variable of the hook".to_owned());
         let arguments = [text(self.file.display().to_string())?, text(exchange.action().to_owned())?];
-        let variables = exchange.variables().into_iter().map(text).collect::<Result<Vec<CString>>>()?;
+        let byte = |byte: &u8| format!("{byte:02x}");
+        let option = |(code, value): &(u16, Vec<u8>)| {
+            format!("SRV_OPTION{code}={}", value.iter().map(byte).collect::<Vec<_>>().join(":"))
+        };
+        let mut variables = exchange.variables();
+        // The server's words stand before the client's.
+        let at = variables.iter().position(|variable| variable.starts_with("CLNT_OPTION"));
+        let at = at.unwrap_or(variables.len());
+        variables.splice(at..at, options.iter().map(option));
+        let variables = variables.into_iter().map(text).collect::<Result<Vec<CString>>>()?;
         gateway.run(move || hook.spawn(&arguments, &variables))
     }
 

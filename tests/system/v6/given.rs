@@ -27,12 +27,12 @@ pub(super) fn delegation(bridge: &str, from: &str, subnet: u32) -> String {
 }
 
 /// One client named `wan6` on `wan0` with these further keys, and `lan0` with part 1 of what it gets.
-pub(super) fn home(keys: &str) -> String {
+pub(crate) fn home(keys: &str) -> String {
     client("wan6", "wan0", keys) + &delegation("lan0", "wan6", 1) + V6
 }
 
 /// A Kea with the address and the prefix that [`bound`] expects, and these lifetimes.
-pub(super) fn kea(lab: &Lab, times: (u32, u32, u32, u32)) -> Kea6Config<'_> {
+pub(crate) fn kea(lab: &Lab, times: (u32, u32, u32, u32)) -> Kea6Config<'_> {
     let (t1, t2, preferred, valid) = times;
     lab.kea6().times(t1, t2, preferred, valid).prefix(OLD).option("dns-servers", "2001:db8::53")
 }

@@ -3,7 +3,7 @@
 
 mod crash;
 mod dibbler;
-mod given;
+pub(crate) mod given;
 mod hosts;
 mod killed;
 mod laboratory;

@@ -45,7 +45,8 @@ fn tone(kind: &EventKind) -> Tone {
         | EventKind::ClientAdopted
         | EventKind::ClientRecovered
         | EventKind::HandlerRecovered
-        | EventKind::PrefixAssigned => Tone::Good,
+        | EventKind::PrefixAssigned
+        | EventKind::SoftwireUp => Tone::Good,
         EventKind::LeaseChanged
         | EventKind::LeaseDeferred
         | EventKind::HandlerConflict
@@ -56,7 +57,9 @@ fn tone(kind: &EventKind) -> Tone {
         | EventKind::RecoveryReconfigured
         | EventKind::KernelRepaired
         | EventKind::PrefixDeprecated
-        | EventKind::PrefixRemoved => Tone::Waiting,
+        | EventKind::PrefixRemoved
+        | EventKind::SoftwireDown
+        | EventKind::Ipv4Owner => Tone::Waiting,
         EventKind::ClientFailed
         | EventKind::ClientStuck
         | EventKind::RecoveryDisabled
@@ -64,6 +67,7 @@ fn tone(kind: &EventKind) -> Tone {
         | EventKind::LeaseLost
         | EventKind::LeaseRefused
         | EventKind::PrefixRefused
+        | EventKind::SoftwireFailed
         | EventKind::HandlerFailed
         | EventKind::HandlerQuarantined
         | EventKind::ForeignClient

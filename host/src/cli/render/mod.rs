@@ -5,6 +5,7 @@
 mod event;
 mod handlers;
 mod import;
+mod ipv4;
 mod lease;
 mod map;
 mod options;

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::handlers::handler_table;
+use super::ipv4;
 use super::lease::expiry;
 use super::style::{Style, Tone};
 use super::text::{duration, plain};
@@ -39,7 +40,8 @@ pub fn status(status: &Status, style: Style) -> String {
         }
     }
     let lans = lan_table(&status.lans, style);
-    for part in [reasons, lans, handler_table(&status.handlers, style), messages(&status.messages)] {
+    let wans = ipv4::table(&status.wans, style);
+    for part in [reasons, wans, lans, handler_table(&status.handlers, style), messages(&status.messages)] {
         if !part.is_empty() {
             text.push('\n');
             text.push_str(&part);

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::event::changes;
+use super::ipv4;
 use super::lease::{block, expires};
 use super::options::option_title;
 use super::status::{protocol, tone, word};
@@ -32,6 +33,9 @@ pub fn why(why: &Why, style: Style) -> String {
     }
     if let Some(view) = &why.recovery {
         section("Recovery", recovery(view));
+    }
+    if let Some(body) = why.ipv4.as_ref().and_then(|wan| ipv4::section(wan, style)) {
+        section(&format!("IPv4 on {}", why.client.interface), body);
     }
     if !why.command.is_empty() {
         let words: Vec<_> = why.command.iter().map(|word| argument(word)).collect();

@@ -15,6 +15,7 @@ use crate::config::Client;
 use crate::delegation::{Delegated, Handed};
 use crate::events::{self, Change};
 use crate::network::{Desired, DesiredAddress};
+use crate::softwire::Offered;
 
 /// Parameters of the stock handlers that say nothing of services: the message itself, the clock, timing.
 const META_PARAMETERS: [&str; 12] = [
@@ -45,6 +46,8 @@ pub(super) struct Lease {
     pub delegated: Vec<Delegated>,
     /// DHCPv6: what the server said of each address and prefix.
     pub ledger: Ledger,
+    /// DHCPv6: what it has for IPv4.
+    pub offered: Offered,
     /// What handlers emit about it: published once, and again only when they say something else.
     pub emitted: Vec<Emitted>,
 }

@@ -11,6 +11,7 @@ use crate::controller::ledger::{Ledger, end};
 use crate::controller::machine::Held;
 use crate::events::{self, Change, LeaseV4, RouteView};
 use crate::network::DesiredAddress;
+use crate::softwire::Offered;
 
 /// Options whose change is a change of vendor data: vendor and user class, what vendors say, PacketCable (RFC 3495).
 const VENDOR_OPTIONS: [u8; 6] = [43, 60, 77, 122, 124, 125];
@@ -43,7 +44,15 @@ pub(super) fn build(client: &Client, message: &LeaseMessage, plan: Plan) -> Resu
     for route in &mut desired.routes {
         complete(route, client, address);
     }
-    Ok(Lease { held, view, desired, delegated: Vec::new(), ledger: Ledger::default(), emitted: Vec::new() })
+    Ok(Lease {
+        held,
+        view,
+        desired,
+        delegated: Vec::new(),
+        ledger: Ledger::default(),
+        emitted: Vec::new(),
+        offered: Offered::default(),
+    })
 }
 
 fn complete(route: &mut RoutePlan, client: &Client, address: Ipv4Addr) {

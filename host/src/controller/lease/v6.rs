@@ -2,16 +2,19 @@
 
 use std::net::IpAddr;
 
-use dhcpmgr_message::{Bytes, LeaseMessage, Lifetime};
+use dhcpmgr_message::{Bytes, LeaseMessage, Lifetime, V6Report};
 use dhcpmgr_plugin_api::Plan;
+use dhcpmgr_softwire::kind::PRIORITY;
+use dhcpmgr_softwire::{Input, decode_priority};
 
 use super::{Lease, differing, is_different};
-use crate::config::Client;
+use crate::config::{Client, Provider};
 use crate::controller::ledger::{Entry, Ledger, Value, end};
 use crate::controller::machine::Held;
 use crate::delegation::Delegated;
 use crate::events::{self, AddressV6, Change, IaView, LeaseV6, PrefixV6, SoftwireView};
 use crate::network::{Desired, DesiredAddress};
+use crate::softwire::Offered;
 
 /// User class, vendor class and vendor options.
 const VENDOR_OPTIONS: [u16; 3] = [15, 16, 17];
@@ -102,10 +105,19 @@ pub(super) fn build(
             .map(|(code, values)| (*code, values.iter().map(Bytes::to_hex).collect::<Vec<_>>().join(",")))
             .collect(),
     };
+    let softwires = plan.softwires.clone();
     let desired = Desired {
         // A client program may have set them itself, before it called its hook.
         takes_over: true,
         ..super::desired(client, plan, addresses)
+    };
+    let v6 = |address: IpAddr| if let IpAddr::V6(address) = address { Some(address) } else { None };
+    let offered = Offered {
+        softwires,
+        priority: priority(report),
+        metric: client.metric,
+        address: desired.addresses.iter().find_map(|a| v6(a.address.address())),
+        dns: desired.dns.clone(),
     };
     Ok(Lease {
         held,
@@ -114,7 +126,16 @@ pub(super) fn build(
         delegated,
         ledger,
         emitted: Vec::new(),
+        offered,
     })
+}
+
+/// The order that the ISP prefers (RFC 8026); what of it is wrong, the handler's notes say.
+fn priority(report: &V6Report) -> Vec<Provider> {
+    let value = report.options.get(&PRIORITY).and_then(|values| values.first());
+    let read = value.map(|value| Input::value(&value.0).and_then(|input| decode_priority(input, &mut ())));
+    let kinds = read.and_then(Result::ok).map(|priority| priority.kinds).unwrap_or_default();
+    kinds.iter().filter_map(|kind| Provider::of_kind(kind.name())).collect()
 }
 
 /// The latest of them; `None` when one never comes, or there is none.
@@ -167,7 +188,8 @@ pub(super) fn changes(old: &LeaseV6, new: &LeaseV6) -> Vec<Change> {
         lease.prefixes.iter().map(|p| (p.prefix, p.exclude, p.preferred == Some(0))).collect()
     };
     let options = differing(&old.options, &new.options);
-    let softwire = options.iter().any(|code| SOFTWIRE_OPTIONS.contains(code));
+    // Of another prefix the same option makes another softwire.
+    let softwire = options.iter().any(|code| SOFTWIRE_OPTIONS.contains(code)) || old.softwire != new.softwire;
     // What softwire options say is published as parameters too.
     let parameters = super::parameter_change(&old.parameters, &new.parameters).filter(|_| !softwire);
     let vendor =

@@ -1,6 +1,8 @@
 //! What operators may ask of a client.
 
 use super::{Command, Effect, GivingBack, Machine, Process, RELEASE_MS, Releasing};
+use crate::config::Unneeded;
+use crate::softwire::Aside;
 
 impl Machine {
     /// Takes a command, or says why not.
@@ -24,6 +26,9 @@ impl Machine {
                 self.stop(&mut effects);
             }
             _ if !self.enabled => return Err("it is disabled; `dhcpmgr enable` runs it".to_owned()),
+            _ if let Some(aside) = &self.aside => {
+                return Err(format!("it stands aside: IPv4 comes over {}", aside.way));
+            }
             Command::Renew => self.renew(&mut effects, now)?,
             Command::Release if self.lease.is_none() && !self.released => {
                 return Err("it has no lease to release".to_owned());
@@ -79,6 +84,22 @@ impl Machine {
                 ));
             }
             self.released_now(why, then, effects);
+        }
+    }
+
+    /// Gives its lease up when IPv4 comes by another way, and asks for one when it does not any more.
+    pub(super) fn on_aside(&mut self, aside: Option<Aside>, effects: &mut Vec<Effect>, now: u64) {
+        const WHY: &str = "IPv4 comes by another way";
+        let before = std::mem::replace(&mut self.aside, aside);
+        match (&self.aside, before) {
+            // What the operator has said of the lease goes before; he may have said that it stays given back.
+            (Some(_), None) if !self.enabled || self.released || self.releasing.is_some() => {}
+            (Some(aside), None) => match aside.lease {
+                Unneeded::Release => self.give_back(WHY, GivingBack::MayAskAgain, effects, now),
+                Unneeded::Keep => self.released_now(WHY, GivingBack::MayAskAgain, effects),
+            },
+            (None, Some(_)) => self.recovery.try_now(),
+            (Some(_), Some(_)) | (None, None) => {}
         }
     }
 

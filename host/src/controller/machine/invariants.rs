@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::tests::{DIBBLER, UDHCPC};
 use super::*;
+use crate::config::Unneeded;
 use crate::recovery::ReportKind;
 
 /// What the world may do next.
@@ -25,6 +26,8 @@ enum Act {
     Refused,
     Command(Command),
     LaunchChanged,
+    /// IPv4 comes by another way, or does not any more.
+    Aside(bool),
     /// The next starts fail like this, or work again.
     Starts(Option<Fault>),
 }
@@ -63,6 +66,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Refused),
         2 => command.prop_map(Act::Command),
         1 => Just(Act::LaunchChanged),
+        1 => any::<bool>().prop_map(Act::Aside),
         1 => prop::option::of(fault()).prop_map(Act::Starts),
     ]
 }
@@ -189,6 +193,11 @@ impl World {
                 Err(_) => Ok(()),
             },
             Act::LaunchChanged => self.tell(Input::LaunchChanged),
+            Act::Aside(is) => {
+                let lease = if self.now.is_multiple_of(2) { Unneeded::Release } else { Unneeded::Keep };
+                let aside = is.then(|| Aside { way: "map-t of wan6".to_owned(), lease });
+                self.tell(Input::Aside(aside))
+            }
             Act::Starts(fault) => {
                 self.starts = fault;
                 Ok(())
@@ -199,7 +208,7 @@ impl World {
     /// Nobody waits for ever: there is a next instant, or a cause outside that an operator can read.
     fn check(&self) -> std::result::Result<(), TestCaseError> {
         let Self { machine, now, runs, .. } = self;
-        if !machine.enabled() || machine.released {
+        if !machine.enabled() || machine.released || machine.aside.is_some() {
             return Ok(());
         }
         let deadline = machine.deadline(*now);

@@ -18,6 +18,9 @@ impl Machine {
         if self.released {
             return Some("released by the operator; `dhcpmgr renew` asks for a lease again".to_owned());
         }
+        if let Some(aside) = &self.aside {
+            return Some(format!("stands aside: IPv4 comes over {}", aside.way));
+        }
         let network = match self.carrier.link() {
             None => Some(format!("interface {} does not exist", self.interface)),
             Some(link) if !link.up => Some(format!("interface {} is down", self.interface)),

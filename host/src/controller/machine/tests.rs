@@ -1,6 +1,7 @@
 //! The life of a client, told as stories: what happens, and what must follow.
 
 use super::*;
+use crate::config::Unneeded;
 use crate::recovery::{Path, ReportKind};
 
 const CARRIER: LinkState = LinkState {
@@ -555,6 +556,59 @@ fn a_renewal_by_a_new_start_that_nobody_answers_is_over_in_time() {
     machine.handle(Input::Started, 2_020);
     machine.handle(Input::Tick, 2_000 + DIBBLER.renewal_ms);
     assert_eq!(machine.state(), ClientState::Rebinding, "the lease counts on");
+}
+
+#[test]
+fn a_client_that_is_not_needed_gives_its_lease_back_and_asks_for_one_when_it_is_needed_again() {
+    let mut machine = bound();
+    let aside = |way: Option<&str>| {
+        Input::Aside(way.map(|way| Aside { way: way.to_owned(), lease: Unneeded::Release }))
+    };
+    assert_eq!(
+        machine.handle(aside(Some("map-t of wan6")), 2_000),
+        [Effect::SignalRelease(GivingBack::MayAskAgain)]
+    );
+    assert_eq!(machine.handle(aside(Some("map-e of wan6")), 2_001), [], "the way may change");
+    let effects = machine.handle(Input::Deconfig, 2_010);
+    assert!(effects.contains(&Effect::Stop) && has_lose(&effects), "{effects:?}");
+    assert_eq!(exited(&mut machine, Fault::Ended("ended".into()), 2_020), []);
+    assert_eq!(machine.state(), ClientState::Init);
+    assert_eq!(machine.reason(3_000).unwrap(), "stands aside: IPv4 comes over map-e of wan6");
+    assert_eq!(
+        machine.handle(link(true, false), 4_000),
+        [Effect::LinkChanged("wan0 lost its carrier".into())]
+    );
+    machine.handle(link(true, true), 5_000);
+    assert_eq!(machine.handle(Input::Tick, 6_000), []);
+    assert!(machine.command(Command::Renew, 6_500).unwrap_err().contains("map-e of wan6"));
+    assert_eq!(machine.handle(aside(None), 7_000), [Effect::Start(Some(Ipv4Addr::new(192, 0, 2, 7)))]);
+}
+
+#[test]
+fn a_client_that_is_not_needed_may_keep_its_lease_at_the_server_and_just_ends() {
+    let mut machine = bound();
+    let aside = Aside { way: "map-t of wan6".to_owned(), lease: Unneeded::Keep };
+    let effects = machine.handle(Input::Aside(Some(aside)), 2_000);
+    assert!(effects.contains(&Effect::Stop) && has_lose(&effects), "{effects:?}");
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::SignalRelease(_))), "{effects:?}");
+    assert!(machine.is_giving_back(), "what it still says of a lease is of no use");
+    assert_eq!(machine.handle(Input::Aside(None), 2_010), [], "first it ends");
+    let effects = exited(&mut machine, Fault::Ended("ended".into()), 2_020);
+    assert_eq!(effects, [Effect::Start(Some(Ipv4Addr::new(192, 0, 2, 7)))]);
+}
+
+#[test]
+fn a_lease_that_the_operator_gave_back_stays_so_when_the_client_is_needed_again() {
+    let mut machine = bound();
+    let aside =
+        |is: bool| Input::Aside(is.then(|| Aside { way: "map-t".to_owned(), lease: Unneeded::Release }));
+    machine.command(Command::Release, 2_000).unwrap();
+    assert_eq!(machine.handle(aside(true), 2_001), [], "that is under way already");
+    machine.handle(Input::Deconfig, 2_010);
+    exited(&mut machine, Fault::Ended("ended".into()), 2_020);
+    assert_eq!(machine.handle(aside(false), 3_000), []);
+    assert!(machine.reason(3_000).unwrap().contains("released by the operator"));
+    assert_eq!(machine.command(Command::Renew, 4_000).unwrap().len(), 1);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use crate::clients::{GivingBack, Progress};
 use crate::network::LinkState;
 use crate::recovery::{Fault, Report};
+use crate::softwire::Aside;
 
 /// What happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub(in crate::controller) enum Input {
         /// Spreads waits.
         jitter: u8,
     },
+    /// IPv4 comes by another way, and the client stands aside; `None`: it does not any more.
+    Aside(Option<Aside>),
     /// What the client is started with has changed.
     LaunchChanged,
     /// The clock has passed the deadline.
