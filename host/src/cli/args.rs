@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use dhcpmgr_message::ClientName;
 
+use super::handler::HandlerAction;
 use super::map::MapAction;
 use crate::import::Program;
 use crate::paths::Paths;
@@ -161,7 +162,7 @@ pub enum Action {
     Enable(OneClient),
     /// Stop a client
     Disable(OneClient),
-    /// Show handlers, or start one again
+    /// Show and steer handlers, and check modules before they are shipped
     #[command(subcommand)]
     Handler(HandlerAction),
     /// Show, check or reload the configuration
@@ -196,23 +197,6 @@ pub struct Import {
     /// How.
     #[command(flatten)]
     pub format: Format,
-}
-
-/// `dhcpmgr handler`
-#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
-pub enum HandlerAction {
-    /// Show all handlers
-    List {
-        /// How.
-        #[command(flatten)]
-        format: Format,
-    },
-    /// Take a handler out of quarantine and start it again
-    Reset {
-        /// Name of the handler, as in [handlers.NAME]
-        #[arg(value_name = "NAME")]
-        name: String,
-    },
 }
 
 /// `dhcpmgr config`

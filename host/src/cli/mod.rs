@@ -3,6 +3,7 @@
 
 mod args;
 mod daemon_args;
+mod handler;
 mod import;
 mod link;
 mod map;
@@ -14,8 +15,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-pub use args::{Action, Arguments, ConfigAction, HandlerAction, Import};
+pub use args::{Action, Arguments, ConfigAction, Import};
 pub use daemon_args::DaemonArgs;
+pub use handler::{Check, HandlerAction};
 pub use map::{Code, Explain, Lookup, MapAction};
 
 /// Runs `dhcpmgr` with the arguments of this process. A usage error ends the process with status 2.

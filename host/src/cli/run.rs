@@ -6,7 +6,7 @@ use dhcpmgr_message::ClientName;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::args::{Action, Arguments, ConfigAction, HandlerAction};
+use super::args::{Action, Arguments, ConfigAction};
 use super::link::Link;
 use super::output::{Failure, complain, exit, put};
 use super::render::{self, Style, json_line};
@@ -38,14 +38,7 @@ fn act(arguments: &Arguments) -> Result<(), Failure> {
         Action::Restart(one) => tell(&paths, &Request::Restart { client: one.client }),
         Action::Enable(one) => tell(&paths, &Request::Enable { client: one.client }),
         Action::Disable(one) => tell(&paths, &Request::Disable { client: one.client }),
-        Action::Handler(HandlerAction::List { format }) => {
-            show(&paths, &Request::Handlers, format.json, |list: &Vec<_>, style| {
-                render::handlers(list, style)
-            })
-        }
-        Action::Handler(HandlerAction::Reset { name }) => {
-            tell(&paths, &Request::HandlerReset { handler: name })
-        }
+        Action::Handler(action) => super::handler::handler(&paths, action),
         Action::Config(ConfigAction::Show { format }) => {
             show(&paths, &Request::ConfigShow, format.json, render::config)
         }
@@ -57,7 +50,7 @@ fn act(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// Asks for a view and shows it. JSON is what the daemon said, so that fields that are new to us are not lost.
-fn show<T: DeserializeOwned>(
+pub(super) fn show<T: DeserializeOwned>(
     paths: &Paths,
     request: &Request,
     json: bool,
@@ -79,7 +72,7 @@ fn one_lease(paths: &Paths, client: ClientName) -> Result<(), Failure> {
 }
 
 /// Asks for something to be done and prints the sentence of the daemon.
-fn tell(paths: &Paths, request: &Request) -> Result<(), Failure> {
+pub(super) fn tell(paths: &Paths, request: &Request) -> Result<(), Failure> {
     match Link::open(paths)?.ask(request)? {
         Value::String(sentence) => put(&format!("{}\n", render::plain(&sentence))),
         _ => Ok(()),

@@ -273,6 +273,10 @@ mod tests {
             PrefixDeprecated,
             PrefixRemoved,
             PrefixRefused,
+            SoftwireUp,
+            SoftwireDown,
+            SoftwireFailed,
+            Ipv4Owner,
             HandlerFailed,
             HandlerQuarantined,
             HandlerRecovered,
@@ -289,7 +293,8 @@ mod tests {
                 | RecoveryEscalated | LeaseAcquired | LeaseChanged | LeaseRenewed | LeaseLost
                 | LeaseRefused | PrefixAssigned | PrefixDeprecated | PrefixRemoved | PrefixRefused
                 | HandlerFailed | HandlerQuarantined | HandlerRecovered | ForeignClient | LinkChanged
-                | KernelRepaired | KernelMismatch | ConfigReloaded | Vendor(_) => {}
+                | KernelRepaired | KernelMismatch | ConfigReloaded | SoftwireUp | SoftwireDown
+                | SoftwireFailed | Ipv4Owner | Vendor(_) => {}
             }
         }
         all

@@ -4,6 +4,7 @@
 
 mod asking;
 mod chain;
+pub mod check;
 mod condition;
 mod deciding;
 mod health;

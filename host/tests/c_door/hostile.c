@@ -1,5 +1,7 @@
 /* A module in C that is wrong in one way: compile it with -DWRONG_…; without, it is a good one. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "dhcpmgr_plugin.h"
 
@@ -56,6 +58,18 @@ static int32_t call(void *handler, uint32_t operation, const uint8_t *input, uin
     }
 #elif defined(WRONG_ADDRESS)
     *address = 1;
+#elif defined(WRONG_CLOCK)
+    {
+        char text[32];
+        sprintf(text, "%ld", (long)clock());
+        plan = dhcpmgr_begin(answer);
+        dhcpmgr_plan_parameter(&plan, "Clock", text, (uint32_t)strlen(text));
+        return dhcpmgr_end(&plan);
+    }
+#elif defined(WRONG_SMALL_LEAK)
+    if (malloc(1000) == NULL) {
+        return dhcpmgr_fail(answer, "no memory");
+    }
 #elif defined(WRONG_SILENCE)
     return DHCPMGR_FAILED;
 #elif defined(WRONG_GROUPS)

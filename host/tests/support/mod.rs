@@ -1,6 +1,8 @@
 //! Handler modules for tests: built once by cargo, then copied to where only we can write.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic)]
 
+pub mod c;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

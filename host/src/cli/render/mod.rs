@@ -2,6 +2,7 @@
 //!
 //! Text that comes from the network is escaped ([`plain`]): no control character of a server reaches the terminal.
 
+mod check;
 mod event;
 mod handlers;
 mod import;
@@ -16,6 +17,7 @@ mod why;
 
 use std::fmt::Write as _;
 
+pub use check::check;
 pub use event::event;
 pub use handlers::handlers;
 pub use import::import;

@@ -15,6 +15,7 @@
 
 mod child;
 mod frame;
+pub(super) mod probe;
 mod process;
 mod sandbox;
 mod stderr;

@@ -1,0 +1,77 @@
+//! The arguments of `dhcpmgr handler`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::cli::args::Format;
+use crate::config::Grant;
+
+const CHECK_HELP: &str = "\
+Needs no daemon and no root. Reads what the file says without running any of its code, loads it in the sandbox, and asks \
+it real leases, made-up ones and the same again. Finds panics, crashes, hangs, memory that grows, answers that differ \
+from time to time, plans that cannot be right and contributions that are not granted. Exit status 0 when nothing was \
+found that fails the check, 1 otherwise.
+
+The settings are a TOML file with what stands below [handlers.NAME.settings].
+
+Examples:
+  dhcpmgr handler check ./libacme_options.so
+  dhcpmgr handler check ./libacme_options.so --settings acme.toml --grant dns --seconds 60
+  dhcpmgr handler check ./libacme_options.so --json | jq -r '.findings[] | [.kind, .what] | @tsv'";
+
+/// `dhcpmgr handler`
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum HandlerAction {
+    /// Show all handlers
+    List {
+        /// How.
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Take a handler out of quarantine and start it again
+    Reset {
+        /// Name of the handler, as in [handlers.NAME]
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Check a module before it is shipped
+    #[command(after_help = CHECK_HELP)]
+    Check(Check),
+}
+
+/// `dhcpmgr handler check`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Check {
+    /// The module
+    #[arg(value_name = "FILE.so")]
+    pub module: PathBuf,
+    /// Its settings; none without
+    #[arg(long, value_name = "FILE.toml")]
+    pub settings: Option<PathBuf>,
+    /// What it is granted besides events, parameters and send-options; may be given more than once
+    #[arg(long = "grant", value_name = "GRANT", value_parser = grant)]
+    pub grants: Vec<Grant>,
+    /// Milliseconds that a call may take, as `deadline_ms`
+    #[arg(long, value_name = "MS", default_value_t = 250, value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    pub deadline: u64,
+    /// Seconds in which it is asked made-up leases
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    pub seconds: u64,
+    /// Make up the same leases as a check before
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// How.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+fn grant(word: &str) -> Result<Grant, String> {
+    let known = |grant: &Grant| serde_json::to_value(grant).is_ok_and(|known| known == word);
+    Grant::ALL.into_iter().find(known).ok_or_else(|| {
+        let words = Grant::ALL
+            .iter()
+            .filter_map(|grant| serde_json::to_value(grant).ok()?.as_str().map(str::to_owned));
+        format!("no grant; accepted: {}", words.collect::<Vec<_>>().join(", "))
+    })
+}
