@@ -269,6 +269,7 @@ mod tests {
             LeaseRenewed,
             LeaseLost,
             LeaseRefused,
+            LeaseDeferred,
             PrefixAssigned,
             PrefixDeprecated,
             PrefixRemoved,
@@ -280,6 +281,7 @@ mod tests {
             HandlerFailed,
             HandlerQuarantined,
             HandlerRecovered,
+            HandlerConflict,
             ForeignClient,
             LinkChanged,
             KernelRepaired,
@@ -291,10 +293,10 @@ mod tests {
                 ClientStarted | ClientAdopted | ClientStopped | ClientFailed | ClientStuck
                 | ClientRecovered | ServerSilent | RecoveryReconfigured | RecoveryDisabled
                 | RecoveryEscalated | LeaseAcquired | LeaseChanged | LeaseRenewed | LeaseLost
-                | LeaseRefused | PrefixAssigned | PrefixDeprecated | PrefixRemoved | PrefixRefused
-                | HandlerFailed | HandlerQuarantined | HandlerRecovered | ForeignClient | LinkChanged
-                | KernelRepaired | KernelMismatch | ConfigReloaded | SoftwireUp | SoftwireDown
-                | SoftwireFailed | Ipv4Owner | Vendor(_) => {}
+                | LeaseRefused | LeaseDeferred | PrefixAssigned | PrefixDeprecated | PrefixRemoved
+                | PrefixRefused | HandlerFailed | HandlerQuarantined | HandlerRecovered | HandlerConflict
+                | ForeignClient | LinkChanged | KernelRepaired | KernelMismatch | ConfigReloaded
+                | SoftwireUp | SoftwireDown | SoftwireFailed | Ipv4Owner | Vendor(_) => {}
             }
         }
         all

@@ -24,7 +24,6 @@ use tokio::time::timeout;
 use super::ARGUMENT;
 use super::frame::{self, Hello, Init, Reply};
 use super::stderr::{self, LastWords};
-use super::supervisor::Call;
 use crate::handlers::condition::Loaded;
 use crate::handlers::manifest;
 
@@ -144,14 +143,20 @@ impl Process {
         Ok(Loaded { manifest, api, sandbox: hello.sandbox, pid: self.child.id() })
     }
 
-    /// One call. An error means that this process must not be used any more, and says why.
-    pub(super) async fn call(&mut self, id: u64, call: &Call) -> Result<Called, String> {
-        let Call { client, operation, input, deadline, answer: _ } = call;
-        let request = frame::request(id, *operation, client.as_str(), input);
+    /// One call of a client's handler. An error means that this process must not be used any more, and says why.
+    pub(super) async fn call(
+        &mut self,
+        id: u64,
+        client: &str,
+        operation: u32,
+        input: &[u8],
+        deadline: Duration,
+    ) -> Result<Called, String> {
+        let request = frame::request(id, operation, client, input);
         if request.len() > frame::REQUEST_BYTES {
             return Ok(Called::Failed(format!("was not asked: the lease has {} bytes", input.len())));
         }
-        let exchange = timeout(*deadline, async {
+        let exchange = timeout(deadline, async {
             self.send(&request).await?;
             match self.receive_on_the_spot() {
                 Some(length) => Ok(length),

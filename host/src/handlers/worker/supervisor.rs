@@ -171,7 +171,8 @@ impl Supervisor {
 
     async fn pass_on(&mut self, process: &mut Process, call: Call, missed: &mut bool) -> Result<(), String> {
         self.next_id += 1;
-        let called = process.call(self.next_id, &call).await;
+        let Call { client, operation, input, deadline, .. } = &call;
+        let called = process.call(self.next_id, client.as_str(), *operation, input, *deadline).await;
         let (outcome, result) = match called {
             Ok(Called::Answer(bytes)) => (Outcome::Answered { bytes, start: self.start }, Ok(())),
             Ok(Called::Unsupported) => (Outcome::Unsupported, Ok(())),
