@@ -14,6 +14,7 @@ pub mod delegation;
 pub mod events;
 pub mod handlers;
 pub mod histogram;
+pub mod hooks;
 pub mod identity;
 pub mod import;
 pub mod lease_monitor;

@@ -87,7 +87,7 @@ fn it_loads_with_its_manifest_and_its_settings() {
         (module.manifest.protocols.as_slice(), module.manifest.options_consumed.as_slice()),
         (&[Protocol::V4][..], &[43][..])
     );
-    assert_eq!(module.manifest.options_sent[0].value.0, b"acme-gateway");
+    assert_eq!(module.manifest.options_sent[0].value.0, b"acme-options");
     assert_eq!(answer(&acme(), b""), Ok(expected()));
     let settings = |key: &str, value: u16| Settings::of(&BTreeMap::from([(key, value)])).unwrap();
     let other = answer(&acme(), settings("acs_option", 125).as_bytes()).unwrap();
@@ -137,7 +137,7 @@ async fn the_chain_runs_it_in_both_places_with_the_same_grants() {
         let all = chain(&[configured(isolation, &Grant::ALL)]).await;
         assert_eq!(all.decide(&event()).await.plan, expected(), "{isolation:?}");
         let wants = all.wants(&"wan4".parse().unwrap(), Protocol::V4);
-        assert_eq!((wants.request.contains(&43), wants.send[&60].0.as_slice()), (true, &b"acme-gateway"[..]));
+        assert_eq!((wants.request.contains(&43), wants.send[&60].0.as_slice()), (true, &b"acme-options"[..]));
         let shown = status(&all, "acme");
         assert_eq!(
             (shown.state, shown.version.as_str(), shown.api.as_str()),

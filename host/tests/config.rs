@@ -102,8 +102,7 @@ fn an_empty_file_configures_nothing() {
     assert_eq!(read("").unwrap(), Config::default());
 }
 
-const TOP: &str =
-    "accepted: daemon, dns, metrics, clients, handlers, delegations, ula, router_advertisements, softwire";
+const TOP: &str = "accepted: daemon, dns, metrics, clients, handlers, delegations, ula, router_advertisements, softwire, hooks";
 const LISTEN: &str =
     "accepted: \"socket\", or a loopback address with a port, such as \"127.0.0.1:9546\" or \"[::1]:9546\"";
 const CLIENT_KEYS: &str = "accepted: enabled, protocol, interface, program, request, send, metric, on_stop, recovery, \

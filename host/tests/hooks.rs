@@ -1,394 +1,399 @@
-//! The hooks of a chain, with a real module, in this process and in a worker: verdicts, policies, options, events,
-//! parameters; what two handlers want differently; and that clients know nothing of each other.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+//! Programs that are run for events: what they are given, what becomes of them, and what is told of it.
 
-mod handlers_support;
-mod support;
+#![allow(clippy::unwrap_used, reason = "clippy lets tests unwrap, but not what they share")]
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use dhcpmgr::config::{Grant, Handler, Isolation};
-use dhcpmgr::handlers::{Chain, Decision, HandlerState, NoticeKind, Standing};
-use dhcpmgr_message::ClientName;
-use dhcpmgr_plugin_api::{Happening, Hook, ParametersQuery, Protocol};
-use handlers_support::*;
-use serde_json::json;
-use support::module;
+use dhcpmgr::config::{self, Config};
+use dhcpmgr::events::{Event, EventKind, EventLog};
+use dhcpmgr::hooks::{Hooks, Runner, check};
+use tokio::sync::broadcast::Receiver;
+use tokio::task::{LocalSet, spawn_local};
 
-const BOTH: [Isolation; 2] = [Isolation::InProcess, Isolation::Worker];
+/// Longer than anything should take, on a machine that has other things to do.
+const PATIENCE: Duration = Duration::from_secs(20);
 
-fn policy(name: &str, isolation: Isolation, settings: serde_json::Value) -> Handler {
-    with_settings(handler(name, &module("policy"), isolation), &settings)
-}
+/// A directory with programs, in which anybody may write.
+struct Place(tempfile::TempDir);
 
-fn wan4() -> ClientName {
-    "wan4".parse().unwrap()
-}
+impl Place {
+    fn new() -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        fs::create_dir(place.path("out")).unwrap();
+        fs::set_permissions(place.0.path(), Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(place.path("out"), Permissions::from_mode(0o1777)).unwrap();
+        place
+    }
 
-fn waited(ms: u64) -> Standing {
-    Standing { waited: Duration::from_millis(ms), ..Standing::default() }
-}
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
 
-fn asked(decision: &Decision) -> Vec<(&str, Hook)> {
-    decision.reports.iter().map(|report| (report.handler.as_str(), report.hook)).collect()
-}
+    /// A script, in which OUT is a directory that it may write.
+    fn script(&self, name: &str, body: &str) -> String {
+        let file = self.path(name);
+        let out = self.path("out");
+        // Another process writes it: one that is open for writing here may be inherited and be busy.
+        let text = format!("#!/bin/sh\nOUT={}\n{body}\n", out.display());
+        let source = self.path(&format!("{name}.text"));
+        fs::write(&source, text).unwrap();
+        let copied =
+            std::process::Command::new("install").args(["-m", "755"]).arg(source).arg(&file).status();
+        assert!(copied.unwrap().success());
+        file.to_str().unwrap().to_owned()
+    }
 
-#[tokio::test]
-async fn only_hooks_that_a_module_names_are_called() {
-    for isolation in BOTH {
-        let plain = handler("plain", &module("good"), isolation);
-        let chain = chain(&[plain, policy("p", isolation, json!({}))]).await;
-        let decision = chain.decide(&lease()).await;
-        let both = [("p", Hook::Validate), ("plain", Hook::Lease), ("p", Hook::Lease), ("p", Hook::Decide)];
-        assert_eq!(asked(&decision), both);
-        let hooks = |name| status(&chain, name).hooks.into_iter().map(|row| row.hook).collect::<Vec<_>>();
-        assert_eq!(hooks("plain"), [Hook::Lease]);
-        assert_eq!(hooks("p"), [Hook::Validate, Hook::Lease, Hook::Decide]);
-        assert!(status(&chain, "p").hooks.iter().all(|row| row.calls == 1 && row.failures == 0));
+    fn read(&self, name: &str) -> Option<String> {
+        fs::read_to_string(self.path("out").join(name)).ok()
     }
 }
 
-#[tokio::test]
-async fn a_refused_lease_is_not_planned_at_all() {
-    for isolation in BOTH {
-        let chain = chain(&[
-            handler("plain", &module("good"), isolation),
-            policy("p", isolation, json!({"validate": "refuse"})),
-        ])
-        .await;
-        let decision = chain.decide(&lease()).await;
-        let why = "the operator does not want this lease".to_owned();
-        assert_eq!(decision.refused, Some(("p".to_owned(), why)));
-        assert_eq!(asked(&decision), [("p", Hook::Validate)]);
+fn configured(text: &str) -> Config {
+    let clients = "[clients.wan4]\nprotocol = \"v4\"\ninterface = \"wan0\"\n\
+                   [clients.voip]\nprotocol = \"v4\"\ninterface = \"wan1\"\n";
+    config::parse(vec![("hooks.toml".into(), format!("{clients}{text}"))]).unwrap()
+}
+
+/// `[hooks.NAME]` of a program, for the event `test`.
+fn hook(name: &str, program: &str, keys: &str) -> String {
+    format!(
+        "[hooks.{name}]\nrun = [\"{program}\", \"an argument\", \"$(false)\"]\nevents = [\"test\"]\n{keys}\n"
+    )
+}
+
+fn event(client: &str, detail: &str) -> Event {
+    Event {
+        client: Some(client.parse().unwrap()),
+        detail: Some(detail.to_owned()),
+        ..Event::now(EventKind::Vendor("test".to_owned()))
     }
 }
 
-#[tokio::test]
-async fn a_verdict_without_the_grant_is_cut_and_reported() {
-    for (hook, mode) in [("validate", "refuse"), ("decide", "refuse"), ("validate", "defer-or-refuse")] {
-        let mut p = policy("p", Isolation::InProcess, json!({hook: mode}));
-        p.grants.remove(&Grant::Refuse);
-        let decision = chain(&[p]).await.decide(&lease()).await;
-        assert_eq!((decision.refused, decision.deferred), (None, None));
-        assert_eq!(decision.reports.iter().filter(|report| report.cut == [Grant::Refuse]).count(), 1);
+/// What runs hooks, and what is told of it.
+struct Running {
+    events: Rc<EventLog>,
+    hooks: Hooks,
+    feed: Receiver<Arc<Event>>,
+}
+
+impl Running {
+    fn start(config: &Config) -> Self {
+        let events = Rc::new(EventLog::default());
+        let feed = events.subscribe().1;
+        let (runner, hooks) = Runner::new(config, &events);
+        let of_runner = Rc::clone(&events);
+        spawn_local(async move { runner.run(&of_runner).await });
+        Self { events, hooks, feed }
+    }
+
+    async fn failure(&mut self) -> Arc<Event> {
+        let next = async {
+            loop {
+                let event = self.feed.recv().await.unwrap();
+                if event.event == EventKind::HookFailed {
+                    return event;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, next).await.unwrap()
     }
 }
 
-#[tokio::test]
-async fn a_deferred_lease_waits_and_goes_on_when_the_handler_knows() {
-    for isolation in BOTH {
-        for hook in ["validate", "decide"] {
-            let chain = chain(&[policy("p", isolation, json!({hook: "defer", "patience": 250}))]).await;
-            let decision = chain.decide(&lease()).await;
-            let deferred = decision.deferred.unwrap();
-            assert_eq!((deferred.handler.as_str(), deferred.after), ("p", Duration::from_millis(100)));
-            assert!(chain.decide_as(&lease(), waited(200)).await.deferred.is_some());
-            let decision = chain.decide_as(&lease(), waited(250)).await;
-            assert_eq!((decision.deferred, decision.refused), (None, None));
-            assert!(decision.plan.parameters.contains_key("Policy.Leases"));
+async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
         }
+        assert!(start.elapsed() < PATIENCE, "{what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
-#[tokio::test]
-async fn who_waits_in_vain_gets_what_it_said_for_that_case() {
-    let over = Standing { last: true, ..waited(1) };
-    for standing in [over, waited(60_000)] {
-        let p = policy("p", Isolation::InProcess, json!({"validate": "defer", "patience": 60_001}));
-        let decision = chain(&[p]).await.decide_as(&lease(), standing).await;
-        assert_eq!((decision.deferred, decision.refused), (None, None));
-        assert_eq!(decision.lines, ["used although p still waits: the line is being measured"]);
-        let p = policy("p", Isolation::InProcess, json!({"validate": "defer-or-refuse"}));
-        let decision = chain(&[p]).await.decide_as(&lease(), standing).await;
-        assert_eq!(decision.refused.unwrap().1, "the line is being measured, and it was waited for in vain");
-    }
+fn run<F: Future>(test: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    LocalSet::new().block_on(&runtime, test)
 }
 
-#[tokio::test]
-async fn a_policy_replaces_what_it_is_granted_and_each_sees_what_the_one_before_made() {
-    for isolation in BOTH {
-        let settings = json!({"decide": "replace"});
-        let first = policy("a", isolation, settings.clone());
-        let mut ungranted = policy("b", isolation, json!({"decide": "ungranted"}));
-        ungranted.grants.remove(&Grant::Dns);
-        let chain = chain(&[first, ungranted, policy("c", isolation, settings)]).await;
-        let decision = chain.decide(&lease()).await;
-        assert_eq!(decision.plan.mtu.unwrap().0, 1399, "1400, and one less");
-        assert!(decision.plan.dns.is_empty());
-        assert_eq!(decision.plan.notes, ["a smaller MTU"]);
-        let cut: Vec<_> = decision.reports.iter().filter(|report| !report.cut.is_empty()).collect();
-        assert_eq!(
-            (cut[0].handler.as_str(), cut[0].hook, &cut[0].cut[..]),
-            ("b", Hook::Decide, &[Grant::Dns][..])
-        );
-    }
+fn gone(pid: &str) -> bool {
+    // A zombie is gone too: nobody waits for what was left behind by a program that is dead.
+    let state = fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+    state.is_err() || state.is_ok_and(|text| text.rsplit(')').next().unwrap().trim().starts_with('Z'))
 }
 
-#[tokio::test]
-async fn a_hook_that_fails_leaves_the_lease_to_the_others() {
-    for isolation in BOTH {
-        for (hook, mode) in
-            [("validate", "fail"), ("validate", "panic"), ("decide", "fail"), ("decide", "panic")]
-        {
-            let good = handler("plain", &module("good"), isolation);
-            let chain = chain(&[good, policy("p", isolation, json!({hook: mode}))]).await;
-            let decision = chain.decide(&lease()).await;
-            assert_eq!((decision.refused, decision.deferred), (None, None), "{hook} {mode}");
-            assert_eq!(decision.plan.parameters["Vendor.Text"], "acs", "{hook} {mode}");
-            let failed = decision.reports.iter().find(|report| report.failure.is_some()).unwrap();
-            assert_eq!((failed.handler.as_str(), failed.hook.word()), ("p", hook));
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_verdict_that_is_none_is_misbehaviour() {
-    let chain = chain(&[policy("p", Isolation::InProcess, json!({"validate": "replace"}))]).await;
-    let mut notices = chain.notices();
-    let decision = chain.decide(&lease()).await;
-    let why = "its verdict replaces a plan before there is one; only decide can";
-    assert_eq!(decision.reports[0].failure.as_deref(), Some(why));
-    assert_eq!(notices.recv().await.unwrap().kind, NoticeKind::Failed);
-}
-
-#[tokio::test]
-async fn a_hook_has_a_time_of_its_own() {
-    let mut p = policy("p", Isolation::Worker, json!({"validate": "hang"}));
-    p.deadlines = BTreeMap::from([(Hook::Validate, Duration::from_millis(60))]);
-    let chain = chain(&[p]).await;
-    let started = std::time::Instant::now();
-    let decision = chain.decide(&lease()).await;
-    assert!(started.elapsed() < SOON, "the deadline of the other hooks is {SOON:?}");
-    assert_eq!(decision.reports[0].failure.as_deref(), Some("gave no answer within 60 ms"));
-    let row = status(&chain, "p").hooks.into_iter().find(|row| row.hook == Hook::Validate).unwrap();
-    assert_eq!((row.calls, row.failures, row.late), (1, 1, 1));
-}
-
-#[tokio::test]
-async fn clients_know_nothing_of_each_other() {
-    for isolation in BOTH {
-        let chain = chain(&[policy("p", isolation, json!({}))]).await;
-        let mut counts = Vec::new();
-        for client in ["wan4", "wan4", "lte4", "wan4", "lte4"] {
-            let decision = chain.decide(&lease_of(client)).await;
-            counts.push(decision.plan.parameters["Policy.Leases"].clone());
-        }
-        assert_eq!(counts, ["1", "2", "1", "3", "2"], "{isolation:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_panic_about_one_client_costs_no_other_its_state() {
-    let liar = handler("liar", &module("misbehaving"), Isolation::InProcess);
-    let once = Misbehave { mode: "panic", only: vec!["lte4"], ..MODE };
-    let chain = chain(&[with_settings(liar, &once)]).await;
-    let calls = |decision: Decision| decision.plan.parameters.get("Calls").cloned();
-    assert_eq!(calls(chain.decide(&lease()).await).as_deref(), Some("1"));
-    assert!(chain.decide(&lease_of("lte4")).await.reports[0].failure.is_some());
-    assert_eq!(calls(chain.decide(&lease()).await).as_deref(), Some("2"));
-}
-
-#[tokio::test]
-async fn options_are_asked_for_each_client_and_stand_in_place_of_the_manifest() {
-    for isolation in BOTH {
-        let chain = chain(&[policy("p", isolation, json!({}))]).await;
-        assert!(chain.wants(&wan4(), Protocol::V4).request.is_empty(), "the manifest has none");
-        chain.ask_options(&wan4(), &"wan0".parse().unwrap(), Protocol::V4).await;
-        let wants = chain.wants(&wan4(), Protocol::V4);
-        assert_eq!(wants.request.into_iter().collect::<Vec<_>>(), [43]);
-        assert_eq!(wants.send[&60].0, b"policy of wan4");
-        assert_eq!(wants.send.keys().copied().collect::<Vec<_>>(), [60, 124]);
-        assert_eq!(
-            wants.notes,
-            [
-                "option 77 is not sent: p wants it in some messages only, which this client cannot do",
-                "option 124 is sent in every message: p wants it in some, which this client cannot do",
-            ]
-        );
-        assert_eq!(chain.requested_by(&wan4(), Protocol::V4)[&43], ["p"]);
-        assert!(chain.wants(&"lte4".parse().unwrap(), Protocol::V4).send.is_empty());
-    }
-}
-
-#[tokio::test]
-async fn a_handler_that_is_told_of_something_may_publish_events_and_only_hears_of_what_it_asked_for() {
-    for isolation in BOTH {
-        let mut mute = policy("mute", isolation, json!({"emit": "policy-saw"}));
-        mute.grants.remove(&Grant::Events);
-        let chain = chain(&[policy("p", isolation, json!({"emit": "policy-saw"})), mute]).await;
-        assert!(chain.listens(&wan4(), Protocol::V4, "lease-acquired"));
-        assert!(
-            !chain.listens(&wan4(), Protocol::V4, "policy-saw")
-                && !chain.listens(&wan4(), Protocol::V4, "client-started")
-        );
-        let acquired = Happening::of("lease-acquired", lease());
-        for told in ["1", "2"] {
-            let [(handler, event)] = &chain.react(&acquired).await[..] else { panic!("one event") };
-            assert_eq!((handler.as_str(), event.name.as_str()), ("p", "policy-saw"));
-            assert_eq!(
-                (event.fields["event"].as_str(), event.fields["told"].as_str()),
-                ("lease-acquired", told)
-            );
-        }
-        assert!(chain.react(&Happening::of("client-started", lease())).await.is_empty());
-    }
-}
-
-#[tokio::test]
-async fn an_event_of_the_hosts_own_cannot_be_published_by_a_handler() {
-    let chain = chain(&[policy("p", Isolation::InProcess, json!({"emit": "lease-lost"}))]).await;
-    assert!(chain.react(&Happening::of("lease-acquired", lease())).await.is_empty());
-    let row = &status(&chain, "p").hooks[0];
-    assert_eq!((row.hook, row.failures), (Hook::Event, 1));
-}
-
-#[tokio::test]
-async fn what_is_told_waits_and_is_bounded() {
-    let chain = chain(&[]).await;
-    let mut told = chain.happenings().unwrap();
-    assert!(chain.happenings().is_none());
-    (0..1000).for_each(|_| chain.tell(Happening::of("lease-renewed", lease())));
-    let mut count = 0;
-    while told.try_recv().is_ok() {
-        count += 1;
-    }
-    assert_eq!(count, 256);
-}
-
-fn query() -> ParametersQuery {
-    ParametersQuery::new(wan4(), "wan0".parse().unwrap(), Protocol::V4)
-}
-
-#[tokio::test]
-async fn parameters_are_listed_read_and_written_and_what_is_written_comes_with_the_next_lease() {
-    for isolation in BOTH {
-        let chain = chain(&[policy("p", isolation, json!({}))]).await;
-        assert!(chain.has_parameters(&wan4(), Protocol::V4));
-        let names: Vec<_> =
-            chain.parameters(&query()).await.into_iter().map(|p| (p.name, p.writable)).collect();
-        let named = |name: &str, writable| (name.to_owned(), writable);
-        assert_eq!(
-            names,
-            [
-                named("X_POLICY_Colour", true),
-                named("X_POLICY_HasLease", false),
-                named("X_POLICY_Leases", false)
-            ]
-        );
-        for (name, value, why) in [
-            ("X_POLICY_Colour", "loud", "handler p: loud is no colour; accepted: red, green, blue"),
-            ("X_POLICY_Leases", "7", "X_POLICY_Leases cannot be written"),
-            ("X_POLICY_Smell", "7", "client wan4 has no parameter X_POLICY_Smell"),
-        ] {
-            assert_eq!(chain.set_parameter(&query(), name, value).await, Err(why.to_owned()));
-        }
-        assert_eq!(chain.decide(&lease()).await.plan.parameters["Policy.Colour"], "none");
-        chain.set_parameter(&query(), "X_POLICY_Colour", "blue").await.unwrap();
-        assert_eq!(chain.parameter(&query(), "X_POLICY_Colour").await.unwrap().value, "blue");
-        assert_eq!(chain.decide(&lease()).await.plan.parameters["Policy.Colour"], "blue");
-        assert_eq!(chain.decide(&lease_of("lte4")).await.plan.parameters["Policy.Colour"], "none");
-        let written = ("p".to_owned(), "X_POLICY_Colour".to_owned(), "blue".to_owned());
-        assert_eq!(chain.written(&wan4()), [written]);
-    }
-}
-
-#[tokio::test]
-async fn what_was_written_outlives_the_handler() {
-    let first = policy("p", Isolation::InProcess, json!({}));
-    let chain = chain(std::slice::from_ref(&first)).await;
-    chain.set_parameter(&query(), "X_POLICY_Colour", "blue").await.unwrap();
-    chain.reconfigure(&[policy("p", Isolation::InProcess, json!({"mtu": 1400}))]).await;
-    assert_eq!(chain.parameter(&query(), "X_POLICY_Colour").await.unwrap().value, "blue");
-    let later = handlers_support::chain(&[first]).await;
-    later.restore_parameter(&wan4(), "p", "X_POLICY_Colour", "green");
-    assert_eq!(later.decide(&lease()).await.plan.parameters["Policy.Colour"], "green");
-}
-
-#[tokio::test]
-async fn parameters_need_their_grant() {
-    let mut p = policy("p", Isolation::InProcess, json!({}));
-    p.grants.remove(&Grant::Parameters);
-    let chain = chain(&[p]).await;
-    assert!(!chain.has_parameters(&wan4(), Protocol::V4) && chain.parameters(&query()).await.is_empty());
-}
-
-#[tokio::test]
-async fn a_conflict_is_followed_by_order_and_told_once_for_as_long_as_it_lasts() {
-    let handlers = |later: u32| {
-        let of = |name, mtu: u32| policy(name, Isolation::InProcess, json!({"mtu": mtu}));
-        [of("a", 1492), of("b", later)]
+#[test]
+fn a_hook_is_given_the_event_its_arguments_and_an_environment_of_its_own() {
+    let place = Place::new();
+    let script = place.script(
+        "tell",
+        "env | sort > $OUT/env; cat > $OUT/stdin; printf '%s|' \"$@\" > $OUT/arguments\n\
+         ls /proc/self/fd > $OUT/fds; cat /proc/self/status > $OUT/status; pwd > $OUT/done",
+    );
+    run(async {
+        let running = Running::start(&configured(&hook("tell", &script, "environment = [\"NO_SUCH\"]")));
+        running.events.publish(event("wan4", "a \"quoted\" word; $(reboot)"));
+        assert_eq!(eventually("it ran", || place.read("done").filter(|text| !text.is_empty())).await, "/\n");
+    });
+    let env = place.read("env").unwrap();
+    let names: Vec<&str> = env.lines().map(|line| line.split('=').next().unwrap()).collect();
+    // What a shell sets itself.
+    let names: Vec<&str> =
+        names.into_iter().filter(|n| !["PWD", "_", "OLDPWD", "SHLVL"].contains(n)).collect();
+    assert_eq!(
+        names,
+        [
+            "DHCPMGR_CHANGED",
+            "DHCPMGR_CLIENT",
+            "DHCPMGR_DETAIL",
+            "DHCPMGR_EVENT",
+            "DHCPMGR_HOOK",
+            "DHCPMGR_INTERFACE",
+            "DHCPMGR_TIME",
+            "PATH"
+        ]
+    );
+    assert!(env.contains("DHCPMGR_DETAIL=a \"quoted\" word; $(reboot)"), "{env}");
+    assert_eq!(place.read("arguments").unwrap(), "an argument|$(false)|");
+    let told: serde_json::Value = serde_json::from_str(&place.read("stdin").unwrap()).unwrap();
+    assert_eq!((&told["event"], &told["client"]), (&"test".into(), &"wan4".into()));
+    // Its three, and the one that lists them; and what this test was started with, which the daemon closes.
+    let fds = place.read("fds").unwrap();
+    let more: Vec<&str> = fds.lines().filter(|fd| !["0", "1", "2", "3"].contains(fd)).collect();
+    let inherited = |fd: &str| {
+        let about = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).unwrap_or_default();
+        let flags = about.lines().find_map(|line| line.strip_prefix("flags:")).unwrap_or("02000000");
+        i32::from_str_radix(flags.trim(), 8).unwrap() & 0o2_000_000 == 0
     };
-    let chain = chain(&handlers(1400)).await;
-    let mut notices = chain.notices();
-    let told = "conflict about mtu (a says 1492, b says 1400): b comes after a and is followed";
-    for _ in 0..3 {
-        let decision = chain.decide(&lease()).await;
-        assert_eq!(decision.plan.mtu.unwrap().0, 1400);
-        assert_eq!(decision.lines, [told]);
+    assert!(more.iter().all(|fd| inherited(fd)), "{fds}");
+    let status = place.read("status").unwrap();
+    let field =
+        |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+    assert_eq!(field("NoNewPrivs:"), "1");
+    for set in ["CapPrm:", "CapEff:", "CapInh:", "CapAmb:"] {
+        assert_eq!(u64::from_str_radix(&field(set), 16), Ok(0), "{set} {status}");
     }
-    let notice = notices.recv().await.unwrap();
-    assert_eq!((notice.kind, notice.handler.as_str()), (NoticeKind::Conflict, "b"));
-    assert_eq!(notice.reason, format!("wan4: {told}"));
-    assert!(notices.try_recv().is_err(), "once");
-    for name in ["a", "b"] {
-        assert_eq!(status(&chain, name).conflicts, [format!("wan4: {told}")]);
+    if nix::unistd::geteuid().is_root() {
+        assert_eq!(field("Uid:").split_whitespace().collect::<Vec<_>>(), ["65534"; 4]);
+        assert_eq!(field("Gid:").split_whitespace().collect::<Vec<_>>(), ["65534"; 4]);
+        assert_eq!(field("Groups:"), "");
+        assert_eq!(u64::from_str_radix(&field("CapBnd:"), 16), Ok(0));
     }
-    chain.reconfigure(&handlers(1492)).await;
-    // What else they say differently, now that one has been started anew, is another matter.
-    assert!(!chain.decide(&lease()).await.lines.iter().any(|line| line.contains("about mtu")));
-    assert!(!status(&chain, "a").conflicts.iter().any(|line| line.contains("about mtu")));
 }
 
-#[tokio::test]
-async fn a_declared_override_is_no_conflict_and_goes_before_the_order() {
-    let mut first = policy("a", Isolation::InProcess, json!({"mtu": 1400}));
-    first.overrides = vec!["b.mtu".to_owned()];
-    let chain = chain(&[first, policy("b", Isolation::InProcess, json!({"mtu": 1492}))]).await;
-    let decision = chain.decide(&lease()).await;
-    assert_eq!(decision.plan.mtu.unwrap().0, 1400);
-    assert_eq!(decision.lines, ["mtu: a takes the place of b, as declared"]);
+#[test]
+fn root_may_be_asked_for_and_has_no_rights_but_its_files() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let place = Place::new();
+    let script = place.script("root", "cat /proc/self/status > $OUT/status; echo > $OUT/done");
+    run(async {
+        let running = Running::start(&configured(&hook("root", &script, "user = \"root\"")));
+        running.events.publish(event("wan4", "x"));
+        eventually("it ran", || place.read("done").filter(|text| !text.is_empty())).await;
+    });
+    let status = place.read("status").unwrap();
+    assert!(status.contains("Uid:\t0\t0\t0\t0"), "{status}");
+    assert!(status.contains("CapEff:\t0000000000000000") && status.contains("CapBnd:\t0000000000000000"));
 }
 
-#[tokio::test]
-async fn two_that_send_one_option_differently_are_told() {
-    let mut plain = handler("plain", &module("good"), Isolation::InProcess);
-    plain.grants = Grant::ALL.into();
-    let chain = chain(&[plain, policy("p", Isolation::InProcess, json!({}))]).await;
-    chain.ask_options(&wan4(), &"wan0".parse().unwrap(), Protocol::V4).await;
-    let wants = chain.wants(&wan4(), Protocol::V4);
-    assert_eq!(wants.send[&60].0, b"policy of wan4");
-    assert!(wants.notes.iter().any(|note| note.starts_with("conflict about option 60 to send (plain says ")));
-    assert_eq!(status(&chain, "plain").conflicts.len(), 1);
+#[test]
+fn a_hook_that_fails_is_told_with_its_status_and_last_words() {
+    let place = Place::new();
+    let script = place.script("fail", "echo first; echo 'no such \x1b[31mserver' >&2; exit 3");
+    run(async {
+        let mut running = Running::start(&configured(&hook("fail", &script, "")));
+        running.events.publish(event("wan4", "x"));
+        let failed = running.failure().await;
+        assert_eq!(failed.client.as_ref().unwrap().as_str(), "wan4");
+        assert_eq!((failed.fields["hook"].as_str(), failed.fields["status"].as_str()), ("fail", "3"));
+        assert_eq!(failed.fields["event"], "test");
+        let detail = failed.detail.as_deref().unwrap();
+        assert!(
+            detail.contains("exit status 3") && detail.contains("no such \u{fffd}[31mserver"),
+            "{detail}"
+        );
+    });
 }
 
-#[tokio::test]
-async fn settings_that_the_schema_does_not_know_are_refused_before_the_module_sees_them() {
-    for isolation in BOTH {
-        let settings = json!({"validate": "sometimes", "mtu": 68, "speling": 1});
-        let chain = chain(&[policy("p", isolation, settings)]).await;
-        let row = status(&chain, "p");
-        assert_eq!(row.state, HandlerState::Refused);
-        let reason = row.reason.unwrap();
-        for told in [
-            "settings.mtu: 68 is refused; accepted: a whole number from 576 to 65535",
-            "settings.speling: is no setting of this module; accepted: validate, decide",
-            "settings.validate: \"sometimes\" is refused; accepted: \"continue\", \"refuse\"",
-        ] {
-            assert!(reason.contains(told), "{reason}");
+#[test]
+fn what_takes_too_long_is_killed_with_all_that_it_started() {
+    let place = Place::new();
+    let script =
+        place.script("slow", "sleep 300 & echo $! > $OUT/child; echo $$ > $OUT/pid; wait; echo > $OUT/never");
+    run(async {
+        let mut running = Running::start(&configured(&hook("slow", &script, "timeout_ms = 400")));
+        let start = Instant::now();
+        running.events.publish(event("wan4", "x"));
+        let failed = running.failure().await;
+        assert!(failed.detail.as_deref().unwrap().contains("killed after 400 ms"), "{failed:?}");
+        assert!(start.elapsed() >= Duration::from_millis(400));
+        for name in ["pid", "child"] {
+            let pid = place.read(name).unwrap();
+            eventually("it is gone", || gone(&pid).then_some(())).await;
         }
+    });
+    assert_eq!(place.read("never"), None);
+}
+
+#[test]
+fn what_a_hook_leaves_behind_ends_with_it() {
+    let place = Place::new();
+    let script = place.script("leaves", "sleep 300 & echo $! > $OUT/child; exit 0");
+    run(async {
+        let mut running = Running::start(&configured(&hook("leaves", &script, "")));
+        running.events.publish(event("wan4", "x"));
+        let child = eventually("it ran", || place.read("child").filter(|text| text.ends_with('\n'))).await;
+        eventually("its child is gone", || gone(&child).then_some(())).await;
+        running.hooks.finish().await;
+        assert!(running.feed.try_recv().is_ok_and(|event| event.event != EventKind::HookFailed));
+        assert!(running.feed.try_recv().is_err(), "that is no failure");
+    });
+}
+
+#[test]
+fn a_hook_runs_for_its_clients_one_event_at_a_time_and_in_order() {
+    let place = Place::new();
+    let script = place.script(
+        "order",
+        "mkdir $OUT/lock || echo beside >> $OUT/log\necho $DHCPMGR_DETAIL >> $OUT/log; rmdir $OUT/lock",
+    );
+    run(async {
+        let running = Running::start(&configured(&hook("order", &script, "clients = [\"wan4\"]")));
+        for number in 0..10 {
+            running.events.publish(event("wan4", &number.to_string()));
+            running.events.publish(event("voip", "another client"));
+            running.events.publish(Event::now(EventKind::ConfigReloaded));
+        }
+        running.hooks.finish().await;
+    });
+    assert_eq!(place.read("log").unwrap(), "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n");
+}
+
+#[test]
+fn a_hook_that_is_slower_than_events_come_misses_some_and_is_told() {
+    let place = Place::new();
+    let script = place.script("slow", "echo $DHCPMGR_DETAIL ${DHCPMGR_MISSED:-0} >> $OUT/log");
+    run(async {
+        let mut running = Running::start(&configured(&hook("slow", &script, "")));
+        // All at once: the task that hears of them runs only afterwards.
+        for number in 0..100 {
+            running.events.publish(event("wan4", &number.to_string()));
+        }
+        let failed = running.failure().await;
+        assert!(failed.detail.as_deref().unwrap().contains("events were dropped"), "{failed:?}");
+        eventually("the last has come", || place.read("log").filter(|text| text.contains("99 "))).await;
+    });
+    let log = place.read("log").unwrap();
+    let missed: u64 = log.lines().map(|line| line.split(' ').nth(1).unwrap().parse::<u64>().unwrap()).sum();
+    assert_eq!(log.lines().count() as u64 + missed, 100, "{log}");
+}
+
+#[test]
+fn what_may_not_be_run_is_told_and_not_run() {
+    let place = Place::new();
+    let script = place.script("open", "echo > $OUT/ran");
+    fs::set_permissions(&script, Permissions::from_mode(0o777)).unwrap();
+    let config = configured(&hook("open", &script, ""));
+    assert!(check(&config.hooks[0]).unwrap_err().contains("writable by others"));
+    run(async {
+        let mut running = Running::start(&config);
+        running.events.publish(event("wan4", "x"));
+        assert!(running.failure().await.detail.as_deref().unwrap().contains("chmod go-w"));
+    });
+    assert_eq!(place.read("ran"), None);
+    let unknown = configured(&hook("who", "/bin/true", "user = \"no-such-user\""));
+    assert!(check(&unknown.hooks[0]).unwrap_err().contains("no-such-user"));
+    assert!(check(&configured(&hook("fine", "/bin/true", "")).hooks[0]).is_ok());
+}
+
+#[test]
+fn a_new_configuration_stops_and_starts_hooks() {
+    let place = Place::new();
+    let one = place.script("one", "echo one >> $OUT/log");
+    let two = place.script("two", "echo two >> $OUT/log");
+    run(async {
+        let running = Running::start(&configured(""));
+        running.events.publish(event("wan4", "nobody listens"));
+        running.hooks.reconfigure(&configured(&hook("a", &one, "")));
+        tokio::task::yield_now().await;
+        running.events.publish(event("wan4", "x"));
+        eventually("one ran", || place.read("log").filter(|text| text == "one\n")).await;
+        running.hooks.reconfigure(&configured(&hook("a", &two, "")));
+        tokio::task::yield_now().await;
+        running.events.publish(event("wan4", "x"));
+        eventually("two ran", || place.read("log").filter(|text| text == "one\ntwo\n")).await;
+    });
+}
+
+#[test]
+fn the_configuration_is_checked_and_shown() {
+    let text =
+        hook("acme", "/usr/lib/acme/hook", "user = \"nobody\"\ntimeout_ms = 250\nenvironment = [\"TZ\"]");
+    let config = configured(&text);
+    let shown = config::to_toml(&config);
+    assert_eq!(config::parse(vec![("shown.toml".into(), shown.clone())]).unwrap(), config, "{shown}");
+    let mut other = config.clone();
+    other.hooks[0].timeout = Duration::from_secs(1);
+    assert_eq!(config::diff(&config, &other).lines(), ["hook acme: timeout_ms changed"]);
+    let refused =
+        |text: &str| config::parse(vec![("x.toml".into(), text.to_owned())]).unwrap_err().to_string();
+    for (text, what) in [
+        ("[hooks.a]\n", "key \"run\" is missing"),
+        ("[hooks.a]\nrun = [\"relative\"]\nevents = [\"x\"]\n", "no absolute path"),
+        ("[hooks.a]\nrun = \"/bin/true\"\nevents = [\"x\"]\n", "accepted: a list of the program"),
+        ("[hooks.a]\nrun = []\nevents = [\"x\"]\n", "is empty"),
+        (
+            "[hooks.a]\nrun = [\"/bin/true\"]\nevents = [\"lease-aquired\"]\n",
+            "did you mean \"lease-acquired\"",
+        ),
+        ("[hooks.a]\nrun = [\"/bin/true\"]\nevents = [\"x\"]\nclients = [\"y\"]\n", "is not a client"),
+        ("[hooks.a]\nrun = [\"/bin/true\"]\nevents = [\"x\"]\ntimeout_ms = 0\n", "out of range"),
+        ("[hooks.a]\nrun = [\"/bin/true\"]\nevents = [\"x\"]\nshell = true\n", "is not a known key"),
+    ] {
+        let error = refused(text);
+        assert!(error.contains(what), "{text}: {error}");
     }
 }
 
-#[tokio::test]
-async fn a_policy_that_crashes_still_holds_for_what_is_proposed_as_before() {
-    let chain: Chain =
-        chain(&[policy("p", Isolation::InProcess, json!({"decide": "replace", "mtu": 1500}))]).await;
-    assert_eq!(chain.decide(&lease()).await.plan.mtu.unwrap().0, 1499);
-    chain.reconfigure(&[policy("p", Isolation::InProcess, json!({"decide": "panic", "mtu": 1500}))]).await;
-    let decision = chain.decide(&lease()).await;
-    assert!(decision.reports.last().unwrap().failure.is_some());
-    assert_eq!(decision.plan.mtu.unwrap().0, 1499, "the same was proposed");
-    chain.reconfigure(&[policy("p", Isolation::InProcess, json!({"decide": "panic", "mtu": 1480}))]).await;
-    assert_eq!(chain.decide(&lease()).await.plan.mtu.unwrap().0, 1480, "it never judged this");
+#[test]
+fn the_example_for_rdk_sets_what_the_lease_says() {
+    let place = Place::new();
+    let sysevent = place.script("sysevent", "echo \"$*\" >> $OUT/log");
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/hooks/rdk-sysevent");
+    let run = |variables: &[(&str, &str)]| {
+        let mut command = std::process::Command::new(example);
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("SYSEVENT", &sysevent);
+        let status = command.envs(variables.iter().copied()).status().unwrap();
+        assert!(status.success(), "{variables:?}");
+    };
+    run(&[
+        ("DHCPMGR_EVENT", "lease-acquired"),
+        ("DHCPMGR_PROTOCOL", "v4"),
+        ("DHCPMGR_INTERFACE", "erouter0"),
+        ("DHCPMGR_ADDRESS", "192.0.2.7/20"),
+        ("DHCPMGR_ROUTERS", "192.0.2.1 192.0.2.2"),
+        ("DHCPMGR_DNS", "192.0.2.53 192.0.2.54"),
+        ("DHCPMGR_DOMAIN", "$(reboot).example"),
+        ("DHCPMGR_PARAMETER_MANAGEMENTSERVER_URL", "http://acs/;x"),
+    ]);
+    let log = place.read("log").unwrap();
+    for line in [
+        "set ipv4_erouter0_ipaddr 192.0.2.7",
+        "set ipv4_erouter0_subnet 255.255.240.0",
+        "set default_router 192.0.2.1",
+        "set wan_dhcp_dns 192.0.2.53 192.0.2.54",
+        "set dhcp_domain $(reboot).example",
+        "set wan-status started",
+        "set acs_url http://acs/;x",
+    ] {
+        assert!(log.lines().any(|said| said == line), "{line} in {log}");
+    }
+    run(&[("DHCPMGR_EVENT", "lease-lost"), ("DHCPMGR_INTERFACE", "erouter0")]);
+    assert!(place.read("log").unwrap().contains("set wan-status stopped"));
 }

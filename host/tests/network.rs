@@ -15,6 +15,8 @@ mod others;
 mod owners;
 #[path = "network/restarts.rs"]
 mod restarts;
+#[path = "network/softwires.rs"]
+mod softwires;
 #[path = "network/sysctls.rs"]
 mod sysctls;
 #[path = "network/v6.rs"]

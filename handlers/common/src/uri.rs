@@ -18,10 +18,14 @@ pub fn captive_portal(raw: &[u8]) -> Result<&str, String> {
 
 /// The URL of a boot file (RFC 5970 section 3.1), of the schemes that boot loaders know.
 pub fn boot_file(raw: &[u8]) -> Result<&str, String> {
-    let url = text(raw)?;
+    absolute(text(raw)?, &["https", "http", "tftp", "ftp", "nfs"])
+}
+
+/// An absolute URL with one of these schemes (in lower case) and a host.
+pub fn absolute<'a>(url: &'a str, schemes: &[&str]) -> Result<&'a str, String> {
     let (scheme, rest) = parts(url)?;
-    if !["https", "http", "tftp", "ftp", "nfs"].contains(&scheme.as_str()) {
-        return Err("has another scheme than https, http, tftp, ftp and nfs".to_owned());
+    if !schemes.contains(&scheme.as_str()) {
+        return Err(format!("has another scheme than {}", schemes.join(", ")));
     }
     if names_a_host(rest) { Ok(url) } else { Err("names no host".to_owned()) }
 }

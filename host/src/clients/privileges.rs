@@ -40,7 +40,7 @@ struct Order {
 }
 
 /// Starts a program that may do so much at most, whoever the daemon is. Returns when it runs or cannot be run.
-pub(super) async fn spawn(confinement: &Confinement, command: Command) -> io::Result<Child> {
+pub(crate) async fn spawn(confinement: &Confinement, command: Command) -> io::Result<Child> {
     let gone = || io::Error::other("the thread that starts clients has ended");
     let (started, child) = oneshot::channel();
     starter(confinement)?.send(Order { command, started }).map_err(|_| gone())?;
@@ -76,7 +76,7 @@ fn starter(confinement: &Confinement) -> io::Result<mpsc::Sender<Order>> {
 }
 
 /// Leaves the calling thread's children these capabilities: those of them that it has.
-fn confine(rights: &[Capability]) {
+pub(crate) fn confine(rights: &[Capability]) {
     // Every kernel since 3.5 can.
     let _ = prctl::set_no_new_privs();
     // root gets what the bounding set leaves, everybody else what the ambient set gives.

@@ -190,6 +190,11 @@ pub(super) fn is_alive(pidfd: &impl AsFd) -> bool {
     poll(&mut [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)], PollTimeout::ZERO) == Ok(0)
 }
 
+/// Something that becomes readable when a child ends that was not waited for.
+pub(crate) fn watched_process(child: Pid) -> io::Result<pipe::Receiver> {
+    open(child).and_then(watched)
+}
+
 fn watched(pidfd: OwnedFd) -> io::Result<pipe::Receiver> {
     pipe::Receiver::from_owned_fd_unchecked(pidfd)
 }

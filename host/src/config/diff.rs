@@ -5,6 +5,7 @@ use std::fmt;
 
 use dhcpmgr_message::ClientName;
 
+use super::hook::ProgramHook;
 use super::lan::{Delegation, Lans, RouterAdvertisements};
 use super::model::{Client, Config, Handler, V6};
 use super::softwire::Softwire;
@@ -34,6 +35,8 @@ pub struct ConfigDiff {
     pub lans: Vec<String>,
     /// What differs of `[softwire]`, a line each.
     pub softwire: Vec<String>,
+    /// What differs of the hooks, a line each.
+    pub hooks: Vec<String>,
     /// The log filter differs.
     pub log: bool,
 }
@@ -102,7 +105,7 @@ impl ConfigDiff {
         if self.dns {
             lines.push("dns: backend changed".to_owned());
         }
-        lines.extend(self.lans.iter().chain(&self.softwire).cloned());
+        lines.extend(self.lans.iter().chain(&self.softwire).chain(&self.hooks).cloned());
         if self.log {
             lines.push("daemon: log changed".to_owned());
         }
@@ -152,6 +155,7 @@ pub fn diff(old: &Config, new: &Config) -> ConfigDiff {
         metrics: old.metrics != new.metrics,
         lans: lan_changes(&old.lans, &new.lans),
         softwire: softwire_changes(&old.softwire, &new.softwire),
+        hooks: hook_changes(&old.hooks, &new.hooks),
         log: old.daemon.log != new.daemon.log,
     }
 }
@@ -192,6 +196,31 @@ fn lan_changes(old: &Lans, new: &Lans) -> Vec<String> {
         differing!(old.router_advertisements, new.router_advertisements, backend, config, pidfile, dns);
     if !keys.is_empty() {
         lines.push(format!("router_advertisements: {} changed", keys.join(", ")));
+    }
+    lines
+}
+
+fn hook_changes(old: &[ProgramHook], new: &[ProgramHook]) -> Vec<String> {
+    let find = |list: &[ProgramHook], name: &str| list.iter().find(|hook| hook.name == name).cloned();
+    let mut lines = Vec::new();
+    for hook in new.iter().filter(|hook| find(old, &hook.name).is_none()) {
+        lines.push(format!("hook {}: added", hook.name));
+    }
+    for before in old {
+        let Some(after) = find(new, &before.name) else {
+            lines.push(format!("hook {}: removed", before.name));
+            continue;
+        };
+        let ProgramHook { name: _, run: _, events: _, clients: _, user: _, timeout: _, environment: _ } =
+            before;
+        let keys = differing!(before, after, run, events, clients, user, timeout, environment);
+        if !keys.is_empty() {
+            lines.push(format!(
+                "hook {}: {} changed",
+                before.name,
+                keys.join(", ").replace("timeout", "timeout_ms")
+            ));
+        }
     }
     lines
 }

@@ -7,6 +7,7 @@
 mod build;
 mod diff;
 mod error;
+mod hook;
 mod lan;
 mod load;
 mod model;
@@ -20,6 +21,7 @@ mod written;
 
 pub use diff::{ClientChange, ConfigDiff, HandlerChange, diff};
 pub use error::{ConfigError, ConfigErrors};
+pub use hook::ProgramHook;
 pub use lan::{Delegation, Lans, RaBackend, RaDns, RouterAdvertisements, Token, Ula};
 pub use load::{Loaded, MAX_FILE_BYTES, load, parse};
 pub use model::*;

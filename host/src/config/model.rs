@@ -10,6 +10,7 @@ use dhcpmgr_message::{Bytes, ClientName, HostName, IfName, Prefix};
 use dhcpmgr_plugin_api::{Hook, MtuPolicy, Protocol, RoutePolicy};
 use serde::{Deserialize, Serialize};
 
+use super::hook::ProgramHook;
 use super::lan::Lans;
 use super::softwire::Softwire;
 use super::written::Written;
@@ -32,6 +33,8 @@ pub struct Config {
     pub lans: Lans,
     /// `[softwire]`
     pub softwire: Softwire,
+    /// `[hooks.NAME]`, in the order of the files.
+    pub hooks: Vec<ProgramHook>,
 }
 
 /// `[daemon]`

@@ -7,6 +7,7 @@ use dhcpmgr_message::{Bytes, wire};
 use dhcpmgr_plugin_api::Protocol;
 use toml::Value;
 
+use super::hook::ProgramHook;
 use super::lan::{Delegation, Lans, Ula};
 use super::model::{Client, Config, Handler, IaConfig, V6};
 use super::reader::key_text;
@@ -36,6 +37,7 @@ pub fn to_toml(config: &Config) -> String {
     }
     write_softwire(&mut out, &config.softwire);
     write_lans(&mut out, &config.lans);
+    config.hooks.iter().for_each(|hook| write_hook(&mut out, hook));
     out.0
 }
 
@@ -133,6 +135,23 @@ fn write_handler(out: &mut Writer, handler: &Handler) {
     }
     if !handler.settings.0.is_empty() {
         out.settings(&handler.name, &handler.settings);
+    }
+}
+
+fn write_hook(out: &mut Writer, hook: &ProgramHook) {
+    let list = |words: Vec<String>| Value::from(words);
+    out.section(&format!("hooks.{}", key_text(&hook.name)));
+    out.put("run", list(hook.run.clone()));
+    out.put("events", list(hook.events.iter().cloned().collect()));
+    if let Some(clients) = &hook.clients {
+        out.put("clients", list(clients.iter().map(ToString::to_string).collect()));
+    }
+    if let Some(user) = &hook.user {
+        out.text("user", user);
+    }
+    out.put("timeout_ms", whole(hook.timeout.as_millis()));
+    if !hook.environment.is_empty() {
+        out.put("environment", list(hook.environment.iter().cloned().collect()));
     }
 }
 

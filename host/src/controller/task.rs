@@ -415,7 +415,7 @@ impl Task {
 
     /// Has handlers told of what the host itself says; what they say is not told to them again.
     fn tell_handlers(&self, event: &Event) {
-        let word = event.event.word();
+        let word = event.event.name();
         let (name, protocol) = (&self.client.name, self.client.protocol);
         if matches!(event.event, EventKind::Vendor(_)) || !self.shared.chain.listens(name, protocol, &word) {
             return;

@@ -26,6 +26,7 @@ use crate::controller::{Command, Controller, Ending, Shared};
 use crate::delegation::Outcome;
 use crate::events::{Event, EventKind, EventLog};
 use crate::handlers::{HandlerNotice, NoticeKind};
+use crate::hooks::{self, Hooks};
 use crate::import::{self, Order};
 use crate::metrics::{self, Figures, Source as _};
 use crate::network::NetworkEvent;
@@ -39,6 +40,7 @@ pub struct Daemon {
     config: RefCell<Config>,
     files: RefCell<Vec<PathBuf>>,
     controllers: RefCell<BTreeMap<ClientName, Running>>,
+    hooks: Hooks,
     started: Instant,
     /// Where metrics are served.
     metrics: watch::Sender<Option<MetricsAddress>>,
@@ -222,6 +224,9 @@ impl Daemon {
     /// Reads the configuration again and applies the difference; refuses it whole when anything in it is wrong.
     pub async fn reload(&self) -> Result<Reload, String> {
         let loaded = config::load(&self.shared.paths).map_err(|errors| errors.to_string())?;
+        for hook in &loaded.config.hooks {
+            hooks::check(hook).map_err(|why| format!("hooks.{}: {why}", hook.name))?;
+        }
         let diff = config::diff(&self.config.borrow(), &loaded.config);
         if diff.log {
             self.logging.set(&loaded.config.daemon.log);
@@ -256,6 +261,7 @@ impl Daemon {
         if diff.touches_handlers() {
             self.handlers_changed().await;
         }
+        self.hooks.reconfigure(&loaded.config);
         let changes = diff.lines();
         *self.config.borrow_mut() = loaded.config;
         *self.files.borrow_mut() = loaded.files;

@@ -57,6 +57,8 @@ impl Daemon {
         self.shared.softwires.reconfigure(config);
         if backend != config.backend {
             self.backends.choose(config.backend).await;
+            self.shared.chain.set_softwires(self.backends.support());
+            self.handlers_changed().await;
             self.shared.softwires.renewed();
         }
     }

@@ -31,6 +31,7 @@ use crate::controller::{Shared, end_process};
 use crate::delegation::{DelegationOptions, Delegations};
 use crate::events::EventLog;
 use crate::handlers::{Chain, HandlerState, HandlerStatus};
+use crate::hooks::{self, Runner};
 use crate::identity::{Identities, Keeper};
 use crate::lease_monitor::{Journal, ListenError, Listener, Sessions, Spool};
 use crate::metrics;
@@ -155,6 +156,12 @@ pub fn check(paths: &Paths) -> Result<ExitCode, StartError> {
         };
         let _ = writeln!(out, "handler {}: {how}", handler.name);
     }
+    for hook in &config.hooks {
+        let found = hooks::check(hook);
+        healthy &= found.is_ok();
+        let how = found.map_or_else(|why| why, |user| format!("right, runs as {user}"));
+        let _ = writeln!(out, "hook {}: {how}", hook.name);
+    }
     Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -167,6 +174,7 @@ pub fn run(paths: Paths, ready_fd: Option<RawFd>) -> Result<(), StartError> {
     if let Some(number) = ready_fd {
         service.line_to(number).map_err(system("use the descriptor of --ready-fd"))?;
     }
+    service.close_strangers();
     make_directories(&paths)?;
     let programs = loaded.config.clients.values().map(|client| client.program);
     clients::prepare(&paths, programs).map_err(system("have threads ready that start clients"))?;
@@ -270,7 +278,10 @@ async fn serve(
         &config,
     );
     let kept = Store::volatile(paths.softwires(), boot);
-    let backends = Rc::new(Backends::start(config.softwire.backend, network.clone(), kept.clone()).await);
+    let choice = config.softwire.backend;
+    let backends = Backends::start(choice, network.clone(), kept.clone(), paths.root()).await;
+    let backends = Rc::new(backends);
+    chain.set_softwires(backends.support());
     let carrier = Rc::clone(&backends) as Rc<dyn Carrier>;
     let softwires = Softwires::start(carrier, kept.below("owners"), config.softwire.clone());
     let shared = Rc::new(Shared {
@@ -287,8 +298,11 @@ async fn serve(
         service: Rc::clone(&service),
         last_look: Default::default(),
     });
+    // Before anything happens: hooks hear of all of it.
+    let (runner, hooks) = Runner::new(&config, &shared.events);
     let daemon = Rc::new(Daemon {
         shared,
+        hooks,
         backends,
         config: Default::default(),
         files: files.into(),
@@ -308,6 +322,7 @@ async fn serve(
     let _ = daemon.statuses().await;
     daemon.tell(daemon.shared.delegations.settle().await);
     swept.extend(daemon.shared.delegations.interfaces());
+    swept.extend(daemon.backends.interfaces());
     if let Err(error) = daemon.shared.network.sweep(&swept).await {
         tracing::error!("{error}");
     }
@@ -329,6 +344,8 @@ async fn serve(
     spawn_local(metrics::serve(daemon.metrics.subscribe(), Rc::clone(&daemon)));
     let lans = Rc::clone(&daemon);
     spawn_local(async move { lans.shared.delegations.run(|outcome| lans.tell(outcome)).await });
+    let for_hooks = Rc::clone(&daemon);
+    spawn_local(async move { runner.run(&for_hooks.shared.events).await });
     tracing::info!("dhcpmgrd {} runs", env!("CARGO_PKG_VERSION"));
     let mut attendance = Attendance::new(service, &daemon).await;
     attendance.ready(&daemon);
@@ -351,6 +368,7 @@ async fn serve(
     tracing::info!("dhcpmgrd ends");
     attendance.ends();
     daemon.end_all().await;
+    daemon.hooks.finish().await;
     daemon.shared.keeper.finish().await;
     daemon.shared.delegations.finish().await;
     if daemon.keeps_nothing() {

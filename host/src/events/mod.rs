@@ -127,6 +127,8 @@ pub enum EventKind {
     HandlerRecovered,
     /// Two handlers want one thing differently; the one that is named is followed.
     HandlerConflict,
+    /// A program of `[hooks]` failed, or was not run for an event.
+    HookFailed,
     /// A DHCP client that is not ours runs on the interface of one that is.
     ForeignClient,
     /// The carrier of a client's link came or went.
@@ -143,11 +145,57 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// Its word, as `dhcpmgr events` shows it.
+    /// The host's own, as they are written.
+    pub const HOSTS: [&str; 34] = [
+        "client-started",
+        "client-adopted",
+        "client-stopped",
+        "client-failed",
+        "client-stuck",
+        "client-recovered",
+        "server-silent",
+        "recovery-reconfigured",
+        "recovery-disabled",
+        "recovery-escalated",
+        "lease-acquired",
+        "lease-changed",
+        "lease-renewed",
+        "lease-lost",
+        "lease-refused",
+        "lease-deferred",
+        "prefix-assigned",
+        "prefix-deprecated",
+        "prefix-removed",
+        "prefix-refused",
+        "softwire-up",
+        "softwire-down",
+        "softwire-failed",
+        "ipv4-owner",
+        "handler-failed",
+        "handler-quarantined",
+        "handler-recovered",
+        "handler-conflict",
+        "hook-failed",
+        "foreign-client",
+        "link-changed",
+        "kernel-repaired",
+        "kernel-mismatch",
+        "config-reloaded",
+    ];
+
+    /// The kind of this name; what is none of the host's own is a handler's.
     #[must_use]
-    pub fn word(&self) -> String {
+    pub fn named(name: &str) -> Self {
+        // Asked of the type itself, which knows its names.
+        serde_json::from_value(serde_json::Value::String(name.to_owned()))
+            .unwrap_or_else(|_| Self::Vendor(name.to_owned()))
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> String {
         match serde_json::to_value(self) {
-            Ok(serde_json::Value::String(word)) => word,
+            Ok(serde_json::Value::String(name)) => name,
             _ => String::new(),
         }
     }
@@ -282,6 +330,7 @@ mod tests {
             HandlerQuarantined,
             HandlerRecovered,
             HandlerConflict,
+            HookFailed,
             ForeignClient,
             LinkChanged,
             KernelRepaired,
@@ -295,8 +344,8 @@ mod tests {
                 | RecoveryEscalated | LeaseAcquired | LeaseChanged | LeaseRenewed | LeaseLost
                 | LeaseRefused | LeaseDeferred | PrefixAssigned | PrefixDeprecated | PrefixRemoved
                 | PrefixRefused | HandlerFailed | HandlerQuarantined | HandlerRecovered | HandlerConflict
-                | ForeignClient | LinkChanged | KernelRepaired | KernelMismatch | ConfigReloaded
-                | SoftwireUp | SoftwireDown | SoftwireFailed | Ipv4Owner | Vendor(_) => {}
+                | HookFailed | ForeignClient | LinkChanged | KernelRepaired | KernelMismatch
+                | ConfigReloaded | SoftwireUp | SoftwireDown | SoftwireFailed | Ipv4Owner | Vendor(_) => {}
             }
         }
         all
@@ -309,5 +358,16 @@ mod tests {
         let named = schema["$defs"]["kind"]["enum"].as_array().unwrap().clone();
         let known: Vec<_> = kinds().iter().map(|kind| serde_json::to_value(kind).unwrap()).collect();
         assert_eq!(named, known);
+    }
+
+    #[test]
+    fn the_hosts_events_are_listed_by_their_names() {
+        assert_eq!(kinds().iter().map(EventKind::name).collect::<Vec<_>>(), EventKind::HOSTS);
+        for name in EventKind::HOSTS {
+            let kind = EventKind::named(name);
+            assert!(!matches!(kind, EventKind::Vendor(_)), "{name}");
+            assert_eq!(kind.name(), name);
+        }
+        assert_eq!(EventKind::named("acs-found"), EventKind::Vendor("acs-found".to_owned()));
     }
 }

@@ -191,9 +191,9 @@ impl Link {
 
     fn last_good(&self, client: &ClientName) -> Option<Plan> {
         let plan = lock(&self.memory).plans.get(client).cloned()?;
-        // Grants may have been taken away since; events and notes are of then, not of now.
+        // Grants may have been taken away since; notes are of then, not of now. Events that were published are not
+        // published again.
         let (mut plan, _) = merge::cut(plan, &self.config().grants);
-        plan.events.clear();
         plan.notes.clear();
         Some(plan)
     }

@@ -15,6 +15,7 @@ use super::merge::Conflict;
 use super::reacting::BACKLOG;
 use super::{HandlerNotice, HandlerState, HandlerStatus, NoticeKind};
 use crate::config::Handler;
+use crate::softwire::backend::Support;
 
 /// How many notices a listener may fall behind.
 const NOTICES: usize = 256;
@@ -31,6 +32,7 @@ pub struct Chain {
     conflicts: Mutex<BTreeMap<(ClientName, About), Vec<Conflict>>>,
     pub(super) happenings: mpsc::Sender<Happening>,
     pub(super) told: Mutex<Option<mpsc::Receiver<Happening>>>,
+    softwires: Mutex<Arc<Support>>,
 }
 
 /// On which occasion handlers want something differently.
@@ -61,6 +63,7 @@ impl Chain {
             conflicts: Mutex::default(),
             happenings,
             told: Mutex::new(Some(told)),
+            softwires: Mutex::default(),
         }
     }
 
@@ -68,6 +71,16 @@ impl Chain {
     #[must_use]
     pub fn notices(&self) -> broadcast::Receiver<HandlerNotice> {
         self.notices.subscribe()
+    }
+
+    /// Says which softwires are carried out here; none are until it is said. Whoever says it asks [`wants`](Self::wants)
+    /// again.
+    pub fn set_softwires(&self, support: Support) {
+        *lock(&self.softwires) = Arc::new(support);
+    }
+
+    pub(super) fn softwires(&self) -> Arc<Support> {
+        Arc::clone(&lock(&self.softwires))
     }
 
     /// The client has no lease any more: what handlers contributed to it is not used again.
@@ -79,7 +92,8 @@ impl Chain {
     /// Every handler, in the order of the chain.
     #[must_use]
     pub fn status(&self) -> Vec<HandlerStatus> {
-        let mut rows: Vec<_> = self.links().iter().map(|link| link.status()).collect();
+        let softwires = self.softwires();
+        let mut rows: Vec<_> = self.links().iter().map(|link| link.status(&softwires)).collect();
         for ((client, _), conflicts) in lock(&self.conflicts).iter() {
             for conflict in conflicts {
                 let concerned =
@@ -166,7 +180,7 @@ impl Chain {
             return (Arc::clone(old), lines);
         }
         let new = Link::load(handler, &self.places, self.notices.clone()).await;
-        let state = new.status();
+        let state = new.status(&self.softwires());
         let Some(old) = old else {
             return (Arc::new(new), vec![line(&came_up("added", &state))]);
         };

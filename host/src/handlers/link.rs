@@ -17,6 +17,7 @@ use super::text::one_line;
 use super::worker::Worker;
 use super::{HandlerNotice, HandlerState, HandlerStatus, needs};
 use crate::config::{Handler, Isolation};
+use crate::softwire::backend::Support;
 
 /// The longest reason that a module may give, characters.
 pub(super) const REASON: usize = 300;
@@ -91,7 +92,12 @@ impl Link {
     ///
     /// A handler that is just being started again still wants what it wanted: its pauses are short, and asking the
     /// server for something else meanwhile would restart a client for nothing.
-    pub(super) fn wanting(&self, client: &ClientName, protocol: Protocol) -> Option<Arc<Manifest>> {
+    pub(super) fn wanting(
+        &self,
+        client: &ClientName,
+        protocol: Protocol,
+        softwires: &Support,
+    ) -> Option<Arc<Manifest>> {
         if !self.applies_to(client, protocol) {
             return None;
         }
@@ -99,7 +105,7 @@ impl Link {
         let alive = matches!(facts.state, HandlerState::Healthy | HandlerState::Restarting);
         let manifest = facts.manifest.clone().filter(|_| alive);
         drop(facts);
-        manifest.filter(|m| needs::unmet(&m.needs).is_none())
+        manifest.filter(|m| needs::unmet(&m.needs, softwires).is_none())
     }
 
     /// The client has no lease any more.
@@ -133,7 +139,7 @@ impl Link {
         matches!(self.runner, Runner::Refused(_))
     }
 
-    pub(super) fn status(&self) -> HandlerStatus {
+    pub(super) fn status(&self, softwires: &Support) -> HandlerStatus {
         let config = self.config();
         let statistics = lock(&self.statistics);
         let facts = self.condition.facts();
@@ -145,7 +151,10 @@ impl Link {
             api: facts.api.map(|a| a.to_string()).unwrap_or_default(),
             isolation: config.isolation,
             state: facts.state,
-            reason: facts.reason.clone().or_else(|| manifest.and_then(|m| needs::unmet(&m.needs))),
+            reason: facts.reason.clone().or_else(|| {
+                let manifest = manifest?;
+                needs::unmet(&manifest.needs, softwires).or_else(|| needs::withheld(manifest, softwires))
+            }),
             sandbox: facts.sandbox.clone(),
             pid: facts.pid,
             calls: statistics.calls(),

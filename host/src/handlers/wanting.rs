@@ -11,8 +11,9 @@ use super::asking::decode;
 use super::chain::{About, Chain};
 use super::link::{Link, lock};
 use super::merge::Conflict;
-use super::{Wants, manifest};
+use super::{Wants, manifest, needs};
 use crate::config::Grant;
+use crate::softwire::backend::Support;
 
 /// The most options that a handler may request or send.
 const MOST: usize = 256;
@@ -28,10 +29,10 @@ impl Chain {
     /// Asks the handlers that want to be asked which options a client that is about to be started requests and sends.
     /// [`wants`](Self::wants) says it from then on.
     pub async fn ask_options(&self, client: &ClientName, interface: &IfName, protocol: Protocol) {
-        let links = self
-            .links()
-            .into_iter()
-            .filter(|link| link.implements(Hook::Options) && link.wanting(client, protocol).is_some());
+        let softwires = self.softwires();
+        let links = self.links().into_iter().filter(|link| {
+            link.implements(Hook::Options) && link.wanting(client, protocol, &softwires).is_some()
+        });
         let query = OptionsQuery::new(client.clone(), interface.clone(), protocol);
         join_all(links.map(|link| {
             let query = query.clone();
@@ -92,14 +93,15 @@ impl Chain {
     }
 
     fn wanted(&self, client: &ClientName, protocol: Protocol) -> Vec<Wanted> {
+        let softwires = self.softwires();
         let links = self.links().into_iter();
-        links.filter_map(|link| link.wanted(client, protocol)).collect()
+        links.filter_map(|link| link.wanted(client, protocol, &softwires)).collect()
     }
 }
 
 impl Link {
-    fn wanted(&self, client: &ClientName, protocol: Protocol) -> Option<Wanted> {
-        let manifest = self.wanting(client, protocol)?;
+    fn wanted(&self, client: &ClientName, protocol: Protocol, softwires: &Support) -> Option<Wanted> {
+        let manifest = self.wanting(client, protocol, softwires)?;
         let mut options = match lock(&self.memory).options.get(client) {
             Some(answered) if self.implements(Hook::Options) => answered.clone(),
             _ => {
@@ -109,7 +111,10 @@ impl Link {
                 own.fold(plain, |all, option| all.send(option.code, option.value.0.clone()))
             }
         };
-        options.request.retain(|wanted| manifest::can_be_requested(protocol, wanted.code));
+        options.request.retain(|wanted| {
+            manifest::can_be_requested(protocol, wanted.code)
+                && (protocol == Protocol::V4 || needs::may_be_requested(&manifest, wanted.code, softwires))
+        });
         let config = self.config();
         let may_send = config.grants.contains(&Grant::SendOptions);
         Some(Wanted { handler: config.name.clone(), may_send, options })

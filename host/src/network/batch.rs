@@ -74,6 +74,15 @@ impl Batch {
 
     /// Asks for one object, and hands over what the kernel says of it.
     pub(super) fn get(&mut self, request: &Request) -> Result<Notice, Refusal> {
+        self.ask(request, |answer| decode::notice(answer, boottime_ms()))
+    }
+
+    /// Asks for one object, and hands over what `read` finds in the answer.
+    pub(super) fn ask<T>(
+        &mut self,
+        request: &Request,
+        read: impl Fn(&Message<'_>) -> Option<T>,
+    ) -> Result<T, Refusal> {
         self.out.clear();
         self.put(request, NLM_F_REQUEST);
         self.flush()?;
@@ -83,8 +92,8 @@ impl Batch {
             let Some(answer) = messages(datagram).find(|message| message.sequence == self.sequence) else {
                 continue;
             };
-            return match decode::notice(&answer, boottime_ms()) {
-                Some(notice) => Ok(notice),
+            return match read(&answer) {
+                Some(found) => Ok(found),
                 None => Err(refusal(&answer).unwrap_or_else(|| Errno::EPROTO.into())),
             };
         }

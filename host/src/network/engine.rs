@@ -51,7 +51,7 @@ impl Outcome {
 
 pub(super) struct Engine {
     pub(super) mirror: Mirror,
-    batch: Batch,
+    pub(super) batch: Batch,
     pub(super) buffer: Vec<u8>,
     pub(super) desires: BTreeMap<Owner, Desired>,
     /// Who wants something of an interface.

@@ -43,6 +43,16 @@ pub enum NetworkError {
         /// Why.
         reason: String,
     },
+    /// A tunnel's interface could not be made, changed or taken away.
+    #[error("cannot {what} the tunnel {interface}: {reason}")]
+    Tunnel {
+        /// What was tried.
+        what: &'static str,
+        /// The interface.
+        interface: IfName,
+        /// Why not.
+        reason: String,
+    },
     /// Some changes were refused; the others were made. What is missing is tried again when something about the
     /// interface changes, and at growing intervals.
     #[error("{}", incomplete(failures))]
@@ -89,6 +99,21 @@ impl Failure {
     pub(super) fn of(action: &Action, refusal: &Refusal) -> Self {
         Self { what: action.to_string(), reason: reason(&action.0, refusal) }
     }
+}
+
+/// Why a tunnel was refused.
+pub(super) fn of_tunnel(what: &'static str, interface: &IfName, refusal: &Refusal) -> NetworkError {
+    let reason = match refusal.errno {
+        Errno::EOPNOTSUPP => "this kernel has no ip6tnl (CONFIG_IPV6_TUNNEL, module ip6_tunnel)".to_owned(),
+        Errno::EEXIST => "another tunnel between the same two addresses is there".to_owned(),
+        Errno::EPERM | Errno::EACCES => "the daemon lacks CAP_NET_ADMIN in this network namespace".to_owned(),
+        errno => errno.desc().to_lowercase(),
+    };
+    let reason = match &refusal.words {
+        Some(words) => format!("{reason} (the kernel says: {words})"),
+        None => reason,
+    };
+    NetworkError::Tunnel { what, interface: interface.clone(), reason }
 }
 
 fn reason(step: &Step, refusal: &Refusal) -> String {

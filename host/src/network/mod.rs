@@ -28,6 +28,7 @@ mod reconciler;
 mod repair;
 mod state;
 mod sysctl;
+mod tunnel;
 mod upkeep;
 mod wanted;
 mod watch;
@@ -37,6 +38,7 @@ pub use action::{Action, ActionKind, Applied};
 pub use error::{Failure, NetworkError};
 pub use owner::Owner;
 pub use reconciler::{Network, NetworkOptions};
+pub use tunnel::{Counters, Tunnel};
 
 use crate::config::Sysctl;
 use dhcpmgr_message::{DomainName, IfName, InterfaceAddress, Prefix};

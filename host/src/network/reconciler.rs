@@ -19,7 +19,7 @@ use super::engine::{Engine, HOST, Outcome};
 use super::error::NetworkError;
 use super::originals::Originals;
 use super::watch::Watch;
-use super::{Desired, LinkState, NetworkEvent, Owner};
+use super::{Counters, Desired, LinkState, NetworkEvent, Owner, Tunnel};
 use crate::clock::boottime_ms;
 use crate::config::DnsBackend;
 use crate::store::Store;
@@ -129,6 +129,46 @@ impl Network {
     /// [`NetworkError::NoSuchInterface`] and [`NetworkError::NotUp`].
     pub fn set_up(&self, name: &IfName) -> Result<(), NetworkError> {
         self.shared.inner.engine().set_up(name)
+    }
+
+    /// Whether the kernel has tunnels of the kind that [`Network::set_tunnel`] makes; the error says why not. Makes
+    /// none.
+    ///
+    /// # Errors
+    /// [`NetworkError::Tunnel`].
+    pub fn probe_tunnel(&self) -> Result<(), String> {
+        self.shared.inner.engine().probe_tunnel()
+    }
+
+    /// Makes a tunnel's interface, or makes one of ours another tunnel; whether anything had to be done.
+    ///
+    /// # Errors
+    /// [`NetworkError::NoSuchInterface`] of the link below it, and [`NetworkError::Tunnel`].
+    pub fn set_tunnel(&self, name: &IfName, tunnel: &Tunnel) -> Result<bool, NetworkError> {
+        let inner = &self.shared.inner;
+        let mut engine = inner.engine();
+        engine.drain(&inner.watch);
+        let result = engine.set_tunnel(name, tunnel);
+        engine.drain(&inner.watch);
+        result
+    }
+
+    /// Takes a tunnel's interface away, if there is one of this name that is ours; whether there was.
+    ///
+    /// # Errors
+    /// [`NetworkError::Tunnel`].
+    pub fn remove_tunnel(&self, name: &IfName) -> Result<bool, NetworkError> {
+        let inner = &self.shared.inner;
+        let mut engine = inner.engine();
+        let result = engine.remove_tunnel(name);
+        engine.drain(&inner.watch);
+        result
+    }
+
+    /// What went through a link.
+    #[must_use]
+    pub fn counters(&self, name: &IfName) -> Option<Counters> {
+        self.shared.inner.engine().counters(name)
     }
 
     /// [`Network::apply_all`] for one.

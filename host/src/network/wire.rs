@@ -139,6 +139,13 @@ impl Request {
         }
     }
 
+    /// Adds attributes within an attribute.
+    pub(super) fn put_nested(&mut self, kind: u16, fill: impl FnOnce(&mut Self)) {
+        let mut inner = Self::new(0, 0, &[]);
+        fill(&mut inner);
+        self.put(kind, &inner.body);
+    }
+
     /// Adds a number.
     pub(super) fn put_number(&mut self, kind: u16, number: u32) {
         self.put(kind, &number.to_ne_bytes());

@@ -6,6 +6,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use nix::fcntl::OFlag;
 use nix::sys::socket::{AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, socketpair};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
@@ -52,6 +53,24 @@ fn announced(listen_pid: &str, pid: u32, listen_fds: &str) -> RawFd {
     }
 }
 
+/// Closes what the process was started with and nobody announced: clients and hooks would inherit it. Everything that
+/// this program opens is close-on-exec, so what is not was there before.
+pub(super) fn close_strangers() {
+    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return };
+    let numbers: Vec<RawFd> = entries.filter_map(|e| e.ok()?.file_name().to_str()?.parse().ok()).collect();
+    for number in numbers.into_iter().filter(|number| *number >= FIRST && is_for_children(*number)) {
+        let _ = nix::unistd::close(number);
+    }
+}
+
+/// Whether a descriptor is handed on to programs that are started.
+fn is_for_children(number: RawFd) -> bool {
+    let about = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}")).unwrap_or_default();
+    let flags = about.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|flags| i32::from_str_radix(flags.trim(), 8).ok());
+    flags.is_some_and(|flags| flags & OFlag::O_CLOEXEC.bits() == 0)
+}
+
 /// Turns a number into a descriptor that is owned, without `unsafe`: the kernel is asked to pass it through a socket
 /// to ourselves, which works for any number that is open and for no other. (`pidfd_getfd(2)` is shorter; it needs
 /// Linux 5.6 and is what seccomp filters forbid first.)
@@ -93,6 +112,14 @@ mod tests {
         for count in ["", "0", "-1", "two", "4097", "99999999999"] {
             assert_eq!(announced("7", 7, count), 0, "{count}");
         }
+    }
+
+    #[test]
+    fn what_a_child_would_inherit_is_told_from_what_it_would_not() {
+        let ours = tempfile::tempfile().unwrap();
+        assert!(!is_for_children(ours.as_raw_fd()), "everything here is close-on-exec");
+        assert!(is_for_children(2), "standard error is not");
+        assert!(!is_for_children(1_000_000));
     }
 
     #[test]

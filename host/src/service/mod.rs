@@ -64,6 +64,12 @@ impl Service {
         Ok(())
     }
 
+    /// Closes what the process was started with besides what was taken over. To be called before anything else opens
+    /// files that children are to have.
+    pub fn close_strangers(&self) {
+        inherited::close_strangers();
+    }
+
     /// Whether somebody listens to what is said here.
     #[must_use]
     pub fn is_supervised(&self) -> bool {

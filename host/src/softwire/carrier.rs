@@ -4,7 +4,6 @@ use std::fmt;
 
 use dhcpmgr_message::IfName;
 use dhcpmgr_plugin_api::Softwire;
-use dhcpmgr_softwire::Kind;
 
 use super::backend::{Backends, Carried, Pending, Wan};
 use super::owner::Failure;
@@ -33,11 +32,7 @@ pub trait Carrier: fmt::Debug {
 
 impl Carrier for Backends {
     fn able(&self, softwire: &Softwire) -> Result<(), String> {
-        let kind = softwire.kind.parse::<Kind>().map_err(|error| error.to_string())?;
-        match self.support().backend(kind) {
-            Ok(_) => Ok(()),
-            Err(why) => Err(format!("nothing here carries it: {why}")),
-        }
+        self.carries(softwire).map_err(|why| format!("nothing here carries it: {why}"))
     }
 
     fn carry<'a>(&'a self, carriage: &'a Carriage) -> Pending<'a, Result<Carried, Failure>> {

@@ -1,30 +1,29 @@
-/*
- * Finds ACME's management server: its URL is in sub-option 1 of option 43 (RFC 2132, section 8.4). The same handler as
- * the one in ../../README.md, in C.
- */
+/* Finds the management server: its URL is in sub-option 1 of option 43 (RFC 2132, section 8.4). */
 #include <stdlib.h>
 
 #include "dhcpmgr_plugin.h"
 
-/* [handlers.acme.settings] */
-typedef struct acme {
+/* The name of this handler, and what the client sends as its vendor class (RFC 2132, section 9.13). */
+static const char name[] = "acme-options";
+
+/* [handlers.NAME.settings] */
+typedef struct settings {
     /* The option that carries our sub-options. */
     uint16_t acs_option;
-} acme;
+} settings;
 
 static int32_t describe(dhcpmgr_answer *answer) {
     dhcpmgr_writer manifest =
-        dhcpmgr_manifest(answer, "acme-options", "1.0.0", "finds ACME's management server in option 43");
+        dhcpmgr_manifest(answer, name, "1.0.0", "finds the management server in option 43");
     dhcpmgr_manifest_protocol(&manifest, "v4");
     dhcpmgr_manifest_consumes(&manifest, 43);
-    dhcpmgr_manifest_sends(&manifest, "v4", 60, "acme-gateway", 12);
+    dhcpmgr_manifest_sends(&manifest, "v4", 60, name, sizeof name - 1);
     return dhcpmgr_end(&manifest);
 }
 
-static int32_t create(const uint8_t *settings, uint32_t size, void **handler, dhcpmgr_answer *answer) {
-    dhcpmgr_value table = dhcpmgr_read(settings, size), key, value;
-    acme settled = {43};
-    acme *made;
+static int32_t create(const uint8_t *data, uint32_t size, void **handler, dhcpmgr_answer *answer) {
+    dhcpmgr_value table = dhcpmgr_read(data, size), key, value;
+    settings settled = {43}, *made;
     while (dhcpmgr_next(&table, &key, &value)) {
         if (!dhcpmgr_is(key, "acs_option")) {
             return dhcpmgr_fail(answer, "settings: an unknown key; there is only acs_option");
@@ -43,7 +42,7 @@ static int32_t create(const uint8_t *settings, uint32_t size, void **handler, dh
     return DHCPMGR_OK;
 }
 
-static int32_t lease(const acme *self, dhcpmgr_value event, dhcpmgr_answer *answer) {
+static int32_t lease(const settings *self, dhcpmgr_value event, dhcpmgr_answer *answer) {
     dhcpmgr_writer plan = dhcpmgr_begin(answer);
     dhcpmgr_bytes rest, value;
     uint16_t code;

@@ -17,7 +17,8 @@ const INSTALLED: &str = "DHCPMGR_INSTALLED";
 /// The shims; the packages that they are built of have the same names.
 pub const SHIMS: [&str; 2] = ["dhcpmgr-udhcpc", "dhcpmgr-dibbler"];
 /// The handler modules that are shipped.
-pub const MODULES: [&str; 3] = ["libdhcpmgr_v4.so", "libdhcpmgr_v6.so", "libdhcpmgr_mapt.so"];
+pub const MODULES: [&str; 4] =
+    ["libdhcpmgr_v4.so", "libdhcpmgr_v6.so", "libdhcpmgr_mapt.so", "libdhcpmgr_vendor.so"];
 
 /// The built files.
 #[derive(Debug, Clone)]

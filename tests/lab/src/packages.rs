@@ -26,6 +26,7 @@ pub const LAB: &[Need] = &[
     ("strace", "strace"),
     ("dbus-daemon", "dbus-daemon"),
     ("s6-svscan", "s6"),
+    ("nft", "nftables"),
 ];
 
 /// What the tests need besides that set the clock and cut the power: a machine of their own, with a disk.

@@ -9,7 +9,7 @@ use dhcpmgr_lab::{Error, Result, program};
 use crate::cargo::{cargo, done, target, workspace};
 
 /// The crates that have fuzz targets.
-const CRATES: [&str; 3] = ["client-shims/message", "handlers/softwire", "handlers/v6"];
+const CRATES: [&str; 4] = ["client-shims/message", "handlers/softwire", "handlers/v6", "handlers/vendor"];
 
 /// Runs every target of every crate for so long.
 pub(crate) fn run(seconds: u64) -> Result {

@@ -10,7 +10,8 @@ use crate::cargo::{cargo, done, target};
 const SAMPLE: &str = include_str!("../../../host/packaging/dhcpmgr.toml");
 
 /// The packages of our handler modules.
-pub(crate) const HANDLERS: [&str; 3] = ["dhcpmgr-handler-v4", "dhcpmgr-handler-v6", "dhcpmgr-handler-mapt"];
+pub(crate) const HANDLERS: [&str; 4] =
+    ["dhcpmgr-handler-v4", "dhcpmgr-handler-v6", "dhcpmgr-handler-mapt", "dhcpmgr-handler-vendor"];
 
 /// How the daemon, the command line and the modules are linked: functions of the same code are one, and relocations are
 /// packed. A tenth less flash, and less memory that the daemon's pages take.

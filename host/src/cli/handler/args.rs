@@ -7,6 +7,14 @@ use clap::{Args, Subcommand};
 use crate::cli::args::Format;
 use crate::config::Grant;
 
+const NEW_HELP: &str = "\
+Needs no daemon. The handler finds a URL in option 43, with settings and tests: make of it what you need. In C the \
+headers are part of the project unless --sdk names them. Nothing is ever overwritten.
+
+Examples:
+  dhcpmgr handler new acme-options --sdk ~/dhcpmgr/plugin-api
+  dhcpmgr handler new acme-options --c --dir ~/acme";
+
 const CHECK_HELP: &str = "\
 Needs no daemon and no root. Reads what the file says without running any of its code, loads it in the sandbox, and asks \
 it real leases, made-up ones and the same again. Finds panics, crashes, hangs, memory that grows, answers that differ \
@@ -35,9 +43,29 @@ pub enum HandlerAction {
         #[arg(value_name = "NAME")]
         name: String,
     },
+    /// Write a new module: a project with tests that pass
+    #[command(after_help = NEW_HELP)]
+    New(New),
     /// Check a module before it is shipped
     #[command(after_help = CHECK_HELP)]
     Check(Check),
+}
+
+/// `dhcpmgr handler new`
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct New {
+    /// The handler's own name: a-z 0-9 -
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Where to write it: a directory that is empty or not there yet; NAME without
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Write it in C
+    #[arg(long)]
+    pub c: bool,
+    /// What to build against: the directory plugin-api of dhcpmgr's sources, in C its directory c
+    #[arg(long, value_name = "DIR")]
+    pub sdk: Option<PathBuf>,
 }
 
 /// `dhcpmgr handler check`

@@ -2,8 +2,9 @@
 
 mod args;
 mod check;
+mod new;
 
-pub use args::{Check, HandlerAction};
+pub use args::{Check, HandlerAction, New};
 
 use super::output::Failure;
 use super::render;
@@ -17,6 +18,7 @@ pub(super) fn handler(paths: &Paths, action: HandlerAction) -> Result<(), Failur
             show(paths, &Request::Handlers, format.json, |list: &Vec<_>, style| render::handlers(list, style))
         }
         HandlerAction::Reset { name } => tell(paths, &Request::HandlerReset { handler: name }),
+        HandlerAction::New(order) => new::new(&order),
         HandlerAction::Check(order) => check::check(&order),
     }
 }

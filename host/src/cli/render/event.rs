@@ -70,6 +70,7 @@ fn tone(kind: &EventKind) -> Tone {
         | EventKind::SoftwireFailed
         | EventKind::HandlerFailed
         | EventKind::HandlerQuarantined
+        | EventKind::HookFailed
         | EventKind::ForeignClient
         | EventKind::KernelMismatch => Tone::Bad,
         EventKind::ConfigReloaded | EventKind::Vendor(_) => Tone::Heading,

@@ -26,7 +26,8 @@ const KEYS: [&str; 9] = [
 ];
 
 /// The modules that we ship. Only a relative name means one of them: it is looked up in the handlers directory.
-const OURS: [&str; 3] = ["libdhcpmgr_v4.so", "libdhcpmgr_v6.so", "libdhcpmgr_mapt.so"];
+const OURS: [&str; 4] =
+    ["libdhcpmgr_v4.so", "libdhcpmgr_v6.so", "libdhcpmgr_mapt.so", "libdhcpmgr_vendor.so"];
 
 const DEFAULT_DEADLINE_MS: u32 = 250;
 const DEFAULT_ORDER: u32 = 100;
@@ -155,11 +156,12 @@ fn grants(item: &Item<'_>) -> BTreeSet<Grant> {
     grants
 }
 
-fn clients(item: &Item<'_>, declared: &BTreeSet<ClientName>) -> BTreeSet<ClientName> {
+/// A list of configured clients.
+pub(super) fn clients(item: &Item<'_>, declared: &BTreeSet<ClientName>) -> BTreeSet<ClientName> {
     let mut clients = BTreeSet::new();
     let list = item.list("a list of names of clients, such as [\"wan4\"]");
     if list.as_ref().is_some_and(Vec::is_empty) {
-        item.refuse("is empty, so that the handler would never be asked; accepted: names of clients, or no such key for all");
+        item.refuse("is empty, so that nothing would ever come of it; accepted: names of clients, or no such key for all");
     }
     for name in list.unwrap_or_default() {
         let Some(text) = name.text("the name of a client") else { continue };

@@ -3,6 +3,7 @@
 mod client;
 mod delegation;
 mod handler;
+mod hook;
 mod recovery;
 mod send;
 mod send6;
@@ -22,7 +23,7 @@ use super::reader::{Report, Section};
 use super::tree::Entry;
 use super::words::{DNS_BACKENDS, PROTOCOLS, word_of};
 
-const SECTIONS: [&str; 9] = [
+const SECTIONS: [&str; 10] = [
     "daemon",
     "dns",
     "metrics",
@@ -32,6 +33,7 @@ const SECTIONS: [&str; 9] = [
     "ula",
     "router_advertisements",
     "softwire",
+    "hooks",
 ];
 
 /// Reads the whole tree. The result counts only when nothing was reported.
@@ -42,8 +44,9 @@ pub(super) fn config(entries: &[Entry], report: &Report<'_>) -> Config {
     let handlers = handlers(&top, &declared);
     let lans = delegation::lans(&top, &clients, &declared);
     let softwire = softwire::softwire(&top);
+    let hooks = hooks(&top, &declared);
     let (dns, metrics) = (dns(&top), metrics(&top));
-    Config { daemon: daemon(&top), dns, metrics, clients, handlers, lans, softwire }
+    Config { daemon: daemon(&top), dns, metrics, clients, handlers, lans, softwire, hooks }
 }
 
 fn section<'a>(top: &Section<'a>, name: &str) -> Option<Section<'a>> {
@@ -142,4 +145,19 @@ fn handlers(top: &Section<'_>, clients: &BTreeSet<ClientName>) -> Vec<super::Han
     // Stable: those of the same order stay as the files have them.
     handlers.sort_by_key(|handler: &super::Handler| handler.order);
     handlers
+}
+
+fn hooks(top: &Section<'_>, clients: &BTreeSet<ClientName>) -> Vec<super::ProgramHook> {
+    let Some(section) = section(top, "hooks") else { return Vec::new() };
+    let mut hooks = Vec::new();
+    for (entry, item) in section.items() {
+        if entry.name.parse::<ClientName>().is_err() {
+            let accepted = "1 to 64 of A-Z a-z 0-9 . _ -, starting with a letter or a digit";
+            item.report.add(entry.name_at, &item.key, format!("is no name for a hook; accepted: {accepted}"));
+            continue;
+        }
+        let Some(table) = item.table("a table, [hooks.NAME]") else { continue };
+        hooks.extend(hook::hook(&entry.name, entry.name_at, &table, clients));
+    }
+    hooks
 }

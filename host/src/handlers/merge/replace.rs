@@ -58,14 +58,11 @@ impl Ruling {
     }
 
     /// The same again for a new proposal: what is proposed as it was then becomes what it became then, the rest stays as
-    /// it is. Events are of then, not of now.
+    /// it is.
     pub(in crate::handlers) fn again(&self, mut plan: Plan, grants: &BTreeSet<Grant>) -> Plan {
         macro_rules! put {
             ($grant:ident, $field:ident) => {
-                if Grant::$grant != Grant::Events
-                    && plan.$field == self.proposed.$field
-                    && grants.contains(&Grant::$grant)
-                {
+                if plan.$field == self.proposed.$field && grants.contains(&Grant::$grant) {
                     plan.$field.clone_from(&self.became.$field);
                 }
             };

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::rc::Rc;
 
 use dhcpmgr_message::IfName;
@@ -10,7 +11,10 @@ use dhcpmgr_softwire::Kind;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
+use super::napt::Napt;
+use super::nat46::Nat46;
 use super::support::Support;
+use super::tunnel::KernelTunnel;
 use super::{Backend, BackendError, BackendName, Carried, Stats, Wan, interface_name, plan};
 use crate::config::SoftwireBackend;
 use crate::network::{Network, NetworkError, Owner};
@@ -51,6 +55,7 @@ pub struct Backends {
     network: Network,
     store: Store,
     all: Vec<Rc<dyn Backend>>,
+    napt: Napt,
     support: RefCell<Support>,
     up: RefCell<BTreeMap<IfName, Up>>,
     /// One thing after the other on a WAN.
@@ -58,19 +63,22 @@ pub struct Backends {
 }
 
 impl Backends {
-    /// Looks which back-ends work here. What an earlier daemon left stays as it is until somebody asks for it, or until
+    /// Looks which back-ends work here; `root` is what the kernel's `/proc` is below. What an earlier daemon left stays as it is until somebody asks for it, or until
     /// [`Backends::sweep`].
-    pub async fn start(choice: SoftwireBackend, network: Network, store: Store) -> Self {
-        let all = Vec::new();
-        let support = Support::probe(choice, &all).await;
+    pub async fn start(choice: SoftwireBackend, network: Network, store: Store, root: &Path) -> Self {
+        // The order of `auto`.
+        let all: Vec<Rc<dyn Backend>> =
+            vec![Rc::new(Nat46::new(root, network.clone())), Rc::new(KernelTunnel::new(network.clone()))];
+        let napt = Napt::default();
+        let support = Support::probe(choice, &all, &napt).await;
         let (up, busy) = Default::default();
-        Self { network, store, all, support: support.into(), up, busy }
+        Self { network, store, all, napt, support: support.into(), up, busy }
     }
 
     /// Looks again, with another choice. What is up stays as it is: the kinds of softwire that were carried and are no
     /// more are to be ended by whoever asked for them.
     pub async fn choose(&self, choice: SoftwireBackend) {
-        let support = Support::probe(choice, &self.all).await;
+        let support = Support::probe(choice, &self.all, &self.napt).await;
         *self.support.borrow_mut() = support;
     }
 
@@ -78,6 +86,12 @@ impl Backends {
     #[must_use]
     pub fn support(&self) -> Support {
         self.support.borrow().clone()
+    }
+
+    /// Whether this softwire could be carried; the error says why not. Asks nobody.
+    pub fn carries(&self, softwire: &Softwire) -> Result<(), String> {
+        let kind: Kind = softwire.kind.parse().map_err(|error| format!("\"{}\" {error}", softwire.kind))?;
+        self.able(kind, softwire).map(drop)
     }
 
     /// Makes this softwire be carried over the WAN, in place of the one before if there is one. When it returns, IPv4
@@ -95,9 +109,7 @@ impl Backends {
         if let Some(carried) = self.unchanged(wan, softwire) {
             return Ok(carried);
         }
-        let backend = self.support().backend(kind).map_err(unable)?;
-        let backend = self.backend(backend).ok_or_else(|| unable(format!("{backend} is not there")))?;
-        backend.accepts(softwire).map_err(unable)?;
+        let backend = self.able(kind, softwire).map_err(unable)?;
         let before = self.up.borrow_mut().remove(&wan.interface);
         self.make_room(&interface, backend.name()).await?;
         let order = Order { interface: &interface, wan, kind, softwire };
@@ -164,6 +176,14 @@ impl Backends {
         lines
     }
 
+    /// Who would carry this softwire; the error says why nobody does.
+    fn able(&self, kind: Kind, softwire: &Softwire) -> Result<Rc<dyn Backend>, String> {
+        let name = self.support.borrow().backend(kind)?;
+        let backend = self.backend(name).ok_or_else(|| format!("{name} is not there"))?;
+        backend.accepts(softwire)?;
+        Ok(backend)
+    }
+
     fn busy(&self, wan: &IfName) -> Rc<Mutex<()>> {
         Rc::clone(self.busy.borrow_mut().entry(wan.clone()).or_default())
     }
@@ -200,7 +220,7 @@ impl Backends {
         let record = Record { wan: wan.interface.clone(), backend: backend.name() };
         // The store says in the log why it cannot.
         let _ = self.store.write(interface.as_str(), &record);
-        let notes = if update {
+        let mut notes = if update {
             backend.update(interface, wan, softwire).await?
         } else {
             backend.up(interface, wan, softwire).await?
@@ -209,6 +229,13 @@ impl Backends {
         if !self.network.link(interface).is_some_and(|link| link.up) {
             self.network.set_up(interface)?;
             done.push(format!("{interface} set up by {}", backend.name()));
+        }
+        // Before there is a route: nothing leaves with an address or a port of somebody else.
+        match self.napt.set(interface, kind, softwire).await {
+            Ok(true) => done.push(format!("packet filter: table dhcpmgr-{interface}")),
+            Ok(false) => {}
+            Err(error) if Napt::is_needed(kind) => return Err(error),
+            Err(error) => notes.push(format!("sizes of TCP segments are not clamped: {error}")),
         }
         let owner = Owner::Softwire(wan.interface.clone());
         let applied = self.network.apply(owner, Some(plan::desired(interface, wan, kind, softwire))).await?;
@@ -228,6 +255,10 @@ impl Backends {
                 Err(NetworkError::NoSuchInterface { .. }) => {}
                 Err(error) => result = Err(error.into()),
             }
+        }
+        // After the route: what is on its way is translated to the last.
+        if let Err(error) = self.napt.remove(interface).await {
+            result = Err(error);
         }
         if let Some(backend) = self.backend(backend) {
             match backend.down(interface).await {

@@ -8,8 +8,11 @@
 mod carrier;
 mod error;
 mod name;
+mod napt;
+mod nat46;
 mod plan;
 mod support;
+mod tunnel;
 
 use std::fmt;
 use std::future::Future;

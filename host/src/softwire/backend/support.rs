@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use dhcpmgr_softwire::Kind;
 
+use super::napt::Napt;
 use super::{Backend, BackendName};
 use crate::config::SoftwireBackend;
 
@@ -27,19 +28,52 @@ impl Support {
         self.backend(kind).is_ok()
     }
 
+    /// Whether this kind is carried, or any where none is named; the error says why not.
+    pub fn some_of(&self, kind: Option<Kind>) -> Result<(), String> {
+        match kind {
+            Some(kind) => self.backend(kind).map(drop),
+            None if self.kinds.values().any(Result::is_ok) => Ok(()),
+            None => {
+                let why = |kind| Some(format!("{kind}: {}", self.backend(kind).err()?));
+                Err(Kind::ALL.into_iter().filter_map(why).collect::<Vec<_>>().join("; "))
+            }
+        }
+    }
+
     /// Each kind with who carries it, or why nobody does.
     pub fn kinds(&self) -> impl Iterator<Item = (Kind, &Result<BackendName, String>)> {
         self.kinds.iter().map(|(kind, answer)| (*kind, answer))
     }
 
     /// Asks those back-ends that the operator chose.
-    pub(super) async fn probe(choice: SoftwireBackend, backends: &[Rc<dyn Backend>]) -> Self {
+    pub(super) async fn probe(choice: SoftwireBackend, backends: &[Rc<dyn Backend>], napt: &Napt) -> Self {
         let mut answers: Vec<(BackendName, Result<(), String>)> = Vec::new();
         for backend in backends.iter().filter(|backend| allows(choice, backend.name())) {
             answers.push((backend.name(), backend.probe().await));
         }
-        let kinds = Kind::ALL.into_iter().map(|kind| (kind, answer(kind, choice, &answers))).collect();
-        Self { kinds }
+        // Not for a kernel that can do nothing anyway: a program would be run for it.
+        let translates = match answers.iter().any(|(_, works)| works.is_ok()) {
+            true => napt.probe().await,
+            false => Ok(()),
+        };
+        let kinds = Kind::ALL.into_iter().map(|kind| {
+            let with = answer(kind, choice, &answers);
+            (
+                kind,
+                if Napt::is_needed(kind) {
+                    with.and_then(|name| translates.clone().map(|()| name))
+                } else {
+                    with
+                },
+            )
+        });
+        kinds.collect()
+    }
+}
+
+impl FromIterator<(Kind, Result<BackendName, String>)> for Support {
+    fn from_iter<I: IntoIterator<Item = (Kind, Result<BackendName, String>)>>(kinds: I) -> Self {
+        Self { kinds: kinds.into_iter().collect() }
     }
 }
 

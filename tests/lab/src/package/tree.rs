@@ -69,7 +69,9 @@ pub(super) fn document(package: &Package<'_>, root: &Path) -> Result {
     };
     copy("host/packaging/debian/copyright", "copyright")?;
     copy("host/packaging/dhcpmgr.toml", "examples/dhcpmgr.toml")?;
-    for file in ["s6/dhcpmgrd/run", "s6/dhcpmgrd/notification-fd", "procd/dhcpmgrd.init"] {
+    for file in
+        ["s6/dhcpmgrd/run", "s6/dhcpmgrd/notification-fd", "procd/dhcpmgrd.init", "hooks/rdk-sysevent"]
+    {
         copy(&format!("host/packaging/{file}"), &format!("examples/{file}"))?;
     }
     let overrides = fs::read_to_string(workspace().join("host/packaging/debian/lintian-overrides"))?;

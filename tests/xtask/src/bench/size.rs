@@ -15,6 +15,7 @@ pub(super) fn run(root: &Path, table: &mut Table) -> Result {
         ("usr/lib/dhcpmgr/handlers/libdhcpmgr_v4.so", Bound::None),
         ("usr/lib/dhcpmgr/handlers/libdhcpmgr_v6.so", Bound::None),
         ("usr/lib/dhcpmgr/handlers/libdhcpmgr_mapt.so", Bound::None),
+        ("usr/lib/dhcpmgr/handlers/libdhcpmgr_vendor.so", Bound::None),
     ];
     for (file, bound) in files {
         let bytes = root.join(file).metadata()?.len();

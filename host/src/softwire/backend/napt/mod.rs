@@ -1,0 +1,65 @@
+//! What all softwires have in common behind their interface: translation to the customer's address and ports, and sizes
+//! that fit. Made by `nft`, in a table of ours for each softwire, which is replaced whole and in one step.
+
+mod rules;
+mod run;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use dhcpmgr_message::IfName;
+use dhcpmgr_plugin_api::Softwire;
+use dhcpmgr_softwire::Kind;
+
+use super::BackendError;
+use run::Nft;
+
+/// The packet filter.
+#[derive(Debug, Default)]
+pub(super) struct Napt {
+    nft: Nft,
+    /// Checksums of what was loaded in this run.
+    loaded: RefCell<BTreeMap<IfName, u32>>,
+}
+
+impl Napt {
+    /// Whether the kernel and `nft` can do what is needed of them; the error says what is missing. Changes nothing.
+    pub(super) async fn probe(&self) -> Result<(), String> {
+        let Ok(interface) = "sw-probe".parse::<IfName>() else { return Ok(()) };
+        self.nft.check(rules::sample(&interface)).await
+    }
+
+    /// Whether a softwire of this kind is of any use without it.
+    pub(super) fn is_needed(kind: Kind) -> bool {
+        rules::is_needed(kind)
+    }
+
+    /// Makes the table of this interface say what the softwire needs; whether anything had to be done.
+    pub(super) async fn set(
+        &self,
+        interface: &IfName,
+        kind: Kind,
+        softwire: &Softwire,
+    ) -> Result<bool, BackendError> {
+        let failed = |reason| BackendError::Failed { interface: interface.clone(), reason, passing: false };
+        let set = rules::rule_set(interface, kind, softwire)
+            .ok_or_else(|| failed("it says no address and ports to translate to".to_owned()))?;
+        let checksum = crc32fast::hash(set.as_bytes());
+        if self.loaded.borrow().get(interface) == Some(&checksum) {
+            return Ok(false);
+        }
+        self.nft.load(set).await.map_err(failed)?;
+        self.loaded.borrow_mut().insert(interface.clone(), checksum);
+        Ok(true)
+    }
+
+    /// Takes the table of this interface away.
+    pub(super) async fn remove(&self, interface: &IfName) -> Result<(), BackendError> {
+        self.loaded.borrow_mut().remove(interface);
+        if !self.nft.is_there() {
+            return Ok(());
+        }
+        let failed = |reason| BackendError::Failed { interface: interface.clone(), reason, passing: true };
+        self.nft.load(rules::removal(interface)).await.map_err(failed)
+    }
+}
