@@ -19,5 +19,7 @@ mod restarts;
 mod softwires;
 #[path = "network/sysctls.rs"]
 mod sysctls;
+#[path = "network/tunnels.rs"]
+mod tunnels;
 #[path = "network/v6.rs"]
 mod v6;

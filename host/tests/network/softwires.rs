@@ -1,5 +1,5 @@
 //! A softwire as the kernel has it: a stand-in for nat46, whose interface is one end of a veth, with the real packet
-//! filter; and the kernel's own tunnels where it has them.
+//! filter.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,14 +16,14 @@ use dhcpmgr_lab::Namespace;
 use dhcpmgr_plugin_api::{Ports, Softwire, SoftwireRule};
 use dhcpmgr_softwire::{Kind, PortSet};
 
-use crate::lab::{Lab, Monitor, addresses, addresses_v6, in_namespace, ip, routes, wan};
+use crate::lab::{Lab, Monitor, addresses, in_namespace, ip, routes, wan};
 
 const CONTROL: &str = "proc/net/nat46/control";
 const SHARED: &str = "192.0.2.18";
-const SERVER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
+pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 
 /// RFC 7599 appendix A, example 1.
-fn map_t() -> Softwire {
+pub(crate) fn map_t() -> Softwire {
     let ports = Ports { offset: 6, psid_len: 8, psid: 0x34 };
     Softwire {
         kind: "map-t".into(),
@@ -45,11 +45,11 @@ fn map_t() -> Softwire {
     }
 }
 
-fn over(interface: &str) -> Wan {
+pub(crate) fn over(interface: &str) -> Wan {
     Wan { interface: interface.parse().unwrap(), metric: 100, address: None, dns: Vec::new() }
 }
 
-async fn backends(lab: &Lab, choice: SoftwireBackend) -> Backends {
+pub(crate) async fn backends(lab: &Lab, choice: SoftwireBackend) -> Backends {
     let store = Store::volatile(lab.root.path().join("run/dhcpmgr/softwires"), BootId::current());
     Backends::start(choice, lab.network.clone(), store, lab.root.path()).await
 }
@@ -66,13 +66,13 @@ fn told(lab: &Lab) -> Vec<String> {
     text.lines().map(words).collect()
 }
 
-fn filter() -> Option<String> {
+pub(crate) fn filter() -> Option<String> {
     let output = Command::new("nft").args(["list", "ruleset"]).output().ok()?;
     Some(String::from_utf8(output.stdout).unwrap())
 }
 
 /// Whether there is `nft` here; says so where there is not.
-fn has_nft() -> bool {
+pub(crate) fn has_nft() -> bool {
     let there = filter().is_some();
     if !there {
         eprintln!("SKIPPED: this test needs nft (package nftables)");
@@ -226,7 +226,7 @@ fn isp() -> Namespace {
 }
 
 /// A host on the LAN, 192.168.1.2.
-fn lan() -> Namespace {
+pub(crate) fn lan() -> Namespace {
     let lan = Namespace::new("lan").unwrap();
     ip("link add lan0 type veth peer name host0");
     ip(&format!("link set host0 netns {}", lan.file()));
@@ -318,47 +318,5 @@ fn hosts_of_the_lan_reach_the_world_from_the_customers_ports_and_from_no_other()
         }
         std::thread::sleep(Duration::from_millis(200));
         assert!(arrived() - before < 30, "nothing goes back to the ISP: {} of 90 did", arrived() - before);
-    });
-}
-
-#[test]
-fn the_kernels_own_tunnel_is_made_changed_in_place_and_taken_away() {
-    in_namespace(async || {
-        if !has_nft() {
-            return;
-        }
-        wan("wan0");
-        let lab = Lab::start().await;
-        let all = backends(&lab, SoftwireBackend::KernelTunnel).await;
-        if let Err(why) = all.support().backend(Kind::MapE) {
-            eprintln!("SKIPPED: no tunnels here: {why}");
-            return;
-        }
-        let mut softwire = Softwire { kind: "map-e".into(), dmr: None, mtu: Some(1460), ..map_t() };
-        softwire.br = vec!["2001:db8:ffff::1".parse().unwrap()];
-        all.carry(&over("wan0"), &softwire).await.unwrap();
-        let shown = ip("-d link show sw-wan0");
-        for words in [
-            "ip6tnl ipip6 remote 2001:db8:ffff::1 local 2001:db8:12:3400:0:c000:212:34",
-            "mtu 1460 ",
-            "encaplimit none",
-        ] {
-            assert!(shown.contains(words), "{words} in {shown}");
-        }
-        let near = addresses_v6("sw-wan0");
-        assert!(
-            near.iter().any(
-                |line| line.contains("2001:db8:12:3400:0:c000:212:34/128") && line.contains("deprecated")
-            ),
-            "{near:?}"
-        );
-        let index = lab.network.link(&"sw-wan0".parse().unwrap()).unwrap().index;
-        softwire.br = vec!["2001:db8:ffff::2".parse().unwrap()];
-        all.carry(&over("wan0"), &softwire).await.unwrap();
-        assert!(ip("-d link show sw-wan0").contains("remote 2001:db8:ffff::2 "));
-        assert_eq!(lab.network.link(&"sw-wan0".parse().unwrap()).unwrap().index, index, "the same interface");
-        all.end(&"wan0".parse().unwrap()).await.unwrap();
-        assert_eq!(lab.network.link(&"sw-wan0".parse().unwrap()), None);
-        assert_eq!(filter().unwrap(), "");
     });
 }

@@ -9,14 +9,14 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t tmpfs tmpfs "$TMPDIR"
 modules=/usr/lib/uml/modules/$(uname -r)
-for name in net/bridge/bridge drivers/net/veth; do
+for name in net/bridge/bridge drivers/net/veth net/ipv6/ip6_tunnel; do
     # "kernel/a.ko: kernel/b.ko kernel/c.ko": what a needs stands in reverse order.
     needed=
     for file in $(sed -n "s|^\\(kernel/$name\\.ko\\):\\(.*\\)|\\1\\2|p" "$modules/modules.dep"); do
         needed="$file $needed"
     done
     for file in $needed; do
-        [ -e "/sys/module/$(basename "$file" .ko)" ] || busybox insmod "$modules/$file"
+        [ -e "/sys/module/$(basename "$file" .ko | busybox tr - _)" ] || busybox insmod "$modules/$file"
     done
 done
 echo "up $(uname -r)"

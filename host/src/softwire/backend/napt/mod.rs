@@ -20,13 +20,17 @@ pub(super) struct Napt {
     nft: Nft,
     /// Checksums of what was loaded in this run.
     loaded: RefCell<BTreeMap<IfName, u32>>,
+    /// What it cannot do here, once it was looked for: then nothing can have been loaded either.
+    obstacle: RefCell<Option<String>>,
 }
 
 impl Napt {
     /// Whether the kernel and `nft` can do what is needed of them; the error says what is missing. Changes nothing.
     pub(super) async fn probe(&self) -> Result<(), String> {
         let Ok(interface) = "sw-probe".parse::<IfName>() else { return Ok(()) };
-        self.nft.check(rules::sample(&interface)).await
+        let result = self.nft.check(rules::sample(&interface)).await;
+        *self.obstacle.borrow_mut() = result.as_ref().err().cloned();
+        result
     }
 
     /// Whether a softwire of this kind is of any use without it.
@@ -44,6 +48,9 @@ impl Napt {
         let failed = |reason| BackendError::Failed { interface: interface.clone(), reason, passing: false };
         let set = rules::rule_set(interface, kind, softwire)
             .ok_or_else(|| failed("it says no address and ports to translate to".to_owned()))?;
+        if let Some(obstacle) = self.obstacle.borrow().clone() {
+            return Err(failed(obstacle));
+        }
         let checksum = crc32fast::hash(set.as_bytes());
         if self.loaded.borrow().get(interface) == Some(&checksum) {
             return Ok(false);
@@ -56,7 +63,7 @@ impl Napt {
     /// Takes the table of this interface away.
     pub(super) async fn remove(&self, interface: &IfName) -> Result<(), BackendError> {
         self.loaded.borrow_mut().remove(interface);
-        if !self.nft.is_there() {
+        if self.obstacle.borrow().is_some() {
             return Ok(());
         }
         let failed = |reason| BackendError::Failed { interface: interface.clone(), reason, passing: true };

@@ -39,11 +39,6 @@ impl Default for Nft {
 }
 
 impl Nft {
-    /// Without it nothing can have been loaded.
-    pub(super) fn is_there(&self) -> bool {
-        self.program.is_some()
-    }
-
     /// Loads a rule set. An error is a sentence.
     pub(super) async fn load(&self, set: String) -> Result<(), String> {
         self.run(&["-f", "-"], set).await
