@@ -6,6 +6,7 @@
 mod adoption;
 mod associations;
 mod counters;
+mod deferring;
 mod exchange;
 mod lease;
 mod ledger;
