@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask demo | test | bench | chaos | install | ci | fuzz | order | notices`.
+//! The project's own commands: `cargo xtask demo | test | bench | chaos | install | ci | fuzz | order | notices | tr181`.
 #![allow(clippy::print_stdout, reason = "these are commands for a terminal")]
 
 mod bench;
@@ -12,6 +12,7 @@ mod notices;
 mod order;
 mod package;
 mod test;
+mod tr181;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -105,6 +106,12 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Write the tables of the data model out of the facts of TR-181
+    Tr181 {
+        /// Only say whether they are current
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -126,6 +133,7 @@ fn main() -> ExitCode {
         Task::OrderInside => order::inside(),
         Task::OrderTrace { pid, result, files } => order::trace(pid, &result, &files),
         Task::Notices { check } => notices::run(check),
+        Task::Tr181 { check } => tr181::run(check),
     };
     exit(outcome)
 }
