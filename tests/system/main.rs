@@ -13,6 +13,8 @@ mod client_death;
 mod clock;
 mod containment;
 mod crash;
+mod data_model;
+mod dbus;
 mod events;
 mod expiry;
 mod foreign;
