@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dhcpmgr_message::{ClientName, IfName};
-use dhcpmgr_plugin_api::Protocol;
+use dhcpmgr_plugin_api::{Hook, Protocol};
 use serde::{Deserialize, Serialize};
 
 pub use crate::delegation::{LanPrefix, LanView, Standing as LanStanding};
@@ -181,6 +181,9 @@ pub struct Exchange {
 pub struct HandlerDid {
     /// Its name.
     pub name: String,
+    /// What it was asked, where that was not what the lease means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<Hook>,
     /// Microseconds.
     pub took_us: u64,
     /// Why it gave no plan.

@@ -5,6 +5,7 @@
 
 mod adoption;
 mod associations;
+mod deferring;
 mod exchange;
 mod lease;
 mod ledger;

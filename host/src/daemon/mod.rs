@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use dhcpmgr_message::ClientName;
-use dhcpmgr_plugin_api::Protocol;
+use dhcpmgr_plugin_api::{Emitted, Protocol};
 use tokio::sync::watch;
 
 pub use start::{StartError, check, run};
@@ -189,6 +189,7 @@ impl Daemon {
             NoticeKind::Failed => EventKind::HandlerFailed,
             NoticeKind::Quarantined => EventKind::HandlerQuarantined,
             NoticeKind::Recovered => EventKind::HandlerRecovered,
+            NoticeKind::Conflict => EventKind::HandlerConflict,
         };
         let healthy_again = notice.kind == NoticeKind::Recovered;
         self.shared.events.publish(Event {
@@ -199,6 +200,18 @@ impl Daemon {
         // A single failure changes nothing that a client asks for; the other two may.
         if healthy_again || kind == EventKind::HandlerQuarantined {
             self.handlers_changed().await;
+        }
+    }
+
+    /// Tells handlers what has happened to clients, for as long as the daemon runs, and publishes what they say to it.
+    async fn let_handlers_react(&self) {
+        let Some(mut happenings) = self.shared.chain.happenings() else { return };
+        while let Some(happening) = happenings.recv().await {
+            for (handler, Emitted { name, fields }) in self.shared.chain.react(&happening).await {
+                let client = Some(happening.client.clone());
+                let event = Event::now(EventKind::Vendor(name));
+                self.shared.events.publish(Event { client, handler: Some(handler), fields, ..event });
+            }
         }
     }
 

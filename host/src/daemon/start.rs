@@ -339,6 +339,8 @@ async fn serve(
         }
     });
     spawn_local(control::serve(control, Rc::clone(&daemon)));
+    let reactions = Rc::clone(&daemon);
+    spawn_local(async move { reactions.let_handlers_react().await });
     spawn_local(metrics::serve(daemon.metrics.subscribe(), Rc::clone(&daemon)));
     let lans = Rc::clone(&daemon);
     spawn_local(async move { lans.shared.delegations.run(|outcome| lans.tell(outcome)).await });

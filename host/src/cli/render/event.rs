@@ -48,6 +48,8 @@ fn tone(kind: &EventKind) -> Tone {
         | EventKind::PrefixAssigned
         | EventKind::SoftwireUp => Tone::Good,
         EventKind::LeaseChanged
+        | EventKind::LeaseDeferred
+        | EventKind::HandlerConflict
         | EventKind::ClientStarted
         | EventKind::ClientStopped
         | EventKind::LinkChanged
