@@ -17,7 +17,7 @@ use clap::{CommandFactory, Parser};
 
 pub use args::{Action, Arguments, ConfigAction, Import};
 pub use daemon_args::DaemonArgs;
-pub use handler::{Check, HandlerAction, New};
+pub use handler::{Check, HandlerAction, New, OneHandler};
 pub use map::{Code, Explain, Lookup, MapAction};
 
 /// Runs `dhcpmgr` with the arguments of this process. A usage error ends the process with status 2.
