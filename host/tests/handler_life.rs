@@ -160,10 +160,14 @@ async fn what_its_calls_cost_is_shown_for_each_hook() {
     for _ in 0..5 {
         chain.decide(&lease()).await;
     }
-    let text = render::handler(&status(&chain, "one"), Style::plain());
+    let text = render::handler(&status(&chain, "one"), Style { colour: false });
     let hook = text.split("\n\n").last().unwrap();
     assert!(hook.starts_with("lease: 5 calls, 0 failed, 0 late, "), "{text}");
-    let counted: u64 = hook.lines().skip(1).map(|line| line.split_whitespace().last().unwrap().parse::<u64>().unwrap()).sum();
+    let counted: u64 = hook
+        .lines()
+        .skip(1)
+        .map(|line| line.split_whitespace().last().unwrap().parse::<u64>().unwrap())
+        .sum();
     assert_eq!(counted, 5, "{text}");
 }
 
