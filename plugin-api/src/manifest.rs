@@ -24,7 +24,8 @@ pub struct Manifest {
     pub options_sent: Vec<SentOption>,
     /// What it needs from the system to be of use: `file:/proc/net/nat46/control`, `module:ip6_tunnel`, and from the
     /// host `softwire:KIND`: that it carries out such softwires (`any` for whichever). A handler
-    /// whose needs are not met stays loaded, and its options are not requested.
+    /// whose needs are not met stays loaded, and its options are not requested. Of one that needs softwires, those
+    /// options that provision a kind which is not carried out (64, 94, 95, 96) are not requested either.
     pub needs: Vec<String>,
     /// What it may be asked; nothing else ever is. A manifest that does not say means `lease`. Since 1.1.
     pub hooks: Hooks,

@@ -12,8 +12,8 @@ use serde::{Deserialize, Deserializer};
 /// AFTR name, MAP-E, MAP-T, lw4o6 and their priority.
 const OPTIONS: [u16; 5] = [64, 94, 95, 96, PRIORITY];
 
-/// A server that knows of a client with a softwire may withhold native IPv4, so none of it is requested where the host
-/// cannot carry it out.
+/// A server that knows of a client with a softwire may withhold native IPv4, so what the host cannot carry out is not
+/// requested: none of it, or those kinds of it.
 const NEED: &str = "softwire:any";
 
 /// `[handlers.NAME.settings]`

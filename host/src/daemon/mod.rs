@@ -252,6 +252,9 @@ impl Daemon {
         if !diff.softwire.is_empty() {
             self.change_softwire(&loaded.config.softwire).await;
         }
+        for line in self.backends.restore_filters().await {
+            tracing::error!("{line}");
+        }
         self.shared
             .softwires
             .retain(|wan| loaded.config.clients.values().any(|client| client.interface == *wan));

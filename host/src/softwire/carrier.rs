@@ -5,7 +5,7 @@ use std::fmt;
 use dhcpmgr_message::IfName;
 use dhcpmgr_plugin_api::Softwire;
 
-use super::backend::{Backends, Carried, Pending, Wan};
+use super::backend::{Backends, Carried, Pending, Stats, Wan};
 use super::owner::Failure;
 
 /// A softwire, and what it runs over.
@@ -26,6 +26,11 @@ pub trait Carrier: fmt::Debug {
     /// When it fails nothing of it is left.
     fn carry<'a>(&'a self, carriage: &'a Carriage) -> Pending<'a, Result<Carried, Failure>>;
 
+    /// What went through the softwire on this WAN; `None` when there is none, or nobody counts.
+    fn stats(&self, _wan: &IfName) -> Option<Stats> {
+        None
+    }
+
     /// Ends the softwire on this WAN, if there is one; a line for each thing that was done.
     fn end<'a>(&'a self, wan: &'a IfName) -> Pending<'a, Result<Vec<String>, String>>;
 }
@@ -40,6 +45,10 @@ impl Carrier for Backends {
             let carried = Backends::carry(self, &carriage.wan, &carriage.softwire).await;
             carried.map_err(|error| Failure { passing: error.is_passing(), why: error.to_string() })
         })
+    }
+
+    fn stats(&self, wan: &IfName) -> Option<Stats> {
+        Backends::stats(self, wan)
     }
 
     fn end<'a>(&'a self, wan: &'a IfName) -> Pending<'a, Result<Vec<String>, String>> {

@@ -151,13 +151,19 @@ impl Softwires {
     /// Every WAN that a client has spoken of.
     #[must_use]
     pub fn views(&self) -> Vec<WanView> {
-        self.wans.borrow().values().map(Wan::view).collect()
+        self.wans.borrow().values().map(|wan| self.seen(wan)).collect()
     }
 
     /// One WAN.
     #[must_use]
     pub fn view(&self, wan: &IfName) -> Option<WanView> {
-        self.wans.borrow().get(wan).map(Wan::view)
+        self.wans.borrow().get(wan).map(|wan| self.seen(wan))
+    }
+
+    fn seen(&self, wan: &Wan) -> WanView {
+        let view = wan.view();
+        let carried = view.softwire_interface.is_some();
+        WanView { stats: carried.then(|| self.carrier.stats(&view.interface)).flatten(), ..view }
     }
 
     /// Forgets the WANs that have no client any more and nothing to be done.

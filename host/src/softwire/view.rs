@@ -4,7 +4,7 @@
 use dhcpmgr_message::{ClientName, IfName};
 use serde::{Deserialize, Serialize};
 
-use super::backend::BackendName;
+use super::backend::{BackendName, Stats};
 use crate::config::Provider;
 
 /// One WAN.
@@ -27,6 +27,9 @@ pub struct WanView {
     /// The back-end that carries it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend: Option<BackendName>,
+    /// What went through it since its interface was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stats: Option<Stats>,
     /// What the operator should know of it, a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,

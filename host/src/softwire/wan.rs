@@ -295,6 +295,7 @@ impl Wan {
             .map(|offer| OfferView { kind: offer.provider, obstacle: self.owner.obstacle(offer) });
         let carried = self.carried.as_ref().filter(|_| self.softwire().is_some());
         WanView {
+            stats: None,
             interface: self.interface.clone(),
             owner: self.owner.owner(),
             reason: self.reason(),

@@ -7,6 +7,7 @@ use super::style::{Style, Tone};
 use super::text::plain;
 use crate::config::Provider;
 use crate::control::views::WanView;
+use crate::softwire::backend::Stats;
 
 /// The changes of the owner that `why` shows.
 const SHOWN: usize = 5;
@@ -46,6 +47,7 @@ pub(super) fn section(wan: &WanView, style: Style) -> Option<String> {
         None => interface.to_string(),
     });
     rows.push(("over".to_owned(), over.into_iter().collect()));
+    rows.push(("traffic".to_owned(), wan.stats.iter().map(traffic).collect()));
     rows.push(("notes".to_owned(), wan.notes.iter().map(|note| plain(note)).collect()));
     let order: Vec<_> = wan.order.iter().map(|provider| provider.name()).collect();
     rows.push(("order".to_owned(), vec![order.join(", then ")]));
@@ -68,6 +70,16 @@ pub(super) fn section(wan: &WanView, style: Style) -> Option<String> {
     });
     rows.push(("changes".to_owned(), changes.collect()));
     Some(block(&rows, 2))
+}
+
+fn traffic(stats: &Stats) -> String {
+    match (stats.sent, stats.received) {
+        (Some(sent), Some(received)) => format!(
+            "{} packets, {} bytes sent; {} packets, {} bytes received",
+            sent.packets, sent.bytes, received.packets, received.bytes
+        ),
+        _ => format!("{} packets, {} bytes in both directions", stats.packets, stats.bytes),
+    }
 }
 
 fn is_worth_a_word(wan: &WanView) -> bool {
@@ -97,6 +109,7 @@ mod tests {
             client: Some("wan6".parse().unwrap()),
             softwire_interface: Some("mapt0".parse().unwrap()),
             backend: Some(BackendName::Nat46),
+            stats: Some(Stats { packets: 12, bytes: 3456, ..Stats::default() }),
             notes: Vec::new(),
             offered: vec![
                 OfferView { kind: Provider::MapT, obstacle: None },
@@ -124,6 +137,7 @@ mod tests {
         for line in [
             "owner    map-t",
             "over     mapt0, by nat46",
+            "traffic  12 packets, 3456 bytes in both directions",
             "order    map-t, then dhcpv4",
             "offered  map-t, in use",
             "         ds-lite, but it is not in the configured order",

@@ -147,6 +147,26 @@ impl Backends {
         self.take_down(&interface, backend).await
     }
 
+    /// Loads the tables of all softwires again: whoever empties the packet filter takes them away too, and nobody is told.
+    /// A line for each that could not be.
+    pub async fn restore_filters(&self) -> Vec<String> {
+        self.napt.doubt();
+        let mut lines = Vec::new();
+        let all: Vec<Up> = self.up.borrow().values().cloned().collect();
+        for up in all {
+            let Ok(kind) = up.softwire.kind.parse::<Kind>() else { continue };
+            let busy = self.busy(&up.wan.interface);
+            let _busy = busy.lock().await;
+            // Meanwhile it may have ended.
+            if self.up.borrow().get(&up.wan.interface) == Some(&up)
+                && let Err(error) = self.napt.set(&up.carried.interface, kind, &up.softwire).await
+            {
+                lines.push(error.to_string());
+            }
+        }
+        lines
+    }
+
     /// What went through the softwire over this WAN.
     #[must_use]
     pub fn stats(&self, wan: &IfName) -> Option<Stats> {

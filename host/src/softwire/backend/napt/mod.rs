@@ -60,6 +60,11 @@ impl Napt {
         Ok(true)
     }
 
+    /// Somebody else may have emptied the packet filter: what was loaded is loaded again when it is set next.
+    pub(super) fn doubt(&self) {
+        self.loaded.borrow_mut().clear();
+    }
+
     /// Takes the table of this interface away.
     pub(super) async fn remove(&self, interface: &IfName) -> Result<(), BackendError> {
         self.loaded.borrow_mut().remove(interface);
@@ -68,5 +73,39 @@ impl Napt {
         }
         let failed = |reason| BackendError::Failed { interface: interface.clone(), reason, passing: true };
         self.nft.load(rules::removal(interface)).await.map_err(failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dhcpmgr_plugin_api::Ports;
+
+    use super::*;
+
+    /// Every shape that a rule set can have is one that the real `nft` and this kernel would take.
+    #[tokio::test]
+    async fn every_shape_of_rule_set_is_taken() {
+        let napt = Napt::default();
+        if let Err(why) = napt.probe().await {
+            eprintln!("SKIPPED: this test needs nft, NAT, and the right to ask for them: {why}");
+            return;
+        }
+        let interface = "sw-wan0".parse().unwrap();
+        for (ipv4, (offset, psid_len, psid), mtu) in [
+            ("192.0.2.18/32", (6, 8, 0x34), Some(1472)),
+            ("192.0.2.18/32", (0, 8, 0), None),
+            ("192.0.2.18/32", (12, 4, 3), Some(1280)),
+            ("192.0.2.18/32", (0, 16, 65535), Some(40)),
+            ("192.0.2.18/32", (1, 1, 1), Some(65535)),
+            ("192.0.2.18/32", (0, 0, 0), Some(1460)),
+            ("192.0.2.16/29", (0, 0, 0), Some(1460)),
+        ] {
+            let ports = Ports { offset, psid_len, psid };
+            let softwire = Softwire { ipv4: Some(ipv4.parse().unwrap()), ports, mtu, ..Softwire::default() };
+            let set = rules::rule_set(&interface, Kind::MapE, &softwire).unwrap();
+            napt.nft.check(set).await.unwrap();
+        }
+        let set = rules::rule_set(&interface, Kind::DsLite, &Softwire::default()).unwrap();
+        napt.nft.check(set).await.unwrap();
     }
 }
