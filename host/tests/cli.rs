@@ -458,8 +458,8 @@ fn the_commands_are_there_for_manual_pages() {
     assert_eq!(
         names,
         [
-            "status", "lease", "events", "why", "renew", "release", "restart", "enable", "disable",
-            "handler", "config", "import", "map"
+            "status", "lease", "events", "metrics", "why", "renew", "release", "restart", "enable",
+            "disable", "handler", "config", "import", "map"
         ]
     );
 }
