@@ -11,6 +11,7 @@ mod chaos;
 mod check;
 mod client_death;
 mod clock;
+mod containment;
 mod crash;
 mod events;
 mod expiry;
