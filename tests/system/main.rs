@@ -38,6 +38,7 @@ mod reload;
 mod renewal;
 mod s6;
 mod service;
+mod softwire;
 mod store;
 mod sysctls;
 mod v6;

@@ -316,6 +316,8 @@ async fn serve(
     }
     // What was said while nobody was there comes before anything is done, and after what was in force then.
     spool.replay(&sessions).await;
+    // Where softwires were left, before those that nobody offers are taken down.
+    swept.extend(daemon.backends.interfaces());
     spawn_local(Rc::clone(&daemon.shared.softwires).run(Rc::clone(&daemon) as Rc<dyn Outlet>));
     daemon.go_on_in_order().await;
     // Every lease that is still in force is known now: what else carries our tag there was left by an earlier end.
