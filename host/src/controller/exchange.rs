@@ -24,6 +24,9 @@ impl Task {
     pub(super) async fn on_arrival(&mut self, arrival: Arrival) {
         let Arrival { message, origin, at_ms } = arrival;
         let mut entry = Entry::arrival(Rc::clone(&message), at_ms);
+        if origin != Origin::Journal {
+            self.counters.answered(message.event);
+        }
         if message.event.carries_lease() && origin != Origin::Journal && self.machine.is_giving_back() {
             entry.decisions.push("ignored: the lease is given back".to_owned());
             self.recorder.exchange(entry);

@@ -5,6 +5,7 @@
 
 mod adoption;
 mod associations;
+mod counters;
 mod deferring;
 mod exchange;
 mod lease;
