@@ -465,7 +465,8 @@ fn the_commands_are_there_for_manual_pages() {
         names,
         [
             "status", "lease", "events", "metrics", "why", "renew", "release", "restart", "enable",
-            "disable", "handler", "config", "import", "map"
+            "disable", "handler", "config", "import", "map", "get", "set", "add", "del", "call", "watch",
+            "paths"
         ]
     );
 }
