@@ -9,7 +9,7 @@ use dhcpmgr::clients::Program;
 use dhcpmgr::config::{Config, DnsBackend, Grant, Isolation, OnStop, Recovery, diff, load, parse, to_toml};
 use dhcpmgr::paths::Paths;
 use dhcpmgr_message::wire;
-use dhcpmgr_plugin_api::{MtuPolicy, Protocol, RoutePolicy};
+use dhcpmgr_plugin_api::{Hook, MtuPolicy, Protocol, RoutePolicy};
 use proptest::prelude::*;
 
 /// The example of the contract, without its DHCPv6 parts.
@@ -137,7 +137,7 @@ fn mistakes() -> Vec<(String, String)> {
         ),
         handler(
             "isolaton = 1",
-            "6:1: H.isolaton: is not a known key (did you mean \"isolation\"?); accepted: module, isolation, grants, clients, deadline_ms, settings",
+            "6:1: H.isolaton: is not a known key (did you mean \"isolation\"?); accepted: module, isolation, grants, clients, order, overrides, deadline_ms, deadlines, settings",
         ),
         text(
             "[clients.a]\nprotocol = \"v5\"\ninterface = \"x\"\n",
@@ -347,6 +347,19 @@ fn mistakes() -> Vec<(String, String)> {
             "6:15: H.deadline_ms: 60001 is out of range; accepted: a whole number from 1 to 60000 milliseconds",
         ),
         handler(
+            "deadlines = { lease = 0 }",
+            "6:23: H.deadlines.lease: 0 is out of range; accepted: a whole number from 1 to 60000 milliseconds",
+        ),
+        handler(
+            "deadlines = { leas = 9 }",
+            "6:15: H.deadlines.leas: is not a known key (did you mean \"lease\"?); accepted: options, validate, lease, decide, event, parameters",
+        ),
+        handler("order = -1", "6:9: H.order: -1 is out of range; accepted: a whole number from 0 to 65535"),
+        handler(
+            "overrides = [\"dns\"]",
+            "6:14: H.overrides: \"dns\" is no contribution of a handler; accepted: HANDLER.FIELD, where FIELD is one of addresses, routes, rules, mtu, dns, domain, search, ntp, hostname, prefixes, softwires, parameters, events",
+        ),
+        handler(
             "settings = 5",
             "6:12: H.settings: found a whole number; accepted: a table, [handlers.NAME.settings]",
         ),
@@ -457,6 +470,41 @@ fn handlers_keep_the_order_of_the_files_and_not_of_their_names() {
     let names: Vec<_> = config.handlers.iter().map(|h| h.name.as_str()).collect();
     assert_eq!(names, ["zeta", "beta", "acme", "aaa"]);
     assert_eq!(config.handlers[1].deadline, Duration::from_millis(9));
+}
+
+#[test]
+fn an_order_goes_before_that_of_the_files() {
+    let of = |name: &str, key: &str| format!("[handlers.{name}]\nmodule = \"m.so\"\n{key}\n");
+    let text =
+        [of("a", ""), of("b", "order = 7"), of("c", "order = 100"), of("d", "order = 300"), of("e", "")];
+    let config = read(&text.concat()).unwrap();
+    let names: Vec<_> = config.handlers.iter().map(|handler| handler.name.as_str()).collect();
+    assert_eq!(names, ["b", "a", "c", "e", "d"]);
+}
+
+#[test]
+fn each_hook_may_have_a_time_of_its_own() {
+    let text = "[handlers.a]\nmodule = \"a.so\"\ndeadline_ms = 30\noverrides = [\"v4.dns\"]\n[handlers.a.deadlines]\nvalidate = 5\n";
+    let handler = &read(text).unwrap().handlers[0];
+    let ms = |hook| handler.deadline_of(hook).as_millis();
+    assert_eq!((ms(Hook::Validate), ms(Hook::Lease), ms(Hook::Event)), (5, 30, 1000));
+    assert_eq!(handler.overrides, ["v4.dns"]);
+    assert_eq!(read(&dhcpmgr::config::to_toml(&read(text).unwrap())).unwrap().handlers[0], *handler);
+}
+
+#[test]
+fn what_a_module_finds_wrong_with_its_settings_is_found_in_the_file() {
+    let main = "[handlers.a]\nmodule = \"a.so\"\n[handlers.a.settings]\nurl = \"x\"\n";
+    let drop_in = "[handlers.a.settings]\nacs = { option = 43 }\n";
+    let config = parse(files(&[("d.toml", main), ("conf.d/1.toml", drop_in)])).unwrap();
+    let told = config.handlers[0]
+        .written
+        .locate("settings.url: no; settings.acs.option: 43; settings.mode: missing");
+    assert_eq!(
+        told,
+        "d.toml:4:1: handlers.a.settings.url: no; conf.d/1.toml:2:9: handlers.a.settings.acs.option: 43; \
+         d.toml:1:11: handlers.a.settings.mode: missing"
+    );
 }
 
 #[test]
@@ -688,6 +736,10 @@ fn the_examples_of_the_guide_are_accepted_and_it_names_every_default() {
     let v6 = "[clients.wan6]\nprotocol = \"v6\"\ninterface = \"wan0\"\n[clients.wan6.send]\n";
     let send = read(&format!("{v6}{}", blocks.next().unwrap())).unwrap();
     assert_eq!(send.clients["wan6"].send.keys().copied().collect::<Vec<_>>(), [15, 16, 17, 39]);
+    let pack = read(blocks.next().unwrap()).unwrap();
+    assert!(!pack.handlers[0].settings.0.is_empty());
+    let hooks = read(blocks.next().unwrap()).unwrap().hooks;
+    assert_eq!(hooks[0].timeout, std::time::Duration::from_millis(2000));
     let lans = read(blocks.next().unwrap()).unwrap().lans;
     assert_eq!(lans.delegations.len(), 2);
     assert_eq!(read(blocks.next().unwrap()).unwrap().softwire.interfaces.len(), 1);

@@ -62,6 +62,25 @@ pub struct Plan {
     pub notes: Vec<String>,
 }
 
+impl Plan {
+    /// The fields that [`Manifest::overrides`](crate::Manifest::overrides) may name.
+    pub const FIELDS: [&str; 13] = [
+        "addresses",
+        "routes",
+        "rules",
+        "mtu",
+        "dns",
+        "domain",
+        "search",
+        "ntp",
+        "hostname",
+        "prefixes",
+        "softwires",
+        "parameters",
+        "events",
+    ];
+}
+
 /// A lease that must not be used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {

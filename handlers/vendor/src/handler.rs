@@ -1,13 +1,15 @@
 //! The module around [`plan`](crate::plan): what it says of itself, and what it refuses to be asked.
 
-use dhcpmgr_plugin_api::{Handler, HandlerError, LeaseEvent, Manifest, Plan, Protocol, export_handler};
+use dhcpmgr_plugin_api::{
+    Handler, HandlerError, Hook, LeaseEvent, Manifest, Options, OptionsQuery, Plan, Protocol, export_handler,
+};
 
 use crate::Settings;
 
-/// The options that the host requests: vendor information (43, 125; 17 of DHCPv6), PacketCable (122), and SIP
-/// servers, boot servers and time zones, which the v4 and v6 handlers read.
-const OPTIONS_V4: [u16; 7] = [43, 66, 67, 120, 122, 125, 150];
-const OPTIONS_V6: [u16; 5] = [17, 21, 22, 41, 42];
+/// The options that are read and worth asking for: vendor information (43, 125; 17 of DHCPv6) and PacketCable (122).
+/// Classes are read when they come.
+const OPTIONS_V4: [u16; 3] = [43, 122, 125];
+const OPTIONS_V6: [u16; 1] = [17];
 
 /// The handler of `libdhcpmgr_vendor.so`. It remembers nothing but its settings.
 #[derive(Debug, Clone)]
@@ -19,14 +21,24 @@ impl Handler for VendorHandler {
             .description("options of the Broadband Forum, CableLabs and PacketCable: ACS, USP controller, gateway, MTA")
             .protocol(Protocol::V4)
             .protocol(Protocol::V6)
-            .consumes(OPTIONS_V4)
-            .consumes(OPTIONS_V6)
+            .hooks([Hook::Options, Hook::Lease])
     }
 
     fn create(settings: &dhcpmgr_plugin_api::Settings) -> Result<Self, HandlerError> {
         let settings: Settings = settings.parse()?;
         settings.send.check().map_err(HandlerError::new)?;
         Ok(Self(settings))
+    }
+
+    /// What is requested differs by protocol, and what is sent is made of the settings: so it is no matter of the
+    /// manifest, which says the same for every client.
+    fn options(&mut self, query: &OptionsQuery) -> Result<Options, HandlerError> {
+        let (request, sent) = match query.protocol {
+            Protocol::V4 => (&OPTIONS_V4[..], self.0.send.v4()),
+            Protocol::V6 => (&OPTIONS_V6[..], self.0.send.v6()),
+        };
+        let options = request.iter().fold(Options::default(), |options, code| options.request(*code));
+        Ok(sent.into_iter().fold(options, |options, (code, value)| options.send(code, value)))
     }
 
     /// Errors when the event carries no lease, which is the host's mistake. Never for what a server sent.

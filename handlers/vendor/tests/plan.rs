@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use dhcpmgr_plugin_api::message::{Bytes, V4Report, V6Report, wire};
 use dhcpmgr_plugin_api::testing::{Harness, v4_event, v6_event};
-use dhcpmgr_plugin_api::{DATA_LIMITS, Plan};
+use dhcpmgr_plugin_api::{DATA_LIMITS, OptionsQuery, Plan, Protocol};
 use dhcpmgr_vendor::{Settings, VendorHandler, plan};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -173,6 +173,27 @@ fn wrong_settings_are_refused_by_name() {
     let wrong = BTreeMap::from([("send", BTreeMap::from([("oui", "none")]))]);
     let error = Harness::<VendorHandler>::with_settings(&wrong).unwrap_err().to_string();
     assert!(error.contains("settings.send.oui"), "{error}");
+}
+
+#[test]
+fn each_protocol_requests_its_own_options_and_sends_what_the_settings_say() {
+    let send = BTreeMap::from([("vendor_class", "dslforum.org"), ("oui", "00256D")]);
+    let mut handler = Harness::<VendorHandler>::with_settings(&BTreeMap::from([("send", send)])).unwrap();
+    let mut asked = |protocol| {
+        let query = OptionsQuery::new("wan".parse().unwrap(), "wan0".parse().unwrap(), protocol);
+        let options = handler.options(&query).unwrap();
+        assert!(options.send.iter().all(|option| option.when.is_always()));
+        let request: Vec<u16> = options.request.iter().map(|option| option.code).collect();
+        let send: Vec<(u16, Vec<u8>)> = options.send.into_iter().map(|o| (o.code, o.value.0)).collect();
+        (request, send)
+    };
+    let (request, send) = asked(Protocol::V4);
+    assert_eq!(request, [43, 122, 125]);
+    assert_eq!(send[0], (60, b"dslforum.org".to_vec()));
+    assert_eq!(send[2], (125, b"\0\0\x0d\xe9\x08\x01\x0600256D".to_vec()));
+    let (request, send) = asked(Protocol::V6);
+    assert_eq!(request, [17]);
+    assert_eq!(send.iter().map(|(code, _)| *code).collect::<Vec<_>>(), [16, 17]);
 }
 
 #[test]

@@ -178,7 +178,10 @@ impl Census {
     /// read is not known to be ours.
     #[must_use]
     pub fn foreign(&self, protocol: Protocol, interface: &IfName, own: Option<u32>) -> Option<Foreign> {
-        let other = |found: &&Found| found.ours.is_none() && own != Some(found.pid.as_raw() as u32);
+        // A worker may call itself what it likes; nothing that this daemon started is somebody else's client.
+        let other = |found: &&Found| {
+            found.ours.is_none() && found.stat.parent != Pid::this() && own != Some(found.pid.as_raw() as u32)
+        };
         let mut others = self.found.iter().filter(other);
         let found = others.find(|found| found.runs_on(protocol, interface))?;
         Some(Foreign { pid: found.pid, stat: found.stat })

@@ -281,10 +281,21 @@ fn client_change(before: &Client, after: &Client) -> Option<ClientChange> {
 }
 
 fn handler_change(before: &Handler, after: &Handler) -> Option<HandlerChange> {
-    let Handler { name: _, module: _, isolation: _, grants: _, clients: _, deadline: _, settings: _ } =
-        before;
+    let Handler {
+        name: _,
+        module: _,
+        isolation: _,
+        grants: _,
+        clients: _,
+        deadline: _,
+        deadlines: _,
+        order: _,
+        overrides: _,
+        settings: _,
+        written: _,
+    } = before;
     let object = differing!(before, after, module, isolation, settings);
-    let host = differing!(before, after, grants, clients);
+    let host = differing!(before, after, grants, clients, order, overrides, deadlines);
     let deadline = if before.deadline == after.deadline { Vec::new() } else { vec!["deadline_ms"] };
     let change = HandlerChange {
         name: before.name.clone(),

@@ -17,6 +17,7 @@ mod softwire;
 mod source;
 mod tree;
 mod words;
+mod written;
 
 pub use diff::{ClientChange, ConfigDiff, HandlerChange, diff};
 pub use error::{ConfigError, ConfigErrors};
@@ -26,3 +27,4 @@ pub use load::{Loaded, MAX_FILE_BYTES, load, parse};
 pub use model::*;
 pub use show::to_toml;
 pub use softwire::{Order, Provider, Softwire, SoftwireBackend, Unneeded};
+pub use written::Written;

@@ -7,12 +7,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use dhcpmgr_message::{Bytes, ClientName, HostName, IfName, Prefix};
-use dhcpmgr_plugin_api::{MtuPolicy, Protocol, RoutePolicy};
+use dhcpmgr_plugin_api::{Hook, MtuPolicy, Protocol, RoutePolicy};
 use serde::{Deserialize, Serialize};
 
 use super::hook::ProgramHook;
 use super::lan::Lans;
 use super::softwire::Softwire;
+use super::written::Written;
 use crate::clients::Program;
 
 /// Everything the operator decided.
@@ -310,10 +311,31 @@ pub struct Handler {
     pub grants: BTreeSet<Grant>,
     /// The clients it is asked for; every client whose protocol the module declares when absent.
     pub clients: Option<BTreeSet<ClientName>>,
-    /// How long one call may take.
+    /// How long one call may take, where nothing else is said of its hook.
     pub deadline: Duration,
+    /// How long one call of a hook may take.
+    pub deadlines: BTreeMap<Hook, Duration>,
+    /// Its place in the chain: lower comes first, those of the same order as the files have them.
+    pub order: u32,
+    /// `HANDLER.FIELD`: whose contribution it takes the place of, besides what its module says.
+    pub overrides: Vec<String>,
     /// `[handlers.NAME.settings]` as MessagePack, handed to the module as it stands.
     pub settings: Bytes,
+    /// Where they are written.
+    pub written: Written,
+}
+
+impl Handler {
+    /// How long one call of a hook may take.
+    #[must_use]
+    pub fn deadline_of(&self, hook: Hook) -> Duration {
+        let usual = match hook {
+            // What has happened is over: nobody waits for what a handler says to it.
+            Hook::Event => self.deadline.max(Duration::from_secs(1)),
+            _ => self.deadline,
+        };
+        self.deadlines.get(&hook).copied().unwrap_or(usual)
+    }
 }
 
 /// Where a handler runs.

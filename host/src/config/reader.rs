@@ -33,6 +33,13 @@ impl<'a> Report<'a> {
         self.found.borrow_mut().push((at, error));
     }
 
+    /// A place as a person reads it: `FILE:LINE:COLUMN`.
+    pub(super) fn shown(&self, at: Place) -> String {
+        let Some(source) = self.sources.get(at.file) else { return String::new() };
+        let (line, column) = source.position(at.offset);
+        format!("{}:{line}:{column}", source.path().display())
+    }
+
     /// The problems in the order of the files.
     pub(super) fn into_errors(self) -> Vec<ConfigError> {
         let mut found = self.found.into_inner();

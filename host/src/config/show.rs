@@ -123,7 +123,16 @@ fn write_handler(out: &mut Writer, handler: &Handler) {
     if let Some(clients) = &handler.clients {
         out.put("clients", clients.iter().map(ToString::to_string).collect::<Vec<_>>().into());
     }
+    out.put("order", i64::from(handler.order).into());
+    if !handler.overrides.is_empty() {
+        out.put("overrides", handler.overrides.clone().into());
+    }
     out.put("deadline_ms", whole(handler.deadline.as_millis()));
+    if !handler.deadlines.is_empty() {
+        let words = handler.deadlines.iter();
+        let words = words.map(|(hook, time)| (hook.word().to_owned(), whole(time.as_millis())));
+        out.put("deadlines", Value::Table(words.collect()));
+    }
     if !handler.settings.0.is_empty() {
         out.settings(&handler.name, &handler.settings);
     }

@@ -13,6 +13,8 @@ use tokio::time::timeout;
 
 use super::listen::MAX_FOLLOWERS;
 use super::{Controls, MAX_CONNECTIONS, MAX_LINE_BYTES, Request, Response, bind, serve};
+use crate::data_model::Fault;
+use crate::data_model::door::Flat;
 use crate::events::{Event, EventKind, EventLog};
 
 /// Answers with the request; `why slow` takes a long time.
@@ -20,6 +22,10 @@ use crate::events::{Event, EventKind, EventLog};
 struct Echo(EventLog);
 
 impl Controls for Echo {
+    async fn read(&self, paths: &[String]) -> Result<Flat, Fault> {
+        Ok(Flat(paths.iter().map(|path| (path.clone(), "x".into())).collect()))
+    }
+
     async fn handle(&self, request: Request) -> Response {
         if matches!(&request, Request::Why { client } if client.as_str() == "slow") {
             tokio::time::sleep(Duration::from_secs(3600)).await;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dhcpmgr_message::{ClientName, IfName};
-use dhcpmgr_plugin_api::Protocol;
+use dhcpmgr_plugin_api::{Hook, Protocol};
 use serde::{Deserialize, Serialize};
 
 pub use crate::delegation::{LanPrefix, LanView, Standing as LanStanding};
@@ -59,6 +59,9 @@ pub struct ClientStatus {
     pub reason: Option<String>,
     /// The lease.
     pub lease: Option<Lease>,
+    /// Messages by the names of TR-181's statistics, since the daemon started: those that the client program tells of.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counters: BTreeMap<String, u64>,
 }
 
 /// The words of TR-181 `Device.DHCPv4.Client.{i}.DHCPStatus`, and `Disabled` and `Error`.
@@ -181,6 +184,9 @@ pub struct Exchange {
 pub struct HandlerDid {
     /// Its name.
     pub name: String,
+    /// What it was asked, where that was not what the lease means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<Hook>,
     /// Microseconds.
     pub took_us: u64,
     /// Why it gave no plan.

@@ -35,8 +35,11 @@ impl Look {
 }
 
 impl Task {
-    /// What is held now.
+    /// What is held now, or will be when the lease that waits is in force.
     pub(super) fn ledger(&self) -> Ledger {
+        if let Some(waiting) = &self.waiting {
+            return waiting.ledger.clone();
+        }
         self.lease.as_ref().map(|lease| lease.ledger.clone()).unwrap_or_default()
     }
 

@@ -24,6 +24,9 @@ impl Task {
     pub(super) async fn on_arrival(&mut self, arrival: Arrival) {
         let Arrival { message, origin, at_ms } = arrival;
         let mut entry = Entry::arrival(Rc::clone(&message), at_ms);
+        if origin != Origin::Journal {
+            self.counters.answered(message.event);
+        }
         if message.event.carries_lease() && origin != Origin::Journal && self.machine.is_giving_back() {
             entry.decisions.push("ignored: the lease is given back".to_owned());
             self.recorder.exchange(entry);
@@ -55,10 +58,14 @@ impl Task {
         self.recorder.exchange(entry);
         match message.event {
             ClientEvent::Deconfig => {
+                self.waiting = None;
                 self.tell(Input::Deconfig).await;
                 self.record(|record, in_force| record.without_lease = in_force);
             }
-            ClientEvent::Nak => self.tell(Input::Nak).await,
+            ClientEvent::Nak => {
+                self.waiting = None;
+                self.tell(Input::Nak).await;
+            }
             ClientEvent::Leasefail => self.tell(Input::Leasefail).await,
             other => {
                 let said = other.as_str();
@@ -78,9 +85,15 @@ impl Task {
         origin: Origin,
         mut entry: Entry,
     ) {
-        let mut decision = self.shared.chain.decide(&self.lease_event(&message)).await;
+        let event = self.lease_event(&message);
+        let mut decision = self.shared.chain.decide_as(&event, self.standing()).await;
         entry.handlers = std::mem::take(&mut decision.reports);
         entry.decisions.append(&mut decision.plan.notes);
+        entry.decisions.append(&mut decision.lines);
+        if let Some(deferred) = decision.deferred {
+            return self.put_off(deferred, message, ledger, origin, entry);
+        }
+        self.waiting = None;
         match self.accept(&message, ledger, decision) {
             Err(reason) => {
                 entry.decisions.push(format!("refused: {reason}"));
@@ -96,7 +109,7 @@ impl Task {
         }
     }
 
-    fn lease_event(&self, message: &LeaseMessage) -> LeaseEvent {
+    pub(super) fn lease_event(&self, message: &LeaseMessage) -> LeaseEvent {
         let link = self.shared.network.link(&self.client.interface);
         let said = |value: u32| (value != 0).then_some(value);
         LeaseEvent {
@@ -231,14 +244,25 @@ impl Task {
     /// Handlers or the configuration have changed: the client may have to be started otherwise, and the lease may
     /// mean something else.
     pub(super) async fn look_again(&mut self) {
+        self.ask_for_options().await;
         if self.launch_has_changed() {
             self.tell(Input::LaunchChanged).await;
         }
+        if self.ask_again().await {
+            return;
+        }
         let Some(message) = self.source.clone() else { return };
         let ledger = self.ledger();
-        let mut decision = self.shared.chain.decide(&self.lease_event(&message)).await;
+        let event = self.lease_event(&message);
+        let mut decision = self.shared.chain.decide_as(&event, self.standing()).await;
         let handlers = std::mem::take(&mut decision.reports);
-        let decisions = std::mem::take(&mut decision.plan.notes);
+        let mut decisions = std::mem::take(&mut decision.plan.notes);
+        decisions.append(&mut decision.lines);
+        if let Some(deferred) = decision.deferred {
+            let mut entry = Entry::again(Rc::clone(&message));
+            (entry.handlers, entry.decisions) = (handlers, decisions);
+            return self.put_off(deferred, message, ledger, Origin::Socket, entry);
+        }
         match self.accept(&message, ledger, decision) {
             Err(reason) => self.refuse(reason, Origin::Socket).await,
             Ok(lease) => {

@@ -5,6 +5,8 @@
 
 mod adoption;
 mod associations;
+mod counters;
+mod deferring;
 mod exchange;
 mod lease;
 mod ledger;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use dhcpmgr_message::{LeaseMessage, V4Report, V6Report};
+use dhcpmgr_plugin_api::Hook;
 
 use crate::clock;
 use crate::control::views::{Exchange, HandlerDid};
@@ -187,6 +188,7 @@ fn did(report: &HandlerReport) -> HandlerDid {
     let word = |grant| serde_json::to_value(grant).map(|value| text(&value)).unwrap_or_default();
     HandlerDid {
         name: report.handler.clone(),
+        hook: (report.hook != Hook::Lease).then_some(report.hook),
         took_us: report.took.as_micros() as u64,
         failure: report.failure.clone(),
         cut: report.cut.iter().map(word).collect(),

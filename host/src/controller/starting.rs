@@ -12,6 +12,7 @@ use super::task::Task;
 use crate::clients::{
     self, CommandLine, Launch, LaunchContext, LaunchError, Process, ProcessRecord, RunRecord,
 };
+use crate::config::Client;
 use crate::events::EventKind;
 use crate::random;
 use crate::recovery::Fault;
@@ -31,6 +32,7 @@ impl Task {
         let token = Token::from_random(secret);
         // Before it is used for the first time it is on the flash.
         let _ = self.settle_v6_identity().await;
+        self.ask_for_options().await;
         let launch = self.launch(&token, address).map_err(|error| error.fault())?;
         let fifo = clients::fifo(&self.shared.records, &self.client.name);
         // Before it runs: its first message may come before this task goes on.
@@ -60,6 +62,12 @@ impl Task {
         Ok(())
     }
 
+    /// Asks the handlers that want to be asked which options the client requests and sends.
+    pub(super) async fn ask_for_options(&self) {
+        let Client { name, interface, protocol, .. } = &self.client;
+        self.shared.chain.ask_options(name, interface, *protocol).await;
+    }
+
     fn launch(&self, token: &Token, last_address: Option<Ipv4Addr>) -> Result<Launch, LaunchError> {
         let wants = self.shared.chain.wants(&self.client.name, self.client.protocol);
         let client_id = self.client_id(&wants);
@@ -74,7 +82,9 @@ impl Task {
             duid: duid.as_ref(),
             ias: &ias,
         };
-        self.client.program.launch(&self.client, &context)
+        let mut launch = self.client.program.launch(&self.client, &context)?;
+        launch.notes.extend(wants.notes.iter().cloned());
+        Ok(launch)
     }
 
     /// Whether the process that runs, or ran last, would be started otherwise today.

@@ -5,11 +5,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use dhcpmgr_message::LeaseMessage;
+use dhcpmgr_plugin_api::Happening;
 use nix::sys::signal::Signal;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::associations::Look;
+use super::counters::Counters;
+use super::deferring::Waiting;
 use super::lease::Lease;
 use super::machine::{Command, Effect, Input, Machine, Manners};
 use super::recorder::Recorder;
@@ -41,6 +44,8 @@ pub(super) struct Task {
     pub(super) lease: Option<Lease>,
     /// The message that the lease came from, to decide again when handlers or policy change.
     pub(super) source: Option<Rc<LeaseMessage>>,
+    /// A lease that waits for its verdict.
+    pub(super) waiting: Option<Waiting>,
     pub(super) running: Option<(Process, Output)>,
     pub(super) launched: Option<CommandLine>,
     kill_at: Option<Instant>,
@@ -48,6 +53,7 @@ pub(super) struct Task {
     insist: Option<(Instant, Signal)>,
     pub(super) restarts: u64,
     pub(super) recorder: Recorder,
+    pub(super) counters: Counters,
     /// Somebody else's client on the same interface.
     pub(super) foreign: Option<Foreign>,
     /// When it was looked for last, milliseconds of `CLOCK_BOOTTIME`.
@@ -96,12 +102,14 @@ impl Task {
             machine,
             lease: None,
             source: None,
+            waiting: None,
             running: None,
             launched: None,
             kill_at: None,
             insist: None,
             restarts: 0,
             recorder: Recorder::default(),
+            counters: Counters::default(),
             foreign: None,
             // Whoever makes this has just taken a census.
             looked_ms: clock::boottime_ms(),
@@ -144,6 +152,7 @@ impl Task {
                     Box::pin(self.listen()).await;
                     Box::pin(self.tell(Input::Tick)).await;
                     Box::pin(self.attend_to_associations()).await;
+                    Box::pin(self.attend_to_verdict()).await;
                 }
             }
         }
@@ -175,7 +184,8 @@ impl Task {
         orders: &mut mpsc::Receiver<Order>,
     ) -> Woken {
         let now = clock::boottime_ms();
-        let deadline = [self.machine.deadline(now), self.associations_due()].into_iter().flatten().min();
+        let due = [self.machine.deadline(now), self.associations_due(), self.verdict_due()];
+        let deadline = due.into_iter().flatten().min();
         let tick = async {
             match deadline {
                 Some(at) => {
@@ -303,6 +313,9 @@ impl Task {
         for line in lines {
             tracing::debug!("{}: {line}", self.client.name);
             progress.extend(self.client.program.progress(&line));
+            if let Some(message) = self.client.program.counts(&line) {
+                self.counters.count(message);
+            }
             self.recorder.line(line);
         }
         progress
@@ -345,6 +358,7 @@ impl Task {
                 }
             }
             Effect::SignalRelease(then) => {
+                self.waiting = None;
                 self.record(|record, _| record.giving_back = Some(then));
                 let Release { signal, confirmed_by } = self.client.program.release();
                 self.signal(signal);
@@ -380,6 +394,7 @@ impl Task {
     }
 
     async fn lose(&mut self, reason: String) {
+        self.waiting = None;
         self.shared.sessions.journal().forget(&self.client.name);
         self.shared.chain.forget(&self.client.name);
         if let Err(error) = self.shared.network.apply(&self.client.name, None).await {
@@ -400,7 +415,23 @@ impl Task {
     }
 
     pub(super) fn publish(&self, event: Event) {
+        self.tell_handlers(&event);
         self.shared.events.publish(event);
+    }
+
+    /// Has handlers told of what the host itself says; what they say is not told to them again.
+    fn tell_handlers(&self, event: &Event) {
+        let word = event.event.name();
+        let (name, protocol) = (&self.client.name, self.client.protocol);
+        if matches!(event.event, EventKind::Vendor(_)) || !self.shared.chain.listens(name, protocol, &word) {
+            return;
+        }
+        let mut happening = Happening::new(word, name.clone(), self.client.interface.clone(), protocol);
+        happening.changed = event.changed.iter().map(|change| change.word().to_owned()).collect();
+        happening.detail.clone_from(&event.detail);
+        happening.fields.clone_from(&event.fields);
+        happening.lease = self.source.as_ref().map(|message| self.lease_event(message));
+        self.shared.chain.tell(happening);
     }
 
     pub(super) fn event(&self, kind: EventKind) -> Event {
@@ -420,8 +451,13 @@ impl Task {
             status: self.machine.state(),
             pid: self.running.as_ref().map(|(process, _)| process.pid()),
             restarts: self.restarts,
-            reason: self.machine.reason(clock::boottime_ms()).or_else(|| self.disturbed_by()),
+            reason: self
+                .machine
+                .reason(clock::boottime_ms())
+                .or_else(|| self.waits_for())
+                .or_else(|| self.disturbed_by()),
             lease: self.lease_view(),
+            counters: self.counters.shown(self.client.program),
         }
     }
 

@@ -100,6 +100,8 @@ pub enum EventKind {
     LeaseLost,
     /// A lease was offered that cannot be used.
     LeaseRefused,
+    /// A lease waits, because a handler cannot say yet whether it may be used.
+    LeaseDeferred,
     /// A LAN was given a part of a prefix, and the router's address in it.
     PrefixAssigned,
     /// A prefix that a LAN was given is not to be used for new connections any more.
@@ -123,6 +125,8 @@ pub enum EventKind {
     HandlerQuarantined,
     /// A handler answers again.
     HandlerRecovered,
+    /// Two handlers want one thing differently; the one that is named is followed.
+    HandlerConflict,
     /// A program of `[hooks]` failed, or was not run for an event.
     HookFailed,
     /// A DHCP client that is not ours runs on the interface of one that is.
@@ -135,6 +139,10 @@ pub enum EventKind {
     KernelMismatch,
     /// The configuration was read again.
     ConfigReloaded,
+    /// Something was written through the data model.
+    ModelChanged,
+    /// A command of the data model was carried out.
+    OperationComplete,
     /// Published by a handler.
     #[serde(untagged)]
     Vendor(String),
@@ -142,7 +150,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// The host's own, as they are written.
-    pub const HOSTS: [&str; 32] = [
+    pub const HOSTS: [&str; 36] = [
         "client-started",
         "client-adopted",
         "client-stopped",
@@ -158,6 +166,7 @@ impl EventKind {
         "lease-renewed",
         "lease-lost",
         "lease-refused",
+        "lease-deferred",
         "prefix-assigned",
         "prefix-deprecated",
         "prefix-removed",
@@ -169,12 +178,15 @@ impl EventKind {
         "handler-failed",
         "handler-quarantined",
         "handler-recovered",
+        "handler-conflict",
         "hook-failed",
         "foreign-client",
         "link-changed",
         "kernel-repaired",
         "kernel-mismatch",
         "config-reloaded",
+        "model-changed",
+        "operation-complete",
     ];
 
     /// The kind of this name; what is none of the host's own is a handler's.
@@ -191,6 +203,24 @@ impl EventKind {
         match serde_json::to_value(self) {
             Ok(serde_json::Value::String(name)) => name,
             _ => String::new(),
+        }
+    }
+}
+
+impl Change {
+    /// Its word, as `dhcpmgr events` shows it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Address => "address",
+            Self::Route => "route",
+            Self::Dns => "dns",
+            Self::Mtu => "mtu",
+            Self::Lifetime => "lifetime",
+            Self::Prefix => "prefix",
+            Self::Softwire => "softwire",
+            Self::Vendor => "vendor",
+            Self::Meta => "meta",
         }
     }
 }
@@ -293,6 +323,7 @@ mod tests {
             LeaseRenewed,
             LeaseLost,
             LeaseRefused,
+            LeaseDeferred,
             PrefixAssigned,
             PrefixDeprecated,
             PrefixRemoved,
@@ -304,22 +335,26 @@ mod tests {
             HandlerFailed,
             HandlerQuarantined,
             HandlerRecovered,
+            HandlerConflict,
             HookFailed,
             ForeignClient,
             LinkChanged,
             KernelRepaired,
             KernelMismatch,
             ConfigReloaded,
+            ModelChanged,
+            OperationComplete,
         ];
         for kind in &all {
             match kind {
                 ClientStarted | ClientAdopted | ClientStopped | ClientFailed | ClientStuck
                 | ClientRecovered | ServerSilent | RecoveryReconfigured | RecoveryDisabled
                 | RecoveryEscalated | LeaseAcquired | LeaseChanged | LeaseRenewed | LeaseLost
-                | LeaseRefused | PrefixAssigned | PrefixDeprecated | PrefixRemoved | PrefixRefused
-                | SoftwireUp | SoftwireDown | SoftwireFailed | Ipv4Owner | HandlerFailed
-                | HandlerQuarantined | HandlerRecovered | HookFailed | ForeignClient | LinkChanged
-                | KernelRepaired | KernelMismatch | ConfigReloaded | Vendor(_) => {}
+                | LeaseRefused | LeaseDeferred | PrefixAssigned | PrefixDeprecated | PrefixRemoved
+                | PrefixRefused | HandlerFailed | HandlerQuarantined | HandlerRecovered | HandlerConflict
+                | HookFailed | ForeignClient | LinkChanged | KernelRepaired | KernelMismatch
+                | ConfigReloaded | ModelChanged | OperationComplete | SoftwireUp | SoftwireDown
+                | SoftwireFailed | Ipv4Owner | Vendor(_) => {}
             }
         }
         all

@@ -1,19 +1,20 @@
-//! The chain: every configured handler in its order, asked about each lease at the same time, their plans merged.
+//! The chain: every configured handler in its order, and how it changes. What they are asked is beside it: `deciding` a
+//! lease, `wanting` options, `reacting` to events, `parameters`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dhcpmgr_message::{ClientName, wire};
-use dhcpmgr_plugin_api::{LeaseEvent, Plan, Protocol};
+use dhcpmgr_message::ClientName;
+use dhcpmgr_plugin_api::Happening;
 use futures_util::future::join_all;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
 
-use super::link::{Link, Places};
-use super::{
-    Decision, HandlerNotice, HandlerReport, HandlerState, HandlerStatus, Wants, manifest, merge, needs,
-};
-use crate::config::{Grant, Handler};
+use super::link::{Link, Places, lock};
+use super::merge::Conflict;
+use super::reacting::BACKLOG;
+use super::{HandlerNotice, HandlerState, HandlerStatus, NoticeKind};
+use crate::config::Handler;
 use crate::softwire::backend::Support;
 
 /// How many notices a listener may fall behind.
@@ -27,7 +28,19 @@ pub struct Chain {
     /// One reconfiguration at a time.
     reconfiguring: tokio::sync::Mutex<()>,
     notices: broadcast::Sender<HandlerNotice>,
+    /// What handlers want differently now.
+    conflicts: Mutex<BTreeMap<(ClientName, About), Vec<Conflict>>>,
+    pub(super) happenings: mpsc::Sender<Happening>,
+    pub(super) told: Mutex<Option<mpsc::Receiver<Happening>>>,
     softwires: Mutex<Arc<Support>>,
+}
+
+/// On which occasion handlers want something differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum About {
+    Options,
+    Lease,
+    Parameters,
 }
 
 impl Chain {
@@ -41,11 +54,15 @@ impl Chain {
         let notices = broadcast::channel(NOTICES).0;
         let links = join_all(handlers.iter().map(|h| Link::load(h, &places, notices.clone()))).await;
         let links = Mutex::new(links.into_iter().map(Arc::new).collect());
+        let (happenings, told) = mpsc::channel(BACKLOG);
         Self {
             places,
             links,
             reconfiguring: tokio::sync::Mutex::default(),
             notices,
+            conflicts: Mutex::default(),
+            happenings,
+            told: Mutex::new(Some(told)),
             softwires: Mutex::default(),
         }
     }
@@ -59,86 +76,51 @@ impl Chain {
     /// Says which softwires are carried out here; none are until it is said. Whoever says it asks [`wants`](Self::wants)
     /// again.
     pub fn set_softwires(&self, support: Support) {
-        *self.softwires.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(support);
+        *lock(&self.softwires) = Arc::new(support);
     }
 
-    fn softwires(&self) -> Arc<Support> {
-        Arc::clone(&self.softwires.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// What the handlers want a client to request and to send: those that are loaded, not quarantined, asked for
-    /// this client, and have what they need from the system. Options are sent for handlers with the grant
-    /// `send-options` only; when two send the same option, the later one's value is taken.
-    #[must_use]
-    pub fn wants(&self, client: &ClientName, protocol: Protocol) -> Wants {
-        let mut wants =
-            Wants { request: self.requested_by(client, protocol).into_keys().collect(), ..Wants::default() };
-        let softwires = self.softwires();
-        for link in self.links() {
-            let Some(manifest) =
-                link.wanting(client, protocol, &softwires).filter(|_| link.has(Grant::SendOptions))
-            else {
-                continue;
-            };
-            for option in manifest.options_sent.iter().filter(|o| o.protocol == protocol) {
-                wants.send.insert(option.code, option.value.clone());
-            }
-        }
-        wants
-    }
-
-    /// Option code → the handlers that want it requested, in the order of the chain.
-    #[must_use]
-    pub fn requested_by(&self, client: &ClientName, protocol: Protocol) -> BTreeMap<u16, Vec<String>> {
-        let mut requested: BTreeMap<u16, Vec<String>> = BTreeMap::new();
-        let softwires = self.softwires();
-        for link in self.links() {
-            let Some(manifest) = link.wanting(client, protocol, &softwires) else { continue };
-            let codes: BTreeSet<u16> = manifest.options_consumed.iter().copied().collect();
-            let may = |code: &u16| {
-                manifest::can_be_requested(protocol, *code)
-                    && (protocol == Protocol::V4 || needs::may_be_requested(&manifest, *code, &softwires))
-            };
-            for code in codes.into_iter().filter(may) {
-                requested.entry(code).or_default().push(link.config().name.clone());
-            }
-        }
-        requested
-    }
-
-    /// Asks every handler of the client about a lease and merges their plans. Takes no longer than the longest
-    /// deadline of a worker, and what handlers in the daemon take.
-    pub async fn decide(&self, event: &LeaseEvent) -> Decision {
-        let links: Vec<_> =
-            self.links().into_iter().filter(|l| l.applies_to(&event.client, event.protocol)).collect();
-        let input: Arc<[u8]> = match wire::encode(event) {
-            Ok(bytes) => bytes.into(),
-            Err(e) => return Decision { reports: unasked(&links, &e.to_string()), ..Decision::default() },
-        };
-        let answers = join_all(links.iter().map(|link| link.ask(event, &input))).await;
-        let mut decision = Decision::default();
-        let mut plans = Vec::with_capacity(answers.len());
-        for (report, plan) in answers {
-            if let Some(refusal) = plan.as_ref().and_then(|p: &Plan| p.refuse.as_ref()) {
-                decision.refused.get_or_insert_with(|| (report.handler.clone(), refusal.reason.clone()));
-            }
-            decision.reports.push(report);
-            plans.extend(plan);
-        }
-        decision.plan = merge::merge(plans);
-        decision
+    pub(super) fn softwires(&self) -> Arc<Support> {
+        Arc::clone(&lock(&self.softwires))
     }
 
     /// The client has no lease any more: what handlers contributed to it is not used again.
     pub fn forget(&self, client: &ClientName) {
         self.links().iter().for_each(|link| link.forget(client));
+        self.report_conflicts(client, About::Lease, Vec::new());
     }
 
     /// Every handler, in the order of the chain.
     #[must_use]
     pub fn status(&self) -> Vec<HandlerStatus> {
         let softwires = self.softwires();
-        self.links().iter().map(|link| link.status(&softwires)).collect()
+        let mut rows: Vec<_> = self.links().iter().map(|link| link.status(&softwires)).collect();
+        for ((client, _), conflicts) in lock(&self.conflicts).iter() {
+            for conflict in conflicts {
+                let concerned =
+                    |row: &&mut HandlerStatus| [&conflict.winner, &conflict.loser].contains(&&row.name);
+                let line = format!("{client}: {conflict}");
+                rows.iter_mut().filter(concerned).for_each(|row| row.conflicts.push(line.clone()));
+            }
+        }
+        rows
+    }
+
+    /// Keeps what handlers want differently, and tells of what is new.
+    pub(super) fn report_conflicts(&self, client: &ClientName, about: About, now: Vec<Conflict>) {
+        let mut known = lock(&self.conflicts);
+        let before = known.remove(&(client.clone(), about)).unwrap_or_default();
+        let new: Vec<_> = now.iter().filter(|conflict| !before.contains(conflict)).cloned().collect();
+        if !now.is_empty() {
+            known.insert((client.clone(), about), now);
+        }
+        drop(known);
+        for conflict in new {
+            let reason = format!("{client}: {conflict}");
+            tracing::warn!(handler = conflict.winner, "{reason}");
+            let handler = conflict.winner;
+            // Nobody listening is no error.
+            let _ = self.notices.send(HandlerNotice { handler, kind: NoticeKind::Conflict, reason });
+        }
     }
 
     /// Makes the chain what the configuration says now; only what differs is touched, and what is started anew is
@@ -212,20 +194,9 @@ impl Chain {
         (Arc::new(new), vec![line(&came_up("started anew", &state))])
     }
 
-    fn links(&self) -> Vec<Arc<Link>> {
-        self.links.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(super) fn links(&self) -> Vec<Arc<Link>> {
+        lock(&self.links).clone()
     }
-}
-
-fn unasked(links: &[Arc<Link>], why: &str) -> Vec<HandlerReport> {
-    let report = |link: &Arc<Link>| HandlerReport {
-        handler: link.config().name.clone(),
-        took: std::time::Duration::ZERO,
-        failure: Some(format!("was not asked: {why}")),
-        cut: Vec::new(),
-        notes: Vec::new(),
-    };
-    links.iter().map(report).collect()
 }
 
 /// Whether a running handler can stay under a new section: what it was started with is the same.
@@ -242,8 +213,11 @@ fn adopt(old: &mut Handler, new: &Handler) -> Vec<&'static str> {
     if old.clients != new.clients {
         lines.push("clients changed");
     }
-    if old.deadline != new.deadline {
+    if (old.deadline, &old.deadlines) != (new.deadline, &new.deadlines) {
         lines.push("deadline changed");
+    }
+    if old.overrides != new.overrides {
+        lines.push("overrides changed");
     }
     old.clone_from(new);
     lines

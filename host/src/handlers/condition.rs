@@ -8,7 +8,12 @@ use dhcpmgr_plugin_api::{ApiVersion, Manifest};
 use tokio::sync::broadcast;
 
 use super::health::{Health, Verdict};
+use super::text::one_line;
 use super::{HandlerNotice, HandlerState, NoticeKind};
+use crate::config::Written;
+
+/// The longest reason that a module is refused for, characters: with several mistakes and their places.
+const REASON: usize = 1000;
 
 /// What is known of a handler.
 #[derive(Debug)]
@@ -40,11 +45,13 @@ pub(super) struct Loaded {
 pub(super) struct Condition {
     handler: Arc<str>,
     facts: Arc<Mutex<Facts>>,
+    /// Where its settings are written.
+    written: Arc<Written>,
     notices: broadcast::Sender<HandlerNotice>,
 }
 
 impl Condition {
-    pub(super) fn new(handler: &str, notices: broadcast::Sender<HandlerNotice>) -> Self {
+    pub(super) fn new(handler: &str, notices: broadcast::Sender<HandlerNotice>, written: Written) -> Self {
         let facts = Facts {
             state: HandlerState::Restarting,
             reason: Some("is being started".to_owned()),
@@ -56,7 +63,8 @@ impl Condition {
             health: Health::default(),
             failing: false,
         };
-        Self { handler: handler.into(), facts: Arc::new(Mutex::new(facts)), notices }
+        let facts = Arc::new(Mutex::new(facts));
+        Self { handler: handler.into(), facts, written: Arc::new(written), notices }
     }
 
     pub(super) fn handler(&self) -> &str {
@@ -98,6 +106,7 @@ impl Condition {
 
     /// Its module cannot be used, and trying again would not change that.
     pub(super) fn refused(&self, reason: &str) {
+        let reason = &*one_line(&self.written.locate(reason), REASON);
         let mut facts = self.facts();
         let was_loaded = facts.manifest.is_some();
         facts.state = HandlerState::Refused;

@@ -2,11 +2,12 @@
 //! to the daemon, and a deadline can only be measured.
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::condition::{Condition, Loaded};
 use super::health::Verdict;
-use super::loader::{CallError, Instance, Module};
+use super::instances::Instances;
+use super::loader::{CallError, Module};
 use super::runner::Outcome;
 use super::{HandlerState, manifest};
 
@@ -16,7 +17,7 @@ pub(super) struct InProcess {
     condition: Condition,
     module: Module,
     settings: Vec<u8>,
-    instance: Mutex<Instance>,
+    instances: Mutex<Instances>,
 }
 
 impl InProcess {
@@ -24,16 +25,18 @@ impl InProcess {
     pub(super) fn load(condition: Condition, path: &Path, settings: &[u8]) -> Result<Self, String> {
         let module = Module::load(path).map_err(|e| e.to_string())?;
         let manifest = manifest::check(module.manifest.clone())?;
-        let instance = module.create(settings).map_err(|e| format!("cannot be created: {e}"))?;
+        manifest::check_settings(&manifest, settings)?;
+        let instances = Instances::new(module.clone(), settings.to_vec())
+            .map_err(|e| format!("cannot be created: {e}"))?;
         condition.well(Loaded { manifest, api: module.api, sandbox: Vec::new(), pid: None });
-        Ok(Self { condition, module, settings: settings.to_vec(), instance: Mutex::new(instance) })
+        Ok(Self { condition, module, settings: settings.to_vec(), instances: Mutex::new(instances) })
     }
 
-    pub(super) fn call(&self, operation: u32, input: &[u8]) -> Outcome {
+    pub(super) fn call(&self, client: &str, operation: u32, input: &[u8]) -> Outcome {
         if let Some(reason) = self.condition.closed() {
             return Outcome::Failed(reason);
         }
-        let result = self.instance.lock().unwrap_or_else(PoisonError::into_inner).call(operation, input);
+        let result = self.instances().call(client, operation, input);
         match result {
             Ok(bytes) => Outcome::Answered { bytes, start: 0 },
             Err(CallError::Unsupported(_)) => Outcome::Unsupported,
@@ -41,33 +44,36 @@ impl InProcess {
             Err(CallError::Failed(reason)) => Outcome::Failed(reason),
             Err(error) => {
                 let reason = error.to_string();
-                self.misbehaved(&reason);
+                self.misbehaved(client, &reason);
                 Outcome::Failed(reason)
             }
         }
     }
 
-    /// Counts the misbehaviour, and gives the handler a fresh state: what a panic left behind is not trusted.
-    pub(super) fn misbehaved(&self, reason: &str) {
+    /// Counts the misbehaviour, and gives the client's handler a fresh state: what a panic left behind is not trusted.
+    pub(super) fn misbehaved(&self, client: &str, reason: &str) {
         if self.condition.misbehaved(reason, HandlerState::Healthy) == Verdict::Quarantine {
             return;
         }
-        match self.module.create(&self.settings) {
-            Ok(fresh) => {
-                self.condition.restarting();
-                *self.instance.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
-            }
+        let renewed = self.instances().renew(client);
+        match renewed {
+            Ok(()) => self.condition.restarting(),
             Err(e) => self.condition.refused(&format!("cannot be created again: {e}")),
         }
     }
 
     /// Out of quarantine, with a fresh state.
     pub(super) fn reset(&self) -> Result<(), String> {
-        let fresh = self.module.create(&self.settings).map_err(|e| format!("cannot be created: {e}"))?;
+        let fresh = Instances::new(self.module.clone(), self.settings.clone())
+            .map_err(|e| format!("cannot be created: {e}"))?;
         let manifest = manifest::check(self.module.manifest.clone())?;
-        *self.instance.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+        *self.instances() = fresh;
         self.condition.forgiven();
         self.condition.well(Loaded { manifest, api: self.module.api, sandbox: Vec::new(), pid: None });
         Ok(())
+    }
+
+    fn instances(&self) -> MutexGuard<'_, Instances> {
+        self.instances.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

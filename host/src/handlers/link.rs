@@ -1,35 +1,48 @@
 //! One link of the chain: a configured handler, what it may contribute, and what it contributed last.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
-use dhcpmgr_message::{ClientName, wire};
-use dhcpmgr_plugin_api::{DATA_LIMITS, LeaseEvent, Manifest, Plan, Protocol, operation};
+use dhcpmgr_message::ClientName;
+use dhcpmgr_plugin_api::{Hook, Manifest, Options, Plan, Protocol};
 use tokio::sync::broadcast;
 
 use super::condition::Condition;
 use super::in_process::InProcess;
-use super::runner::{Outcome, Runner};
+use super::merge::Ruling;
+use super::runner::Runner;
 use super::statistics::Statistics;
 use super::text::one_line;
 use super::worker::Worker;
-use super::{HandlerNotice, HandlerReport, HandlerState, HandlerStatus, merge, needs, sanity};
-use crate::config::{Grant, Handler, Isolation};
+use super::{HandlerNotice, HandlerState, HandlerStatus, needs};
+use crate::config::{Handler, Isolation};
 use crate::softwire::backend::Support;
 
 /// The longest reason that a module may give, characters.
-const REASON: usize = 300;
+pub(super) const REASON: usize = 300;
 
 /// A configured handler.
 #[derive(Debug)]
 pub(super) struct Link {
-    condition: Condition,
-    runner: Runner,
+    pub(super) condition: Condition,
+    pub(super) runner: Runner,
     config: Mutex<Handler>,
-    last_good: Mutex<BTreeMap<ClientName, Plan>>,
-    statistics: Mutex<Statistics>,
+    pub(super) memory: Mutex<Memory>,
+    pub(super) statistics: Mutex<Statistics>,
+}
+
+/// What is kept of a handler's answers, and for it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Memory {
+    /// Its last good plan.
+    pub(super) plans: BTreeMap<ClientName, Plan>,
+    /// What its policy last made of a proposal.
+    pub(super) rulings: BTreeMap<ClientName, Ruling>,
+    /// What it last wanted requested and sent.
+    pub(super) options: BTreeMap<ClientName, Options>,
+    /// What was written to its parameters, name → text.
+    pub(super) written: BTreeMap<ClientName, BTreeMap<String, String>>,
 }
 
 /// Where modules and workers are found.
@@ -48,23 +61,16 @@ impl Link {
         places: &Places,
         notices: broadcast::Sender<HandlerNotice>,
     ) -> Self {
-        let condition = Condition::new(&config.name, notices);
+        let condition = Condition::new(&config.name, notices, config.written.clone());
         let runner = match start(config, places, &condition).await {
             Ok(runner) => runner,
             Err(reason) => {
-                let reason = one_line(&reason, REASON);
                 condition.refused(&reason);
-                Runner::Refused(reason)
+                Runner::Refused(condition.facts().reason.clone().unwrap_or(reason))
             }
         };
         let statistics = Mutex::default();
-        Self {
-            condition,
-            runner,
-            config: Mutex::new(config.clone()),
-            last_good: Mutex::default(),
-            statistics,
-        }
+        Self { condition, runner, config: Mutex::new(config.clone()), memory: Mutex::default(), statistics }
     }
 
     pub(super) fn config(&self) -> MutexGuard<'_, Handler> {
@@ -102,83 +108,22 @@ impl Link {
         manifest.filter(|m| needs::unmet(&m.needs, softwires).is_none())
     }
 
-    pub(super) fn has(&self, grant: Grant) -> bool {
-        self.config().grants.contains(&grant)
-    }
-
-    /// Asks about a lease. Gives its plan, cut and checked; the last good one when there is none now.
-    pub(super) async fn ask(&self, event: &LeaseEvent, input: &Arc<[u8]>) -> (HandlerReport, Option<Plan>) {
-        let (deadline, grants) = {
-            let config = self.config();
-            (config.deadline, config.grants.clone())
-        };
-        let started = Instant::now();
-        let outcome = self.runner.call(operation::LEASE, input, deadline).await;
-        let took = started.elapsed();
-        let judged = match outcome {
-            Outcome::Unsupported => Ok((Plan::default(), Vec::new())),
-            Outcome::Failed(reason) => Err(one_line(&reason, REASON)),
-            Outcome::Answered { bytes, start } => judge(&bytes, &grants).inspect_err(|reason| {
-                self.runner.misbehaved(start, reason);
-            }),
-        };
-        lock(&self.statistics).record(took, judged.is_err());
-        let handler = self.condition.handler().to_owned();
-        let mut report = HandlerReport { handler, took, failure: None, cut: Vec::new(), notes: Vec::new() };
-        let plan = match judged {
-            Ok((plan, cut)) => {
-                report.cut = cut;
-                report.notes.clone_from(&plan.notes);
-                report.notes.extend(self.late(took, deadline));
-                self.remember(&event.client, &plan);
-                Some(plan)
-            }
-            Err(reason) => {
-                report.failure = Some(reason);
-                let last = self.last_good(&event.client, &grants);
-                report.notes.push(if last.is_some() {
-                    "its last good contribution stays in force".to_owned()
-                } else {
-                    "it has contributed nothing for this client yet; the others go on without it".to_owned()
-                });
-                last
-            }
-        };
-        (report, plan)
-    }
-
-    /// A call in the daemon cannot be cut short: that it took too long can only be told.
-    fn late(&self, took: Duration, deadline: Duration) -> Option<String> {
-        let late = matches!(self.runner, Runner::InProcess(_)) && took > deadline;
-        let note = late
-            .then(|| format!("took {} ms, its deadline is {} ms", took.as_millis(), deadline.as_millis()))?;
-        tracing::warn!(handler = self.condition.handler(), "{note}");
-        Some(note)
-    }
-
-    fn remember(&self, client: &ClientName, plan: &Plan) {
-        // A refused lease does not come into force, so what was in force before stays.
-        if plan.refuse.is_none() {
-            lock(&self.last_good).insert(client.clone(), plan.clone());
-        }
-    }
-
-    fn last_good(&self, client: &ClientName, grants: &BTreeSet<Grant>) -> Option<Plan> {
-        let plan = lock(&self.last_good).get(client).cloned()?;
-        // Grants may have been taken away since; notes are of then, not of now. Events that were published are not
-        // published again.
-        let (mut plan, _) = merge::cut(plan, grants);
-        plan.notes.clear();
-        Some(plan)
-    }
-
+    /// The client has no lease any more.
     pub(super) fn forget(&self, client: &ClientName) {
-        lock(&self.last_good).remove(client);
+        let mut memory = lock(&self.memory);
+        memory.plans.remove(client);
+        memory.rulings.remove(client);
     }
 
-    /// Takes over what another start of the same module contributed.
+    /// Takes over what another start of the same module contributed, and what was written to its parameters.
     pub(super) fn inherit(&self, former: &Self) {
-        *lock(&self.last_good) = lock(&former.last_good).clone();
+        *lock(&self.memory) = lock(&former.memory).clone();
+    }
+
+    /// Whether it is asked at a hook. One that was never loaded has no plan either, and that is to be told.
+    pub(super) fn implements(&self, hook: Hook) -> bool {
+        let manifest = self.condition.facts().manifest.clone();
+        manifest.map_or(hook == Hook::Lease, |manifest| manifest.hooks.contains(hook))
     }
 
     /// Out of quarantine, or loaded again after it was refused in its worker.
@@ -212,10 +157,12 @@ impl Link {
             }),
             sandbox: facts.sandbox.clone(),
             pid: facts.pid,
-            calls: statistics.calls,
-            failures: statistics.failures,
+            calls: statistics.calls(),
+            failures: statistics.failures(),
             restarts: facts.restarts,
             p99_us: statistics.p99_us(),
+            hooks: statistics.hooks(),
+            conflicts: Vec::new(),
         }
     }
 }
@@ -250,15 +197,6 @@ fn module_path(module: &str, directory: &Path) -> Result<PathBuf, String> {
     }
 }
 
-/// Decodes an answer, cuts it to the grants and checks what remains.
-fn judge(bytes: &[u8], grants: &BTreeSet<Grant>) -> Result<(Plan, Vec<Grant>), String> {
-    let plan: Plan = wire::decode_within(bytes, &DATA_LIMITS)
-        .map_err(|e| one_line(&format!("its answer is no plan: {e}"), REASON))?;
-    let (plan, missing) = merge::cut(plan, grants);
-    let plan = sanity::check(plan).map_err(|why| format!("its plan cannot be right: {why}"))?;
-    Ok((plan, missing))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

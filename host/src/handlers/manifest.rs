@@ -1,6 +1,6 @@
 //! What a module may say of itself. A manifest comes out of foreign code, so the host believes none of it unchecked.
 
-use dhcpmgr_plugin_api::{Manifest, Protocol, SentOption};
+use dhcpmgr_plugin_api::{Manifest, Protocol, SentOption, Settings};
 
 /// DHCPv4 options that the client program and the daemon themselves are responsible for: requested address, lease time, overload, message type, server identifier, request list, message, maximum size, T1, T2,
 /// client identifier (stored identity), relay information (RFC 2132, RFC 3046).
@@ -12,10 +12,7 @@ const V6_RESERVED: [u16; 20] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 18, 1
 /// Checks a manifest, however it came here; the error says what is wrong with it.
 pub(super) fn check(manifest: Manifest) -> Result<Manifest, String> {
     manifest.validate().map_err(|e| e.to_string())?;
-    let reserved = |option: &&SentOption| match option.protocol {
-        Protocol::V4 => V4_RESERVED.contains(&option.code),
-        Protocol::V6 => V6_RESERVED.contains(&option.code),
-    };
+    let reserved = |option: &&SentOption| is_reserved(option.protocol, option.code);
     if let Some(option) = manifest.options_sent.iter().find(reserved) {
         return Err(format!(
             "manifest: options_sent has option {}, which is not for handlers to send",
@@ -23,6 +20,23 @@ pub(super) fn check(manifest: Manifest) -> Result<Manifest, String> {
         ));
     }
     Ok(manifest)
+}
+
+/// Checks the operator's settings against what the manifest says that it takes; all that is wrong, in one line.
+pub(super) fn check_settings(manifest: &Manifest, settings: &[u8]) -> Result<(), String> {
+    let errors = manifest.check_settings(&Settings::from_bytes(settings.to_vec()));
+    if errors.is_empty() {
+        return Ok(());
+    }
+    Err(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+}
+
+/// Whether only the client program and the daemon say this option to the server.
+pub(super) fn is_reserved(protocol: Protocol, code: u16) -> bool {
+    match protocol {
+        Protocol::V4 => V4_RESERVED.contains(&code),
+        Protocol::V6 => V6_RESERVED.contains(&code),
+    }
 }
 
 /// Whether an option code is one that a client of the protocol can request.

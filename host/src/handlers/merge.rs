@@ -1,10 +1,16 @@
 //! What remains of a plan under its grants, and how the plans of a chain become one. Pure: plans in, plan out.
 
+mod overrides;
+mod replace;
+
 use std::collections::BTreeSet;
 
 use dhcpmgr_plugin_api::{Plan, RoutePlan};
 
 use crate::config::Grant;
+
+pub(super) use overrides::{Conflict, Contribution, apply as apply_overrides, conflicts};
+pub(super) use replace::{Ruling, replace};
 
 /// Cuts a plan to what its handler is granted. Returns what remains, and the grants that were missing for
 /// something that the plan really held, in the order of [`Grant`].

@@ -2,20 +2,27 @@
 //!
 //! Handlers decide and never act; nothing here touches the kernel.
 
+mod asking;
 mod chain;
 pub mod check;
 mod condition;
+mod deciding;
 mod health;
 mod in_process;
+mod instances;
 mod link;
 pub mod loader;
 mod manifest;
 mod merge;
 mod needs;
+mod parameters;
+mod reacting;
 mod runner;
 mod sanity;
 mod statistics;
 mod text;
+mod verdicts;
+mod wanting;
 pub mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,8 +30,9 @@ use std::time::Duration;
 
 pub use chain::Chain;
 use dhcpmgr_message::Bytes;
-use dhcpmgr_plugin_api::Plan;
+use dhcpmgr_plugin_api::{Hook, ParameterKind, Plan};
 use serde::{Deserialize, Serialize};
+pub use statistics::{HISTOGRAM_US, HookStatus};
 
 use crate::config::Grant;
 
@@ -35,8 +43,34 @@ pub struct Decision {
     pub plan: Plan,
     /// Who refused the lease, and why.
     pub refused: Option<(String, String)>,
-    /// What each handler did, in the order of the chain.
+    /// Who cannot say yet. There is no plan then; the question is to be asked again.
+    pub deferred: Option<Deferred>,
+    /// What each handler did, hook after hook, each in the order of the chain.
     pub reports: Vec<HandlerReport>,
+    /// What was decided between handlers: conflicts, overrides, waits that were in vain. A sentence each.
+    pub lines: Vec<String>,
+}
+
+/// A verdict that is put off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deferred {
+    /// The handler that is to be asked again first.
+    pub handler: String,
+    /// What it waits for.
+    pub reason: String,
+    /// How long it waits.
+    pub after: Duration,
+}
+
+/// How a lease stands that is to be decided.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Another lease of the client is in force.
+    pub in_force: bool,
+    /// How long it has been waiting for its verdict.
+    pub waited: Duration,
+    /// It cannot wait any longer: whoever defers gets what it said for that case.
+    pub last: bool,
 }
 
 /// What one handler did with one lease.
@@ -44,6 +78,8 @@ pub struct Decision {
 pub struct HandlerReport {
     /// The handler's name in the configuration.
     pub handler: String,
+    /// What it was asked.
+    pub hook: Hook,
     /// How long the call took.
     pub took: Duration,
     /// Why it gave no plan; its last good contribution, if any, is in force instead.
@@ -61,6 +97,26 @@ pub struct Wants {
     pub request: BTreeSet<u16>,
     /// Option code → value to send.
     pub send: BTreeMap<u16, Bytes>,
+    /// What cannot be as a handler wants it, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// A parameter that a handler has for a client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VendorParameter {
+    /// Its name: `X_…`.
+    pub name: String,
+    /// Its type.
+    pub kind: ParameterKind,
+    /// Whether it may be written.
+    pub writable: bool,
+    /// Its value now.
+    pub value: String,
+    /// One line for the person who reads it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// The handler that has it.
+    pub handler: String,
 }
 
 /// One row of `dhcpmgr handler list` and of `status`.
@@ -95,6 +151,12 @@ pub struct HandlerStatus {
     pub restarts: u64,
     /// 99th percentile of the last calls, microseconds.
     pub p99_us: u64,
+    /// The counters of each hook that was called.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<HookStatus>,
+    /// What it and another handler want differently now, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conflicts: Vec<String>,
 }
 
 /// How a handler is.
@@ -130,6 +192,8 @@ pub enum NoticeKind {
     Failed,
     /// It misbehaved too often and is left alone. What it contributed last stays in force.
     Quarantined,
+    /// It and another handler want one thing differently; the reason says what, and who is followed.
+    Conflict,
     /// It answers again after it had failed. Leases that it could not be asked about meanwhile can be decided anew.
     Recovered,
 }

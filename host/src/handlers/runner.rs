@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use dhcpmgr_message::ClientName;
+
 use super::in_process::InProcess;
 use super::worker::Worker;
 
@@ -34,19 +36,25 @@ pub(super) enum Runner {
 }
 
 impl Runner {
-    /// Calls the handler. Never takes longer than the deadline in a worker.
-    pub(super) async fn call(&self, operation: u32, input: &Arc<[u8]>, deadline: Duration) -> Outcome {
+    /// Calls the handler of a client. Never takes longer than the deadline in a worker.
+    pub(super) async fn call(
+        &self,
+        client: &ClientName,
+        operation: u32,
+        input: &Arc<[u8]>,
+        deadline: Duration,
+    ) -> Outcome {
         match self {
-            Self::InProcess(handler) => handler.call(operation, input),
-            Self::Worker(worker) => worker.call(operation, input, deadline).await,
+            Self::InProcess(handler) => handler.call(client.as_str(), operation, input),
+            Self::Worker(worker) => worker.call(client, operation, input, deadline).await,
             Self::Refused(reason) => Outcome::Failed(format!("is not loaded: {reason}")),
         }
     }
 
-    /// Says that an answer of the given start was no answer.
-    pub(super) fn misbehaved(&self, start: u64, reason: &str) {
+    /// Says that an answer of the given start, about this client, was no answer.
+    pub(super) fn misbehaved(&self, client: &ClientName, start: u64, reason: &str) {
         match self {
-            Self::InProcess(handler) => handler.misbehaved(reason),
+            Self::InProcess(handler) => handler.misbehaved(client.as_str(), reason),
             Self::Worker(worker) => worker.misbehaved(start, reason),
             Self::Refused(_) => {}
         }

@@ -6,7 +6,9 @@
 use std::net::IpAddr;
 
 use dhcpmgr_message::{DomainName, Lifetime, Prefix};
-use dhcpmgr_plugin_api::{AddressPlan, Delegation, Emitted, Plan, Ports, RoutePlan, RulePlan, Softwire};
+use dhcpmgr_plugin_api::{
+    AddressPlan, Delegation, Emitted, Parameter, Plan, Ports, RoutePlan, RulePlan, Softwire,
+};
 use dhcpmgr_softwire::PortSet;
 
 use super::text::one_line;
@@ -57,7 +59,6 @@ pub(super) fn check(mut plan: Plan) -> Result<Plan, String> {
     count("prefixes", plan.prefixes.len(), most::PREFIXES)?;
     count("softwires", plan.softwires.len(), most::SOFTWIRES)?;
     count("parameters", plan.parameters.len(), most::PARAMETERS)?;
-    count("events", plan.events.len(), most::EVENTS)?;
     count("notes", plan.notes.len(), most::NOTES)?;
     plan.addresses.iter().try_for_each(check_address)?;
     plan.routes.iter().try_for_each(check_route)?;
@@ -78,7 +79,7 @@ pub(super) fn check(mut plan: Plan) -> Result<Plan, String> {
     for (name, value) in &plan.parameters {
         check_pair("parameter", name, value)?;
     }
-    plan.events.iter().try_for_each(check_event)?;
+    check_events(&plan.events)?;
     for note in &mut plan.notes {
         *note = one_line(note, SENTENCE);
     }
@@ -89,6 +90,37 @@ pub(super) fn check(mut plan: Plan) -> Result<Plan, String> {
         }
     }
     Ok(plan)
+}
+
+/// Checks what a handler wants published.
+pub(super) fn check_events(events: &[Emitted]) -> Result<(), String> {
+    count("events", events.len(), most::EVENTS)?;
+    events.iter().try_for_each(check_event)
+}
+
+/// Checks the parameters that a handler has for the data model (TR-106 section 3.3: `X_`, the vendor, a name).
+pub(super) fn check_parameters(parameters: &[Parameter]) -> Result<(), String> {
+    count("parameters", parameters.len(), most::PARAMETERS)?;
+    for (at, parameter) in parameters.iter().enumerate() {
+        let Parameter { name, kind, value, description, .. } = parameter;
+        let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+        let shown = one_line(name, 32);
+        let parts: Vec<_> = name.splitn(3, '_').collect();
+        let named = matches!(parts[..], ["X", vendor, rest] if !vendor.is_empty() && !rest.is_empty());
+        if !named || name.len() > NAME_BYTES || !name.bytes().all(word) {
+            return Err(format!("parameter \"{shown}\" must be named X_VENDOR_Name"));
+        }
+        check_pair("parameter", name, value)?;
+        kind.check(value)
+            .map_err(|accepted| format!("parameter {shown} must have a value that is {accepted}"))?;
+        if description.len() > VALUE_BYTES || description.chars().any(char::is_control) {
+            return Err(format!("parameter {shown} must be told in one line"));
+        }
+        if parameters[..at].iter().any(|earlier| earlier.name == *name) {
+            return Err(format!("parameter {shown} is there twice"));
+        }
+    }
+    Ok(())
 }
 
 fn count(what: &str, found: usize, most: usize) -> Result<(), String> {

@@ -29,7 +29,11 @@ pub fn handler(name: &str, module: &Path, isolation: Isolation) -> Handler {
         grants: Grant::ALL.into(),
         clients: None,
         deadline: SOON,
+        deadlines: Default::default(),
+        order: 100,
+        overrides: Vec::new(),
         settings: Bytes::default(),
+        written: Default::default(),
     }
 }
 

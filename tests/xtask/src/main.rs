@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask demo | test | bench | chaos | install | ci | fuzz | notices`.
+//! The project's own commands: `cargo xtask demo | test | bench | chaos | install | ci | fuzz | notices | tr181`.
 #![allow(clippy::print_stdout, reason = "these are commands for a terminal")]
 
 mod bench;
@@ -11,6 +11,7 @@ mod install;
 mod notices;
 mod package;
 mod test;
+mod tr181;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -89,6 +90,12 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Write the tables of the data model out of the facts of TR-181
+    Tr181 {
+        /// Only say whether they are current
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -104,6 +111,7 @@ fn main() -> ExitCode {
         Task::Ci => ci(),
         Task::Fuzz { seconds } => fuzz::run(seconds),
         Task::Notices { check } => notices::run(check),
+        Task::Tr181 { check } => tr181::run(check),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -157,7 +157,8 @@ fn exchange(exchange: &Exchange, style: Style) -> String {
     rows.push(("said".to_owned(), said(exchange)));
     rows.push(("unreadable".to_owned(), lines(&exchange.problems)));
     for handler in &exchange.handlers {
-        rows.push((plain(&handler.name), handler_did(handler, style)));
+        let asked = handler.hook.map(|hook| format!(" {hook}")).unwrap_or_default();
+        rows.push((plain(&handler.name) + &asked, handler_did(handler, style)));
     }
     rows.push(("decided".to_owned(), lines(&exchange.decisions)));
     let nothing = || vec!["nothing".to_owned()];

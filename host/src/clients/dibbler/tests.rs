@@ -48,6 +48,7 @@ fn a_configuration_with_everything_is_what_dibbler_understands() {
     let wants = Wants {
         request: BTreeSet::from([3, 16, 24, 95]),
         send: BTreeMap::from([(15, Bytes(vec![0, 1, 65])), (39, Bytes(vec![9]))]),
+        ..Wants::default()
     };
     let written = conf(&client, &wants, &wanted_ias(&client.v6, &stored)).unwrap();
     let expected = "\

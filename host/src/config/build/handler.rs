@@ -1,23 +1,36 @@
 //! `[handlers.NAME]`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use dhcpmgr_message::ClientName;
+use dhcpmgr_plugin_api::{Hook, Plan};
 
-use super::settings::settings;
+use super::settings::{places, settings};
 use crate::config::model::{Grant, Handler, Isolation};
 use crate::config::reader::{Item, Section};
 use crate::config::source::Place;
 use crate::config::words::{GRANTS, ISOLATIONS, quoted};
+use crate::config::written::Written;
 
-const KEYS: [&str; 6] = ["module", "isolation", "grants", "clients", "deadline_ms", "settings"];
+const KEYS: [&str; 9] = [
+    "module",
+    "isolation",
+    "grants",
+    "clients",
+    "order",
+    "overrides",
+    "deadline_ms",
+    "deadlines",
+    "settings",
+];
 
 /// The modules that we ship. Only a relative name means one of them: it is looked up in the handlers directory.
 const OURS: [&str; 4] =
     ["libdhcpmgr_v4.so", "libdhcpmgr_v6.so", "libdhcpmgr_mapt.so", "libdhcpmgr_vendor.so"];
 
 const DEFAULT_DEADLINE_MS: u32 = 250;
+const DEFAULT_ORDER: u32 = 100;
 
 const MODULE: &str =
     "a file name in the handlers directory, such as \"libdhcpmgr_v4.so\", or an absolute path";
@@ -47,11 +60,19 @@ pub(super) fn handler(
         None if ours => BTreeSet::from(Grant::ALL),
         None => BTreeSet::from(Grant::THIRD_PARTY),
     };
-    let clients = table.get("clients").map(|item| clients(&item, declared));
+    let clients =
+        table.get("clients").map(|item| clients(&item, declared, "the handler would never be asked"));
     let deadline = table
         .get("deadline_ms")
         .and_then(|item| item.whole(1..=60_000, "milliseconds"))
         .unwrap_or(DEFAULT_DEADLINE_MS);
+    let deadlines = table.get("deadlines").map(|item| deadlines(&item)).unwrap_or_default();
+    let order = table.get("order").and_then(|item| item.whole(0..=65_535, "")).unwrap_or(DEFAULT_ORDER);
+    let overrides = table.get("overrides").map(|item| overrides(&item)).unwrap_or_default();
+    let mut written = Written::new(&table.key, table.report.shown(at));
+    if let Some(item) = table.get("settings") {
+        places(&item, &mut written);
+    }
     let settings = table.get("settings").map(|item| settings(&item)).unwrap_or_default();
     Some(Handler {
         name: name.to_owned(),
@@ -60,8 +81,43 @@ pub(super) fn handler(
         grants,
         clients,
         deadline: Duration::from_millis(deadline.into()),
+        deadlines,
+        order,
+        overrides,
         settings,
+        written,
     })
+}
+
+fn deadlines(item: &Item<'_>) -> BTreeMap<Hook, Duration> {
+    let mut deadlines = BTreeMap::new();
+    let Some(table) = item.table("a table, [handlers.NAME.deadlines]") else { return deadlines };
+    table.accept_only(&Hook::ALL.map(Hook::word), &[]);
+    for hook in Hook::ALL {
+        let ms = table.get(hook.word()).and_then(|item| item.whole(1..=60_000, "milliseconds"));
+        deadlines.extend(ms.map(|ms| (hook, Duration::from_millis(ms.into()))));
+    }
+    deadlines
+}
+
+fn overrides(item: &Item<'_>) -> Vec<String> {
+    let accepted = "a list of contributions of other handlers, such as [\"v4.dns\"]";
+    let mut overrides = Vec::new();
+    for entry in item.list(accepted).unwrap_or_default() {
+        let Some(text) = entry.text("a handler and a field of its plan, such as \"v4.dns\"") else {
+            continue;
+        };
+        match text.rsplit_once('.') {
+            Some((handler, field)) if !handler.is_empty() && Plan::FIELDS.contains(&field) => {
+                overrides.push(text.to_owned())
+            }
+            _ => entry.refuse(format!(
+                "{text:?} is no contribution of a handler; accepted: HANDLER.FIELD, where FIELD is one of {}",
+                Plan::FIELDS.join(", ")
+            )),
+        }
+    }
+    overrides
 }
 
 fn module(item: &Item<'_>) -> Option<String> {
@@ -101,12 +157,18 @@ fn grants(item: &Item<'_>) -> BTreeSet<Grant> {
     grants
 }
 
-/// A list of configured clients.
-pub(super) fn clients(item: &Item<'_>, declared: &BTreeSet<ClientName>) -> BTreeSet<ClientName> {
+/// A list of configured clients; `otherwise` is what an empty one would mean.
+pub(super) fn clients(
+    item: &Item<'_>,
+    declared: &BTreeSet<ClientName>,
+    otherwise: &str,
+) -> BTreeSet<ClientName> {
     let mut clients = BTreeSet::new();
     let list = item.list("a list of names of clients, such as [\"wan4\"]");
     if list.as_ref().is_some_and(Vec::is_empty) {
-        item.refuse("is empty, so that nothing would ever come of it; accepted: names of clients, or no such key for all");
+        item.refuse(format!(
+            "is empty, so that {otherwise}; accepted: names of clients, or no such key for all"
+        ));
     }
     for name in list.unwrap_or_default() {
         let Some(text) = name.text("the name of a client") else { continue };

@@ -142,6 +142,8 @@ fn handlers(top: &Section<'_>, clients: &BTreeSet<ClientName>) -> Vec<super::Han
         let Some(table) = item.table("a table, [handlers.NAME]") else { continue };
         handlers.extend(handler::handler(&entry.name, entry.name_at, &table, clients));
     }
+    // Stable: those of the same order stay as the files have them.
+    handlers.sort_by_key(|handler: &super::Handler| handler.order);
     handlers
 }
 

@@ -5,6 +5,7 @@ use dhcpmgr_message::wire::{self, LIMITS};
 
 use crate::config::reader::{Item, key_text};
 use crate::config::tree::{Entry, Node, Value};
+use crate::config::written::Written;
 
 /// Reads the settings; dates and times become text. Empty settings are no bytes.
 pub(super) fn settings(item: &Item<'_>) -> Bytes {
@@ -24,6 +25,20 @@ pub(super) fn settings(item: &Item<'_>) -> Bytes {
         item.refuse(format!("as MessagePack this is beyond a limit: {error}"));
     }
     Bytes(bytes)
+}
+
+/// Notes where each setting is written, those in tables within them too.
+pub(super) fn places(item: &Item<'_>, written: &mut Written) {
+    note(item, "", written);
+}
+
+fn note(item: &Item<'_>, within: &str, written: &mut Written) {
+    let Value::Table(entries) = &item.node.value else { return };
+    for entry in entries {
+        let key = if within.is_empty() { entry.name.clone() } else { format!("{within}.{}", entry.name) };
+        written.add(&key, item.report.shown(entry.name_at));
+        note(&Item { report: item.report, key: String::new(), node: &entry.node }, &key, written);
+    }
 }
 
 fn map(item: &Item<'_>, entries: &[Entry], depth: usize) -> Option<toml::Table> {

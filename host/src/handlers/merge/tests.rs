@@ -67,7 +67,7 @@ fn plan_for(grant: Grant) -> Plan {
 }
 
 /// A plan that holds something of everything.
-fn everything() -> Plan {
+pub(super) fn everything() -> Plan {
     merge(Grant::ALL.into_iter().map(plan_for))
 }
 

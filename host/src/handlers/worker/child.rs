@@ -17,7 +17,9 @@ use nix::sys::socket::{MsgFlags, recv, send};
 
 use super::frame::{self, Hello, Init, Reply};
 use super::sandbox::Sandbox;
-use crate::handlers::loader::{CallError, Checked, Instance};
+use crate::handlers::instances::Instances;
+use crate::handlers::loader::{CallError, Checked};
+use crate::handlers::manifest;
 
 pub(super) fn main() -> ExitCode {
     match run() {
@@ -38,8 +40,8 @@ fn run() -> Result<(), String> {
     let init: Init = wire::decode_within(init, &DATA_LIMITS).map_err(|e| format!("no first frame: {e}"))?;
     let loaded = load(&init);
     let refused = |why: String| Hello { refused: Some(why), ..Hello::default() };
-    let (hello, instance) = match loaded {
-        Ok((hello, instance)) => (hello, Some(instance)),
+    let (hello, instances) = match loaded {
+        Ok((hello, instances)) => (hello, Some(instances)),
         Err(why) => (refused(why), None),
     };
     let hello = match wire::encode(&hello) {
@@ -47,13 +49,13 @@ fn run() -> Result<(), String> {
         _ => wire::encode(&refused("its manifest is too long".to_owned())).map_err(|e| e.to_string())?,
     };
     socket.send(&hello)?;
-    match instance {
-        Some(instance) => serve(&socket, instance, &mut buffer),
+    match instances {
+        Some(instances) => serve(&socket, instances, &mut buffer),
         None => Ok(()),
     }
 }
 
-fn load(init: &Init) -> Result<(Hello, Instance), String> {
+fn load(init: &Init) -> Result<(Hello, Instances), String> {
     if init.version != frame::VERSION {
         return Err("the program on disk is of another version than the running daemon; restart the daemon"
             .to_owned());
@@ -66,21 +68,24 @@ fn load(init: &Init) -> Result<(Hello, Instance), String> {
         let hint = if readable { "" } else { "; the worker may not read it, run chmod a+r on it" };
         format!("{e}{hint}")
     })?;
-    let instance = module.create(init.settings.as_ref()).map_err(|e| format!("cannot be created: {e}"))?;
+    // What is wrong with the settings is told before the module stumbles over it.
+    manifest::check_settings(&module.manifest, init.settings.as_ref())?;
+    let (manifest, api) = (Some(module.manifest.clone()), Some(module.api));
+    let instances = Instances::new(module, init.settings.as_ref().to_vec())
+        .map_err(|e| format!("cannot be created: {e}"))?;
     sandbox.close()?;
-    let (manifest, api) = (Some(module.manifest), Some(module.api));
-    Ok((Hello { refused: None, manifest, api, sandbox: sandbox.layers() }, instance))
+    Ok((Hello { refused: None, manifest, api, sandbox: sandbox.layers() }, instances))
 }
 
 fn readable_by_all(file: &File) -> bool {
     file.metadata().is_ok_and(|m| m.mode() & 0o004 != 0)
 }
 
-fn serve(socket: &Socket, mut instance: Instance, buffer: &mut [u8]) -> Result<(), String> {
+fn serve(socket: &Socket, mut instances: Instances, buffer: &mut [u8]) -> Result<(), String> {
     while let Some(length) = socket.receive(buffer)? {
         let request = buffer.get(..length).and_then(frame::read_request);
         let Some(request) = request else { return Err(format!("a frame of {length} bytes is no request")) };
-        let answer = instance.call(request.operation, request.input);
+        let answer = instances.call(request.client, request.operation, request.input);
         let reply = match &answer {
             Ok(bytes) => Reply::Answer(bytes),
             Err(CallError::Unsupported(_)) => Reply::Unsupported,

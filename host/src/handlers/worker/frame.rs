@@ -2,7 +2,7 @@
 //! requests and replies with a fixed head, so that a call costs no second encoding.
 //!
 //! ```text
-//! request  id u64 | operation u32 | input          reply  id u64 | status u8 | answer or reason
+//! request  id u64 | operation u32 | length u8 | client | input     reply  id u64 | status u8 | answer or reason
 //! ```
 //! Numbers are little-endian. Both ends are the same program, but for an upgrade under a running daemon: hence
 //! [`VERSION`].
@@ -12,7 +12,7 @@ use dhcpmgr_plugin_api::{ApiVersion, DATA_LIMITS, Manifest};
 use serde::{Deserialize, Serialize};
 
 /// The version of what is written here.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 /// The most bytes that go to a worker in one frame.
 pub(super) const REQUEST_BYTES: usize = DATA_LIMITS.bytes + REQUEST_HEAD;
 /// The most bytes that come from a worker in one frame.
@@ -20,7 +20,8 @@ pub(super) const REPLY_BYTES: usize = DATA_LIMITS.bytes + REPLY_HEAD;
 /// The longest reason that a worker sends, bytes.
 const REASON_BYTES: usize = 1024;
 
-const REQUEST_HEAD: usize = 12;
+/// With the longest name that a `u8` can tell.
+const REQUEST_HEAD: usize = 13 + u8::MAX as usize;
 const REPLY_HEAD: usize = 9;
 
 /// The first frame to the worker.
@@ -53,6 +54,8 @@ pub(super) struct Hello {
 pub(super) struct Request<'a> {
     pub(super) id: u64,
     pub(super) operation: u32,
+    /// Whose handler is asked.
+    pub(super) client: &'a str,
     pub(super) input: &'a [u8],
 }
 
@@ -74,19 +77,26 @@ pub(super) enum Reply<'a> {
 }
 
 /// Writes a request.
-pub(super) fn request(id: u64, operation: u32, input: &[u8]) -> Vec<u8> {
-    let mut frame = Vec::with_capacity(REQUEST_HEAD + input.len());
+pub(super) fn request(id: u64, operation: u32, client: &str, input: &[u8]) -> Vec<u8> {
+    // Names of clients are far shorter; one that is not would have the handler of what is left of it.
+    let client = client.as_bytes().get(..u8::MAX.into()).unwrap_or(client.as_bytes());
+    let mut frame = Vec::with_capacity(13 + client.len() + input.len());
     frame.extend_from_slice(&id.to_le_bytes());
     frame.extend_from_slice(&operation.to_le_bytes());
+    frame.push(client.len() as u8);
+    frame.extend_from_slice(client);
     frame.extend_from_slice(input);
     frame
 }
 
-/// Reads a request; `None` when it is too short to be one.
+/// Reads a request; `None` when it is none.
 pub(super) fn read_request(frame: &[u8]) -> Option<Request<'_>> {
     let (id, rest) = frame.split_first_chunk::<8>()?;
-    let (operation, input) = rest.split_first_chunk::<4>()?;
-    Some(Request { id: u64::from_le_bytes(*id), operation: u32::from_le_bytes(*operation), input })
+    let (operation, rest) = rest.split_first_chunk::<4>()?;
+    let (length, rest) = rest.split_first()?;
+    let (client, input) = rest.split_at_checked((*length).into())?;
+    let client = std::str::from_utf8(client).ok()?;
+    Some(Request { id: u64::from_le_bytes(*id), operation: u32::from_le_bytes(*operation), client, input })
 }
 
 /// Writes a reply.
@@ -158,8 +168,9 @@ mod tests {
 
     #[test]
     fn a_request_comes_back_as_it_was_sent() {
-        let read = Request { id: u64::MAX, operation: 1, input: b"event" };
-        assert_eq!(read_request(&request(u64::MAX, 1, b"event")), Some(read));
+        let read = Request { id: u64::MAX, operation: 1, client: "wan4", input: b"event" };
+        assert_eq!(read_request(&request(u64::MAX, 1, "wan4", b"event")), Some(read));
+        assert_eq!(read_request(&request(1, 1, "wan4", b"")[..16]), None, "its client is cut");
     }
 
     #[test]
@@ -175,7 +186,7 @@ mod tests {
                 prop_assert_eq!(read_reply(&reply(id, &read)).map(|(id, _)| id), Some(id));
             }
             if let Some(read) = read_request(&frame) {
-                prop_assert_eq!(request(read.id, read.operation, read.input), frame);
+                prop_assert_eq!(request(read.id, read.operation, read.client, read.input), frame);
             }
         }
     }

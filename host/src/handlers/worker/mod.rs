@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dhcpmgr_message::Bytes;
+use dhcpmgr_message::{Bytes, ClientName};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
@@ -76,12 +76,18 @@ impl Worker {
     }
 
     /// Calls the module. Returns after the deadline at the latest; the supervisor does what has to be done then.
-    pub(super) async fn call(&self, operation: u32, input: &Arc<[u8]>, deadline: Duration) -> Outcome {
+    pub(super) async fn call(
+        &self,
+        client: &ClientName,
+        operation: u32,
+        input: &Arc<[u8]>,
+        deadline: Duration,
+    ) -> Outcome {
         if let Some(reason) = self.condition.closed() {
             return Outcome::Failed(reason);
         }
         let (answer, answered) = oneshot::channel();
-        let call = Call { operation, input: Arc::clone(input), deadline, answer };
+        let call = Call { client: client.clone(), operation, input: Arc::clone(input), deadline, answer };
         if self.calls.try_send(call).is_err() {
             return Outcome::Failed(format!("has {QUEUE} leases waiting already"));
         }

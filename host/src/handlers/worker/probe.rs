@@ -79,7 +79,7 @@ impl Probe {
     ) -> (Result<Reply, Trouble>, Duration) {
         self.next_id += 1;
         let started = Instant::now();
-        let called = self.process.call(self.next_id, operation, input, deadline).await;
+        let called = self.process.call(self.next_id, "check", operation, input, deadline).await;
         let took = started.elapsed();
         let reply = match called {
             Ok(Called::Answer(bytes)) => Ok(Reply::Answer(bytes)),

@@ -143,15 +143,16 @@ impl Process {
         Ok(Loaded { manifest, api, sandbox: hello.sandbox, pid: self.child.id() })
     }
 
-    /// One call. An error means that this process must not be used any more, and says why.
+    /// One call of a client's handler. An error means that this process must not be used any more, and says why.
     pub(super) async fn call(
         &mut self,
         id: u64,
+        client: &str,
         operation: u32,
         input: &[u8],
         deadline: Duration,
     ) -> Result<Called, String> {
-        let request = frame::request(id, operation, input);
+        let request = frame::request(id, operation, client, input);
         if request.len() > frame::REQUEST_BYTES {
             return Ok(Called::Failed(format!("was not asked: the lease has {} bytes", input.len())));
         }

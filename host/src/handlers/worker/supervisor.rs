@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dhcpmgr_message::Bytes;
+use dhcpmgr_message::{Bytes, ClientName};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
@@ -20,6 +20,7 @@ use crate::handlers::{HandlerState, NoticeKind};
 /// One lease that waits for the worker.
 #[derive(Debug)]
 pub(super) struct Call {
+    pub(super) client: ClientName,
     pub(super) operation: u32,
     pub(super) input: Arc<[u8]>,
     /// Counted from when the worker is given the call: a worker is not killed for what others made it wait for.
@@ -170,7 +171,8 @@ impl Supervisor {
 
     async fn pass_on(&mut self, process: &mut Process, call: Call, missed: &mut bool) -> Result<(), String> {
         self.next_id += 1;
-        let called = process.call(self.next_id, call.operation, &call.input, call.deadline).await;
+        let Call { client, operation, input, deadline, .. } = &call;
+        let called = process.call(self.next_id, client.as_str(), *operation, input, *deadline).await;
         let (outcome, result) = match called {
             Ok(Called::Answer(bytes)) => (Outcome::Answered { bytes, start: self.start }, Ok(())),
             Ok(Called::Unsupported) => (Outcome::Unsupported, Ok(())),

@@ -1,9 +1,11 @@
 //! `cargo xtask bench`: what dhcpmgr costs, beside the floor of its design, in one run; a table and JSON.
 
+mod handlers;
 mod harness;
 mod recovery;
 mod scale;
 mod size;
+mod softwire;
 mod table;
 mod throughput;
 mod v6;
@@ -28,8 +30,12 @@ pub(crate) enum Part {
     Renew,
     /// Lease messages a second, through an in-process handler; the median of a worker call
     Throughput,
+    /// A handler that crashes in a loop, beside another client's leases; a worker is started again
+    Handlers,
     /// DHCPv6: hook → address, hook → prefix on the LAN; 64 prefixes with 4 LANs each
     V6,
+    /// MAP-T: an option's sums; hook → softwire up and down
+    Softwire,
     /// Memory and wake-ups with 64 bound clients
     Idle,
     /// Client killed → running again; daemon killed → managing again; durable writes for 1,000 renewals
@@ -47,7 +53,10 @@ pub(crate) fn run(parts: &[Part]) -> Result {
     }
     let root = target().join("bench-root");
     install::run(&root)?;
-    done(cargo(&["build", "--release", "-p", "fixture-good"]), "building the worker's module")?;
+    done(
+        cargo(&["build", "--release", "-p", "fixture-good", "-p", "fixture-misbehaving"]),
+        "building the workers' modules",
+    )?;
     // Measured with the release of this program too: it sends the messages.
     done(cargo(&["build", "--release", "-p", "xtask"]), "building the bench")?;
     let mut inside = enter::command(target().join("release/xtask"))?;
@@ -67,7 +76,9 @@ pub(crate) fn inside(parts: &[Part]) -> Result {
             Part::Burst => harness::burst(&root, &mut table),
             Part::Renew => harness::renew(&root, &mut table),
             Part::Throughput => throughput::run(&mut table),
+            Part::Handlers => handlers::run(&mut table),
             Part::V6 => v6::run(&mut table),
+            Part::Softwire => softwire::run(&mut table),
             Part::Idle => scale::run(&mut table),
             Part::Recovery => recovery::run(&mut table),
             Part::Size => size::run(&root, &mut table),

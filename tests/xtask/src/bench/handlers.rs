@@ -1,0 +1,100 @@
+//! What a handler that crashes in a loop costs others, and how long a worker takes to be there again.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use dhcpmgr_lab::{Binaries, Daemon, Error, Forged, Lab, Result, eventually, lease_of, lease_to_kernel};
+use dhcpmgr_message::ClientEvent;
+
+use super::scale::{await_bound, config};
+use super::table::{Bound, Table};
+
+/// Leases of one phase; phases with and without crashes take turns.
+const RUNS: u8 = 120;
+const PHASES: usize = 4;
+/// How often a worker that was given up is started again.
+const RESTARTS: usize = 9;
+
+pub(super) fn run(table: &mut Table) -> Result {
+    let lab = Lab::with_uplinks(2)?;
+    let _server = lab.kea().lease(7200).start()?;
+    let mut daemon = Daemon::install(&lab)?;
+    daemon.add_module(&Binaries::library("fixture_misbehaving")?)?;
+    let vendor = "[handlers.vendor]\nmodule = \"libfixture_misbehaving.so\"\nclients = [\"wan1\"]\n\
+                  [handlers.vendor.settings]\nmode = \"segfault\"\nafter = 1\n";
+    daemon.configure(&(config(&lab) + vendor))?;
+    daemon.start()?;
+    await_bound(&daemon, 2)?;
+    let (mut quiet, mut loud) = (Vec::new(), Vec::new());
+    for _ in 0..PHASES {
+        quiet.extend(lease_to_kernel(&lab, &daemon, "wan0", &lab.uplinks[0], RUNS)?);
+        loud.extend(beside_crashes(&lab, &daemon)?);
+    }
+    let (quiet, loud) = (median(quiet)?, median(loud)?);
+    let what = "lease to kernel, another client's handler crashes in a loop";
+    table.beside(what, "ms", millis(loud), millis(quiet), Bound::TimesFloor(1.1));
+    let crashes = daemon.cli().handler("vendor")?["restarts"].as_u64().unwrap_or_default();
+    table.add("… crashes meanwhile", "", crashes as f64, Bound::AtLeast(20.0));
+    restart(&lab, &daemon, table)
+}
+
+/// The same while the handler of the other client dies of every message, and is started again at once.
+fn beside_crashes(lab: &Lab, daemon: &Daemon<'_>) -> Result<Vec<Duration>> {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let crashing = scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                crash(lab, daemon)?;
+                std::thread::sleep(Duration::from_millis(60));
+                daemon.cli().output(&["handler", "reset", "vendor"])?;
+            }
+            Ok::<_, Error>(())
+        });
+        let took = lease_to_kernel(lab, daemon, "wan0", &lab.uplinks[0], RUNS);
+        over.store(true, Ordering::Relaxed);
+        crashing.join().map_err(|_| Error::new("the thread that sends messages failed"))??;
+        took
+    })
+}
+
+/// Two messages of the other client: the first one a fresh worker survives.
+fn crash(lab: &Lab, daemon: &Daemon<'_>) -> Result {
+    let (socket, row) = (daemon.lease_socket()?, daemon.cli().client("wan1")?);
+    for _ in 0..2 {
+        let message = Forged::of(&row, ClientEvent::Renew, lease_of(&lab.uplinks[1], 100))?;
+        socket.ask(&message.bytes()?)?;
+    }
+    Ok(())
+}
+
+/// From the order to start a worker that was given up until it has answered that it is there, less what a question
+/// costs that starts nothing.
+fn restart(lab: &Lab, daemon: &Daemon<'_>, table: &mut Table) -> Result {
+    let cli = daemon.cli();
+    let timed = |arguments: &[&str]| {
+        let start = Instant::now();
+        cli.text(arguments).map(|_| start.elapsed())
+    };
+    let (mut orders, mut questions) = (Vec::new(), Vec::new());
+    for _ in 0..RESTARTS {
+        eventually("it is given up", || {
+            crash(lab, daemon)?;
+            std::thread::sleep(Duration::from_millis(50));
+            Ok((cli.handler("vendor")?["state"] == "quarantined").then_some(()))
+        })?;
+        questions.push(timed(&["handler", "list"])?);
+        orders.push(timed(&["handler", "reset", "vendor"])?);
+    }
+    let took = median(orders)?.saturating_sub(median(questions)?);
+    table.add("a worker is started again, median", "ms", millis(took), Bound::AtMost(20.0));
+    Ok(())
+}
+
+fn median(mut took: Vec<Duration>) -> Result<Duration> {
+    took.sort_unstable();
+    took.get(took.len() / 2).copied().ok_or_else(|| Error::new("nothing was measured"))
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
