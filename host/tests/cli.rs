@@ -464,8 +464,9 @@ fn the_commands_are_there_for_manual_pages() {
     assert_eq!(
         names,
         [
-            "status", "lease", "events", "why", "renew", "release", "restart", "enable", "disable",
-            "handler", "config", "import", "map"
+            "status", "lease", "events", "metrics", "why", "renew", "release", "restart", "enable",
+            "disable", "handler", "config", "import", "map", "get", "set", "add", "del", "call", "watch",
+            "paths"
         ]
     );
 }

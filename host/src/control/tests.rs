@@ -252,15 +252,23 @@ fn every_command_has_its_name_in_the_list_and_only_reading_is_for_everybody() {
         if matches!(command, "why" | "renew" | "release" | "restart" | "enable" | "disable") {
             request["client"] = client.clone();
         }
-        if command == "handler-reset" {
+        if command.starts_with("handler-") {
             request["handler"] = json!("acme");
         }
         if command == "import" {
             request["order"] = json!({"found": [{"file": "a", "client_id": null}]});
         }
+        match command {
+            "get" | "watch" | "delete" => request["paths"] = json!(["Device."]),
+            "get-instances" | "get-supported" | "add" => request["path"] = json!("Device."),
+            "set" => request["values"] = json!({"Device.X": true}),
+            "operate" => request["call"] = json!("Device.X()"),
+            _ => {}
+        }
         let parsed: Request = serde_json::from_value(request).unwrap();
-        let reads =
-            ["status", "lease", "events", "why", "metrics", "handlers", "config-show"].contains(&command);
+        let of_model = ["get", "get-instances", "get-supported", "watch"];
+        let reads = of_model.contains(&command)
+            || ["status", "lease", "events", "why", "metrics", "handlers", "config-show"].contains(&command);
         assert_eq!(parsed.changes(), !reads, "{command}");
     }
 }
