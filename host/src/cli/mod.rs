@@ -18,7 +18,7 @@ use clap::{CommandFactory, Parser};
 
 pub use args::{Action, Arguments, ConfigAction, Import};
 pub use daemon_args::DaemonArgs;
-pub use handler::{Check, HandlerAction, New};
+pub use handler::{Check, HandlerAction, New, OneHandler};
 pub use map::{Code, Explain, Lookup, MapAction};
 pub use model::ModelAction;
 

@@ -69,6 +69,16 @@ pub enum Request {
         /// The handler's name in the configuration.
         handler: String,
     },
+    /// Load the module of a handler anew, and put it into the place of the old one when it is up; answers a sentence.
+    HandlerReload {
+        /// The handler's name in the configuration.
+        handler: String,
+    },
+    /// Ask a handler nothing more until it is reset.
+    HandlerQuarantine {
+        /// The handler's name in the configuration.
+        handler: String,
+    },
     /// Read the configuration again and apply the difference; answers [`super::views::Reload`].
     ConfigReload,
     /// Store what the files of other clients say; answers [`crate::import::Outcome`].
@@ -132,7 +142,7 @@ pub enum Request {
 
 impl Request {
     /// All commands, as `command` in JSON.
-    pub const COMMANDS: [&str; 23] = [
+    pub const COMMANDS: [&str; 25] = [
         "status",
         "lease",
         "events",
@@ -145,6 +155,8 @@ impl Request {
         "metrics",
         "handlers",
         "handler-reset",
+        "handler-reload",
+        "handler-quarantine",
         "config-reload",
         "import",
         "config-show",
@@ -179,6 +191,8 @@ impl Request {
             | Self::Enable { .. }
             | Self::Disable { .. }
             | Self::HandlerReset { .. }
+            | Self::HandlerReload { .. }
+            | Self::HandlerQuarantine { .. }
             | Self::ConfigReload
             | Self::Import { .. }
             | Self::Set { .. }

@@ -252,7 +252,7 @@ fn every_command_has_its_name_in_the_list_and_only_reading_is_for_everybody() {
         if matches!(command, "why" | "renew" | "release" | "restart" | "enable" | "disable") {
             request["client"] = client.clone();
         }
-        if command == "handler-reset" {
+        if command.starts_with("handler-") {
             request["handler"] = json!("acme");
         }
         if command == "import" {

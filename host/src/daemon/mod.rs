@@ -405,6 +405,22 @@ impl Controls for Daemon {
                 }
                 Err(reason) => Response::refused(reason),
             },
+            Request::HandlerReload { handler } => match self.shared.chain.reload(&handler).await {
+                Ok(sentence) => {
+                    self.handlers_changed().await;
+                    Response::done(sentence)
+                }
+                Err(reason) => Response::refused(reason),
+            },
+            Request::HandlerQuarantine { handler } => match self.shared.chain.quarantine(&handler).await {
+                Ok(()) => {
+                    self.handlers_changed().await;
+                    Response::done(format!(
+                        "handler {handler} is quarantined; what it contributed last stays in force"
+                    ))
+                }
+                Err(reason) => Response::refused(reason),
+            },
             Request::ConfigReload => match self.reload().await {
                 Ok(reload) => Response::done(reload),
                 Err(reason) => Response::refused(reason),

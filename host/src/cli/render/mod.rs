@@ -20,7 +20,7 @@ use std::fmt::Write as _;
 
 pub use check::check;
 pub use event::event;
-pub use handlers::handlers;
+pub use handlers::{handler, handlers};
 pub use import::import;
 pub use lease::leases;
 pub(super) use map::{Row, destination, fields, priority, softwire};
