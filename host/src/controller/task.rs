@@ -121,9 +121,8 @@ impl Task {
         }
     }
 
-    /// Boxed: a future that begins with a value holds it twice.
     pub(super) async fn run(
-        mut self: Box<Self>,
+        mut self,
         inherited: Inherited,
         mut inbox: mpsc::Receiver<Arrival>,
         mut orders: mpsc::Receiver<Order>,

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use dhcpmgr_lab::{Error, Result};
 
-use super::names::{Symbol, functions, lasting};
+use super::names::{functions, lasting};
 
 /// Set for a cargo whose linker this program is.
 const LINKING: &str = "DHCPMGR_LINK_ORDERED";
@@ -57,59 +57,41 @@ fn crate_of(output: &Path) -> Option<String> {
     Some(name.strip_prefix("lib").unwrap_or(name).to_owned())
 }
 
-/// A function of a list.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Listed {
-    pub(super) name: String,
-    /// Bytes, when the list was written.
-    pub(super) size: u64,
-}
-
-/// Writes the names that the linker knows for those of the list.
+/// Writes the names that the linker knows for those of the list; a function that was made for several types has
+/// several.
 fn ordered(arguments: &[OsString], list: &Path, output: &Path) -> Result<PathBuf> {
+    let mut known: HashMap<String, Vec<String>> = HashMap::new();
     let objects = arguments.iter().map(Path::new).filter(|path| path.extension() == Some(OsStr::new("o")));
-    let mut known = Vec::new();
     for object in objects {
-        known.extend(functions(object)?);
+        for symbol in functions(object)? {
+            known.entry(lasting(&symbol.name)).or_default().push(symbol.name);
+        }
+    }
+    let mut order = String::new();
+    for wanted in read(list)? {
+        // What is in no object comes out of a library of C.
+        let names = known.remove(&wanted).unwrap_or_else(|| vec![wanted]);
+        names.iter().for_each(|name| order.extend([name, "\n"]));
     }
     let file = output.with_extension("order");
-    std::fs::write(&file, matched(&read(list)?, known).join("\n") + "\n")?;
+    std::fs::write(&file, order)?;
     Ok(file)
 }
 
-/// The functions of the list among those that are known. A function that was made for several types has several of one
-/// lasting name: the one of the nearest size is meant. What is not known comes out of a library of C.
-fn matched(list: &[Listed], known: Vec<Symbol>) -> Vec<String> {
-    let mut by_name: HashMap<String, Vec<Symbol>> = HashMap::new();
-    for symbol in known {
-        by_name.entry(lasting(&symbol.name)).or_default().push(symbol);
-    }
-    let nearest = |Listed { name, size }: &Listed| {
-        let Some(alike) = by_name.get_mut(name) else { return Some(name.clone()) };
-        let (at, _) = alike.iter().enumerate().min_by_key(|(_, symbol)| symbol.size.abs_diff(*size))?;
-        Some(alike.swap_remove(at).name)
-    };
-    list.iter().filter_map(nearest).collect()
-}
-
-fn read(list: &Path) -> Result<Vec<Listed>> {
+fn read(list: &Path) -> Result<Vec<String>> {
     let text = std::fs::read_to_string(list)?;
-    let line = |line: &str| {
-        let (name, size) = line.split_once(' ')?;
-        Some(Listed { name: name.to_owned(), size: size.parse().ok()? })
-    };
-    Ok(text.lines().filter(|line| !line.starts_with('#')).filter_map(line).collect())
+    Ok(text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect())
 }
 
 /// Writes a list: what ran again and again first.
-pub(super) fn write(list: &Path, ran: &BTreeMap<Listed, usize>) -> Result {
+pub(super) fn write(list: &Path, ran: &BTreeMap<String, usize>) -> Result {
     let mut text = String::from(
         "# Functions in the order in which they are linked, written by `cargo xtask order`: what runs with every lease,\n\
          # then what ran once. Whatever is not here comes after them.\n",
     );
     for again in [true, false] {
-        for (Listed { name, size }, _) in ran.iter().filter(|(_, times)| (**times > 1) == again) {
-            text += &format!("{name} {size}\n");
+        for (name, _) in ran.iter().filter(|(_, times)| (**times > 1) == again) {
+            text.extend([name, "\n"]);
         }
     }
     std::fs::write(list, text)?;
@@ -120,21 +102,7 @@ pub(super) fn write(list: &Path, ran: &BTreeMap<Listed, usize>) -> Result {
 mod tests {
     use std::path::Path;
 
-    use super::super::names::Symbol;
-    use super::{Listed, crate_of, matched};
-
-    #[test]
-    fn of_functions_of_one_name_those_of_the_nearest_sizes_are_taken() {
-        let symbol = |hash: char, size| {
-            let name = format!("_ZN4core3run17h{}E", hash.to_string().repeat(16));
-            Symbol { address: 0, name, size }
-        };
-        let listed = |name: &str, size| Listed { name: name.to_owned(), size };
-        let known = vec![symbol('a', 10), symbol('b', 500), symbol('c', 90)];
-        let list = [listed("_ZN4core3run", 480), listed("_ZN4core3run", 12), listed("memcpy", 0)];
-        let expected = [symbol('b', 0).name, symbol('a', 0).name, "memcpy".to_owned()];
-        assert_eq!(matched(&list, known), expected);
-    }
+    use super::crate_of;
 
     #[test]
     fn what_is_linked_is_known_by_its_crate() {

@@ -1,8 +1,8 @@
 //! `cargo xtask order`: writes down which functions run, so that the release is linked with those together.
 //!
 //! The kernel maps files in pieces of 64 KiB: a function here and there that runs makes all of a program resident. The
-//! lists lie in `host/packaging/order`: a line for each function, its name without what changes from build to build and
-//! its size. A list that is behind the program costs memory and nothing else.
+//! lists lie in `host/packaging/order`, a name a line as it is without what changes from build to build. A list that is
+//! behind the program costs memory and nothing else.
 
 mod link;
 mod names;
@@ -24,7 +24,6 @@ use crate::bench;
 use crate::cargo::{cargo, done, target, workspace};
 use crate::{enter, install};
 
-use link::Listed;
 pub(crate) use link::{is_linker, link, linker_of};
 
 /// The list for the crate of this name.
@@ -148,17 +147,16 @@ pub(crate) fn trace(_: i32, _: &Path, _: &[PathBuf]) -> Result {
 }
 
 fn write_lists() -> Result {
-    let mut lists: BTreeMap<String, BTreeMap<Listed, usize>> = BTreeMap::new();
+    let mut lists: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
     for entry in
         fs::read_dir(results())?.flatten().filter(|e| e.path().extension().is_some_and(|e| e == "met"))
     {
         for line in fs::read_to_string(entry.path())?.lines() {
             let words: Vec<&str> = line.split(' ').collect();
-            let [file, name, size, periods] = words[..] else { continue };
+            let [file, name, periods] = words[..] else { continue };
             let stem = Path::new(file).file_stem().unwrap_or_default().to_string_lossy().replace('-', "_");
             let list = lists.entry(stem.strip_prefix("lib").unwrap_or(&stem).to_owned()).or_default();
-            let listed = Listed { name: name.to_owned(), size: size.parse()? };
-            *list.entry(listed).or_default() += periods.parse::<usize>()?;
+            *list.entry(name.to_owned()).or_default() += periods.parse::<usize>()?;
         }
     }
     if lists.is_empty() {

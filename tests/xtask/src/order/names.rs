@@ -11,13 +11,11 @@ use dhcpmgr_lab::{Error, Result, program};
 pub(super) struct Symbol {
     pub(super) address: u64,
     pub(super) name: String,
-    /// Bytes: what functions that were made of one for several types differ in.
-    pub(super) size: u64,
 }
 
 /// The functions that a file defines, by address.
 pub(super) fn functions(file: &Path) -> Result<Vec<Symbol>> {
-    let output = Command::new(program("nm")?).args(["--defined-only", "--print-size"]).arg(file).output()?;
+    let output = Command::new(program("nm")?).arg("--defined-only").arg(file).output()?;
     if !output.status.success() {
         return Err(Error::new(format!("nm {}: {}", file.display(), output.status)));
     }
@@ -26,18 +24,13 @@ pub(super) fn functions(file: &Path) -> Result<Vec<Symbol>> {
     Ok(all)
 }
 
-/// `0000000000012340 0000000000000042 t NAME`, where nobody knows its size without it.
+/// `0000000000012340 t NAME`
 fn function(line: &str) -> Option<Symbol> {
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let (address, size, kind, name) = match words[..] {
-        [address, size, kind, name] => (address, size, kind, name),
-        [address, kind, name] => (address, "0", kind, name),
-        _ => return None,
-    };
-    let number = |text: &str| u64::from_str_radix(text, 16).ok();
-    let code = matches!(kind, "t" | "T" | "w" | "W");
-    let (address, size) = (number(address)?, number(size)?);
-    code.then(|| Symbol { address, name: name.to_owned(), size })
+    let mut words = line.split_whitespace();
+    let address = u64::from_str_radix(words.next()?, 16).ok()?;
+    let code = matches!(words.next()?, "t" | "T" | "w" | "W");
+    let name = words.next()?.to_owned();
+    code.then_some(Symbol { address, name })
 }
 
 /// The name without hashes: those of the older way to mangle (`17h`, 16 digits, `E`) and the disambiguators of crates
@@ -77,9 +70,8 @@ mod tests {
 
     #[test]
     fn lines_of_nm_are_read() {
-        let symbol = Symbol { address: 0x1234, name: "main".to_owned(), size: 0x42 };
-        assert_eq!(function("0000000000001234 0000000000000042 T main"), Some(symbol.clone()));
-        assert_eq!(function("0000000000001234 T main"), Some(Symbol { size: 0, ..symbol }));
+        let symbol = Symbol { address: 0x1234, name: "main".to_owned() };
+        assert_eq!(function("0000000000001234 T main"), Some(symbol));
         assert_eq!(function("0000000000001234 d data"), None);
         assert_eq!(function("                 U puts"), None);
     }

@@ -48,7 +48,7 @@ struct Tracer {
 }
 
 /// Watches the process, which is to stop itself and then to execute the first of the files, and writes for each function
-/// that was met a line: the file, the name, the size, in how many periods.
+/// that was met a line: the file, the name, in how many periods.
 pub(super) fn run(pid: i32, result: &Path, files: &[PathBuf]) -> Result {
     let pid = Pid::from_raw(pid);
     // Somebody may wait for the end of what was inherited.
@@ -229,8 +229,8 @@ impl Tracer {
         let mut text = String::new();
         for watched in &self.watched {
             for (function, periods) in &watched.met {
-                let Symbol { name, size, .. } = &watched.functions[*function];
-                text += &format!("{} {} {size} {periods}\n", watched.path.display(), lasting(name));
+                let name = lasting(&watched.functions[*function].name);
+                text += &format!("{} {name} {periods}\n", watched.path.display());
             }
         }
         let new = self.result.with_extension("new");
