@@ -29,6 +29,15 @@ pub fn timestamp() -> String {
     rfc3339(wall_ms())
 }
 
+/// A time so many seconds after another, as TR-106 writes it: whole seconds, UTC.
+#[must_use]
+pub fn date_after(wall_ms: u64, seconds: u64) -> String {
+    // Nobody leases anything beyond the year 9999, which is as far as the text goes.
+    let ms = wall_ms.saturating_add(seconds.saturating_mul(1000)).min(253_402_300_799_000);
+    let text = rfc3339(ms);
+    text.split_once('.').map_or_else(|| text.clone(), |(whole, _)| format!("{whole}Z"))
+}
+
 /// Which boot of the machine it is: dates on `CLOCK_BOOTTIME` mean something within one only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BootId([u8; 16]);

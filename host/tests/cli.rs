@@ -17,6 +17,8 @@ use std::thread;
 
 use dhcpmgr::cli::render::{self, Style};
 use dhcpmgr::control::{Controls, Request, Response, bind, serve};
+use dhcpmgr::data_model::Fault;
+use dhcpmgr::data_model::door::Flat;
 use dhcpmgr::events::EventLog;
 use serde_json::{Value, json};
 
@@ -354,6 +356,10 @@ fn config_check_needs_no_daemon_and_names_every_mistake() {
 struct Core(EventLog);
 
 impl Controls for Core {
+    async fn read(&self, paths: &[String]) -> Result<Flat, Fault> {
+        Ok(Flat(paths.iter().map(|path| (path.clone(), "x".into())).collect()))
+    }
+
     async fn handle(&self, request: Request) -> Response {
         match request {
             Request::Status => Response::done(recorded("status.json")),
@@ -458,8 +464,9 @@ fn the_commands_are_there_for_manual_pages() {
     assert_eq!(
         names,
         [
-            "status", "lease", "events", "why", "renew", "release", "restart", "enable", "disable",
-            "handler", "config", "import", "map"
+            "status", "lease", "events", "metrics", "why", "renew", "release", "restart", "enable",
+            "disable", "handler", "config", "import", "map", "get", "set", "add", "del", "call", "watch",
+            "paths"
         ]
     );
 }

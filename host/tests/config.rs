@@ -736,6 +736,10 @@ fn the_examples_of_the_guide_are_accepted_and_it_names_every_default() {
     let v6 = "[clients.wan6]\nprotocol = \"v6\"\ninterface = \"wan0\"\n[clients.wan6.send]\n";
     let send = read(&format!("{v6}{}", blocks.next().unwrap())).unwrap();
     assert_eq!(send.clients["wan6"].send.keys().copied().collect::<Vec<_>>(), [15, 16, 17, 39]);
+    let pack = read(blocks.next().unwrap()).unwrap();
+    assert!(!pack.handlers[0].settings.0.is_empty());
+    let hooks = read(blocks.next().unwrap()).unwrap().hooks;
+    assert_eq!(hooks[0].timeout, std::time::Duration::from_millis(2000));
     let lans = read(blocks.next().unwrap()).unwrap().lans;
     assert_eq!(lans.delegations.len(), 2);
     assert_eq!(read(blocks.next().unwrap()).unwrap().softwire.interfaces.len(), 1);

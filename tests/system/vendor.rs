@@ -1,6 +1,6 @@
 //! The option pack, from a real server's bytes to parameters and events.
 
-use dhcpmgr_lab::{Daemon, Lab, Result, eventually, lab_or_skip};
+use dhcpmgr_lab::{Daemon, Lab, MessageType, Result, eventually, lab_or_skip};
 
 use crate::given::{one_client, removals};
 
@@ -72,4 +72,24 @@ fn a_malformed_option_is_told_and_costs_nothing_else() -> Result {
         let why = daemon.cli().json(&["why", "wan4"])?.to_string();
         Ok(why.contains("option 43 ends within the sub-option at byte 0").then_some(()))
     })
+}
+
+#[test]
+fn what_the_gateway_says_of_itself_is_sent_and_its_options_are_requested() -> Result {
+    lab_or_skip!();
+    let lab = Lab::new()?;
+    let packets = lab.capture(lab.wan())?;
+    let _server = lab.dnsmasq(lab.wan()).range(100, 100).start()?;
+    let settings = "[handlers.vendor.settings.send]\nvendor_class = \"dslforum.org\"\noui = \"00256D\"\n";
+    let _daemon = daemon(&lab, settings)?;
+    let discover = packets.wait_for(MessageType::Discover)?.dhcp;
+    assert_eq!(discover.options[&60], b"dslforum.org");
+    assert_eq!(discover.options[&124], b"\0\0\x0d\xe9\x0d\x0cdslforum.org");
+    assert_eq!(discover.options[&125], b"\0\0\x0d\xe9\x08\x01\x0600256D");
+    assert!(
+        [43, 122, 125].iter().all(|code| discover.options[&55].contains(code)),
+        "{:?}",
+        discover.options[&55]
+    );
+    Ok(())
 }

@@ -7,6 +7,7 @@ use dhcpmgr_message::ClientName;
 
 use super::handler::HandlerAction;
 use super::map::MapAction;
+use super::model::ModelAction;
 use crate::import::Program;
 use crate::paths::Paths;
 
@@ -16,6 +17,7 @@ Examples:
   dhcpmgr why wan4               what happened to a client, and why
   dhcpmgr events --follow        what happens from now on
   dhcpmgr renew wan4             extend a lease now
+  dhcpmgr get Device.DHCPv4.     the data model, TR-181
   dhcpmgr config check           is the configuration right?
 
 Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 no daemon.";
@@ -174,6 +176,9 @@ pub enum Action {
     /// Explain MAP-T, MAP-E, lw4o6 and DS-Lite options
     #[command(subcommand)]
     Map(MapAction),
+    /// The data model, TR-181.
+    #[command(flatten)]
+    Model(ModelAction),
 }
 
 /// `dhcpmgr import`

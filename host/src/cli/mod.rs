@@ -7,6 +7,7 @@ mod handler;
 mod import;
 mod link;
 mod map;
+mod model;
 mod output;
 pub mod render;
 mod run;
@@ -17,8 +18,9 @@ use clap::{CommandFactory, Parser};
 
 pub use args::{Action, Arguments, ConfigAction, Import};
 pub use daemon_args::DaemonArgs;
-pub use handler::{Check, HandlerAction, New};
+pub use handler::{Check, HandlerAction, New, OneHandler};
 pub use map::{Code, Explain, Lookup, MapAction};
+pub use model::ModelAction;
 
 /// Runs `dhcpmgr` with the arguments of this process. A usage error ends the process with status 2.
 #[must_use]

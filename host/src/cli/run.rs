@@ -46,6 +46,7 @@ fn act(arguments: &Arguments) -> Result<(), Failure> {
         Action::Config(ConfigAction::Reload) => reload(&paths),
         Action::Import(import) => super::import::import(&paths, import),
         Action::Map(action) => super::map::map(action),
+        Action::Model(action) => super::model::act(&paths, action),
     }
 }
 

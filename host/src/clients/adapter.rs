@@ -77,9 +77,39 @@ pub trait Adapter: fmt::Debug + Sync {
         Vec::new()
     }
 
+    /// What it requests from the server by itself, whether or not it is told to.
+    fn requests_itself(&self) -> &'static [u16] {
+        &[]
+    }
+
+    /// What a parameter of TR-181 is in effect that hangs on the program, by its path below the client:
+    /// `Retransmission.DiscoverInitialTimeout`, `DSCPMark`. `None` where the program does not say.
+    fn in_effect(&self, _client: &Client, _parameter: &str) -> Option<InEffect> {
+        None
+    }
+
+    /// The messages that it tells of, by the names of TR-181's statistics, those that are counted by its hook left out.
+    fn counted(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Which of them a line that it wrote tells of.
+    fn counts(&self, _line: &str) -> Option<&'static str> {
+        None
+    }
+
     /// The interfaces that a process with this command line runs it on, whoever started it; `None` when it is another
     /// program. `file` reads a file as that process sees it.
     fn interfaces(&self, command: &[&str], file: &dyn Fn(&Path) -> Option<String>) -> Option<Vec<IfName>>;
+}
+
+/// A parameter of TR-181 as a program obeys it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InEffect {
+    /// Its value; of a boolean 0 or 1.
+    pub value: u32,
+    /// Whether the program can be told another one.
+    pub can_be_told: bool,
 }
 
 /// What makes a client extend its lease.

@@ -17,7 +17,9 @@ mod recognition;
 mod record;
 mod udhcpc;
 
-pub use adapter::{Adapter, Confirmation, KnownIa, LaunchContext, LaunchError, Progress, Release, Renewal};
+pub use adapter::{
+    Adapter, Confirmation, InEffect, KnownIa, LaunchContext, LaunchError, Progress, Release, Renewal,
+};
 pub use census::{Adopted, Census, Foreign, Inherited, LeftOver, fifo};
 pub use command_line::CommandLine;
 pub(crate) use dibbler::AddressManager;

@@ -27,11 +27,11 @@ const WRITE: Duration = Duration::from_secs(10);
 const PIECE: usize = 32 * 1024;
 
 pub(super) struct Connection {
-    stream: UnixStream,
+    pub(super) stream: UnixStream,
     /// Bytes that were read and are no whole line yet.
     pending: Vec<u8>,
     place: Option<Lease>,
-    followers: Rc<Slots>,
+    pub(super) followers: Rc<Slots>,
 }
 
 enum Line {
@@ -72,6 +72,7 @@ impl Connection {
                     let why = "only root and the user of dhcpmgrd may change anything; run this as root";
                     self.answer(&Response::refused(why)).await?;
                 }
+                Ok(Request::Watch { paths }) => return self.watch(controls, paths).await,
                 Ok(Request::Events { client, follow }) => return self.events(controls, client, follow).await,
                 Ok(request) => {
                     let response = controls.handle(request).await;
@@ -147,25 +148,25 @@ impl Connection {
         }
     }
 
-    async fn answer(&mut self, response: &Response) -> io::Result<()> {
+    pub(super) async fn answer(&mut self, response: &Response) -> io::Result<()> {
         let mut line = Vec::new();
         append_line(&mut line, response)?;
         self.write(&line).await
     }
 
-    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(super) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         timeout(WRITE, self.stream.write_all(bytes)).await?
     }
 }
 
 /// Waits until the peer is gone; what it says meanwhile is ignored.
-async fn closed(stream: &mut UnixStream) -> io::Result<()> {
+pub(super) async fn closed(stream: &mut UnixStream) -> io::Result<()> {
     let mut ignored = [0; 256];
     while stream.read(&mut ignored).await? > 0 {}
     Ok(())
 }
 
-fn append_line(to: &mut Vec<u8>, value: &impl Serialize) -> io::Result<()> {
+pub(super) fn append_line(to: &mut Vec<u8>, value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *to, value)?;
     to.push(b'\n');
     Ok(())

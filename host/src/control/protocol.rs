@@ -1,9 +1,12 @@
 //! One JSON object a line: a [`Request`] there, a [`Response`] back; after `events` with `follow`, a line an event.
 
+use std::collections::BTreeMap;
+
 use dhcpmgr_message::ClientName;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::data_model::{Fault, Value};
 use crate::import::Order;
 
 /// What may be asked.
@@ -66,6 +69,16 @@ pub enum Request {
         /// The handler's name in the configuration.
         handler: String,
     },
+    /// Load the module of a handler anew, and put it into the place of the old one when it is up; answers a sentence.
+    HandlerReload {
+        /// The handler's name in the configuration.
+        handler: String,
+    },
+    /// Ask a handler nothing more until it is reset.
+    HandlerQuarantine {
+        /// The handler's name in the configuration.
+        handler: String,
+    },
     /// Read the configuration again and apply the difference; answers [`super::views::Reload`].
     ConfigReload,
     /// Store what the files of other clients say; answers [`crate::import::Outcome`].
@@ -75,11 +88,61 @@ pub enum Request {
     },
     /// The configuration in force; answers [`super::views::ConfigShown`].
     ConfigShow,
+    /// Parameters of the data model; answers [`Flat`](crate::data_model::door::Flat).
+    Get {
+        /// Full or partial paths.
+        paths: Vec<String>,
+        /// How deep; 0 for all of it.
+        #[serde(default)]
+        levels: u32,
+    },
+    /// The rows of a table of the data model; answers a list of paths.
+    GetInstances {
+        /// The table.
+        path: String,
+    },
+    /// What the data model can have; answers a list of [`Supported`](crate::data_model::door::Supported).
+    GetSupported {
+        /// At and below this path.
+        path: String,
+    },
+    /// Parameters of the data model, then what becomes of them: a [`Notice`](crate::data_model::notice::Notice) a line,
+    /// no [`Response`] around them.
+    Watch {
+        /// Full or partial paths.
+        paths: Vec<String>,
+    },
+    /// Write parameters; answers [`Changed`](crate::data_model::door::Changed), as the next three.
+    Set {
+        /// Path and value.
+        values: BTreeMap<String, Value>,
+        /// An object that cannot be written costs no other.
+        #[serde(default)]
+        allow_partial: bool,
+    },
+    /// Add a row.
+    Add {
+        /// The table.
+        path: String,
+        /// Its parameters, by name.
+        #[serde(default)]
+        values: BTreeMap<String, Value>,
+    },
+    /// Delete rows.
+    Delete {
+        /// Their paths.
+        paths: Vec<String>,
+    },
+    /// Carry out a command.
+    Operate {
+        /// Its path, `Device.DHCPv4.Client.1.Renew()`.
+        call: String,
+    },
 }
 
 impl Request {
     /// All commands, as `command` in JSON.
-    pub const COMMANDS: [&str; 15] = [
+    pub const COMMANDS: [&str; 25] = [
         "status",
         "lease",
         "events",
@@ -92,9 +155,19 @@ impl Request {
         "metrics",
         "handlers",
         "handler-reset",
+        "handler-reload",
+        "handler-quarantine",
         "config-reload",
         "import",
         "config-show",
+        "get",
+        "get-instances",
+        "get-supported",
+        "watch",
+        "set",
+        "add",
+        "delete",
+        "operate",
     ];
 
     /// Whether it changes anything, so that only root and the daemon's own user may ask for it.
@@ -107,15 +180,25 @@ impl Request {
             | Self::Why { .. }
             | Self::Metrics
             | Self::Handlers
-            | Self::ConfigShow => false,
+            | Self::ConfigShow
+            | Self::Get { .. }
+            | Self::GetInstances { .. }
+            | Self::GetSupported { .. }
+            | Self::Watch { .. } => false,
             Self::Renew { .. }
             | Self::Release { .. }
             | Self::Restart { .. }
             | Self::Enable { .. }
             | Self::Disable { .. }
             | Self::HandlerReset { .. }
+            | Self::HandlerReload { .. }
+            | Self::HandlerQuarantine { .. }
             | Self::ConfigReload
-            | Self::Import { .. } => true,
+            | Self::Import { .. }
+            | Self::Set { .. }
+            | Self::Add { .. }
+            | Self::Delete { .. }
+            | Self::Operate { .. } => true,
         }
     }
 }
@@ -131,6 +214,9 @@ pub struct Response {
     /// What was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Box<RawValue>>,
+    /// Why not, for the data model: path and USP error code of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Fault>,
 }
 
 impl Response {
@@ -139,7 +225,7 @@ impl Response {
     pub fn done(result: impl Serialize) -> Self {
         // As text at once: a tree of values for many clients would be the most memory that the daemon ever takes.
         match serde_json::value::to_raw_value(&result) {
-            Ok(result) => Self { ok: true, error: None, result: Some(result) },
+            Ok(result) => Self { ok: true, error: None, result: Some(result), faults: Vec::new() },
             Err(error) => Self::refused(format!("the answer cannot be written as JSON: {error}")),
         }
     }
@@ -147,6 +233,13 @@ impl Response {
     /// Not done: a sentence that says why and what to do.
     #[must_use]
     pub fn refused(error: impl Into<String>) -> Self {
-        Self { ok: false, error: Some(error.into()), result: None }
+        Self { ok: false, error: Some(error.into()), result: None, faults: Vec::new() }
+    }
+
+    /// Not done, for these reasons.
+    #[must_use]
+    pub fn faults(faults: Vec<Fault>) -> Self {
+        let text = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        Self { faults, ..Self::refused(text) }
     }
 }

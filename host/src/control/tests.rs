@@ -13,6 +13,8 @@ use tokio::time::timeout;
 
 use super::listen::MAX_FOLLOWERS;
 use super::{Controls, MAX_CONNECTIONS, MAX_LINE_BYTES, Request, Response, bind, serve};
+use crate::data_model::Fault;
+use crate::data_model::door::Flat;
 use crate::events::{Event, EventKind, EventLog};
 
 /// Answers with the request; `why slow` takes a long time.
@@ -20,6 +22,10 @@ use crate::events::{Event, EventKind, EventLog};
 struct Echo(EventLog);
 
 impl Controls for Echo {
+    async fn read(&self, paths: &[String]) -> Result<Flat, Fault> {
+        Ok(Flat(paths.iter().map(|path| (path.clone(), "x".into())).collect()))
+    }
+
     async fn handle(&self, request: Request) -> Response {
         if matches!(&request, Request::Why { client } if client.as_str() == "slow") {
             tokio::time::sleep(Duration::from_secs(3600)).await;
@@ -246,15 +252,23 @@ fn every_command_has_its_name_in_the_list_and_only_reading_is_for_everybody() {
         if matches!(command, "why" | "renew" | "release" | "restart" | "enable" | "disable") {
             request["client"] = client.clone();
         }
-        if command == "handler-reset" {
+        if command.starts_with("handler-") {
             request["handler"] = json!("acme");
         }
         if command == "import" {
             request["order"] = json!({"found": [{"file": "a", "client_id": null}]});
         }
+        match command {
+            "get" | "watch" | "delete" => request["paths"] = json!(["Device."]),
+            "get-instances" | "get-supported" | "add" => request["path"] = json!("Device."),
+            "set" => request["values"] = json!({"Device.X": true}),
+            "operate" => request["call"] = json!("Device.X()"),
+            _ => {}
+        }
         let parsed: Request = serde_json::from_value(request).unwrap();
-        let reads =
-            ["status", "lease", "events", "why", "metrics", "handlers", "config-show"].contains(&command);
+        let of_model = ["get", "get-instances", "get-supported", "watch"];
+        let reads = of_model.contains(&command)
+            || ["status", "lease", "events", "why", "metrics", "handlers", "config-show"].contains(&command);
         assert_eq!(parsed.changes(), !reads, "{command}");
     }
 }

@@ -59,6 +59,9 @@ pub struct ClientStatus {
     pub reason: Option<String>,
     /// The lease.
     pub lease: Option<Lease>,
+    /// Messages by the names of TR-181's statistics, since the daemon started: those that the client program tells of.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counters: BTreeMap<String, u64>,
 }
 
 /// The words of TR-181 `Device.DHCPv4.Client.{i}.DHCPStatus`, and `Disabled` and `Error`.

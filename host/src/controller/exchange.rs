@@ -24,6 +24,9 @@ impl Task {
     pub(super) async fn on_arrival(&mut self, arrival: Arrival) {
         let Arrival { message, origin, at_ms } = arrival;
         let mut entry = Entry::arrival(Rc::clone(&message), at_ms);
+        if origin != Origin::Journal {
+            self.counters.answered(message.event);
+        }
         if message.event.carries_lease() && origin != Origin::Journal && self.machine.is_giving_back() {
             entry.decisions.push("ignored: the lease is given back".to_owned());
             self.recorder.exchange(entry);
@@ -198,19 +201,19 @@ impl Task {
         self.say_who_has_ipv4("the lease offers it no more, or otherwise");
         self.remember_lease();
         if origin == Origin::Journal {
-            // The same lease as before the daemon was started: nothing happened.
+            // The same lease as before the daemon was started: nothing happened, but to LANs that are configured
+            // otherwise since.
             tracing::info!("{}: lease of an earlier daemon taken over", self.client.name);
-            return;
-        }
-        self.record(|record, _| (record.without_lease, record.giving_back) = (false, None));
-        if again && changed.is_empty() {
-            // The same lease, told in more detail.
-            return;
-        }
-        self.publish(Event { changed, detail, ..self.event(kind) });
-        for Emitted { name, fields } in emitted {
-            let changed = vec![Change::Vendor];
-            self.publish(Event { changed, fields, ..self.event(EventKind::Vendor(name)) });
+        } else {
+            self.record(|record, _| (record.without_lease, record.giving_back) = (false, None));
+            // Otherwise it is the same lease, told in more detail.
+            if !again || !changed.is_empty() {
+                self.publish(Event { changed, detail, ..self.event(kind) });
+                for Emitted { name, fields } in emitted {
+                    let changed = vec![Change::Vendor];
+                    self.publish(Event { changed, fields, ..self.event(EventKind::Vendor(name)) });
+                }
+            }
         }
         to_lans.events.into_iter().for_each(|event| self.publish(event));
     }

@@ -101,7 +101,9 @@ pub(super) struct Ledger {
     ias: Vec<V6Ia>,
     /// What the last message said besides: options, servers.
     rest: V6Report,
-    /// When that was.
+    /// When that was said.
+    rest_at_ms: u64,
+    /// When all of this held.
     at_ms: u64,
 }
 
@@ -125,16 +127,14 @@ impl Ledger {
         for ia in &report.ias {
             self.take_ia(ia, at_ms, &mut notes);
         }
-        if at_ms >= self.at_ms {
-            self.at_ms = at_ms;
-            if message.event != ClientEvent::Delete && report.answer_to != Some(V6Request::Confirm) {
-                self.rest = V6Report {
-                    addresses: Vec::new(),
-                    prefixes: Vec::new(),
-                    ias: Vec::new(),
-                    ..report.clone()
-                };
-            }
+        self.at_ms = self.at_ms.max(at_ms);
+        let says_the_rest =
+            message.event != ClientEvent::Delete && report.answer_to != Some(V6Request::Confirm);
+        // Not by `at_ms`: what waited in the spool is older than the last look at what is over.
+        if says_the_rest && at_ms >= self.rest_at_ms {
+            self.rest_at_ms = at_ms;
+            self.rest =
+                V6Report { addresses: Vec::new(), prefixes: Vec::new(), ias: Vec::new(), ..report.clone() };
         }
         notes
     }

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::associations::Look;
+use super::counters::Counters;
 use super::deferring::Waiting;
 use super::lease::Lease;
 use super::machine::{Command, Effect, Input, Machine, Manners};
@@ -52,6 +53,7 @@ pub(super) struct Task {
     insist: Option<(Instant, Signal)>,
     pub(super) restarts: u64,
     pub(super) recorder: Recorder,
+    pub(super) counters: Counters,
     /// Somebody else's client on the same interface.
     pub(super) foreign: Option<Foreign>,
     /// When it was looked for last, milliseconds of `CLOCK_BOOTTIME`.
@@ -107,6 +109,7 @@ impl Task {
             insist: None,
             restarts: 0,
             recorder: Recorder::default(),
+            counters: Counters::default(),
             foreign: None,
             // Whoever makes this has just taken a census.
             looked_ms: clock::boottime_ms(),
@@ -118,8 +121,9 @@ impl Task {
         }
     }
 
+    /// Boxed: a future that begins with a value holds it twice.
     pub(super) async fn run(
-        mut self,
+        mut self: Box<Self>,
         inherited: Inherited,
         mut inbox: mpsc::Receiver<Arrival>,
         mut orders: mpsc::Receiver<Order>,
@@ -310,6 +314,9 @@ impl Task {
         for line in lines {
             tracing::debug!("{}: {line}", self.client.name);
             progress.extend(self.client.program.progress(&line));
+            if let Some(message) = self.client.program.counts(&line) {
+                self.counters.count(message);
+            }
             self.recorder.line(line);
         }
         progress
@@ -451,6 +458,7 @@ impl Task {
                 .or_else(|| self.waits_for())
                 .or_else(|| self.disturbed_by()),
             lease: self.lease_view(),
+            counters: self.counters.shown(self.client.program),
         }
     }
 

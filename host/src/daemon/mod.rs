@@ -2,6 +2,7 @@
 
 mod attendance;
 mod link;
+mod model;
 mod privileges;
 mod softwires;
 mod start;
@@ -23,6 +24,8 @@ use crate::config::{self, Client, Config, MetricsAddress, OnStop};
 use crate::control::views::{ClientStatus, ConfigShown, Reload, Status};
 use crate::control::{Controls, Request, Response};
 use crate::controller::{Command, Controller, Ending, Shared};
+use crate::data_model::Fault;
+use crate::data_model::door::{DataModel, Flat};
 use crate::delegation::Outcome;
 use crate::events::{Event, EventKind, EventLog};
 use crate::handlers::{HandlerNotice, NoticeKind};
@@ -45,6 +48,7 @@ pub struct Daemon {
     /// Where metrics are served.
     metrics: watch::Sender<Option<MetricsAddress>>,
     logging: start::Logging,
+    model: Rc<model::Model>,
 }
 
 /// A client that has a controller.
@@ -223,55 +227,61 @@ impl Daemon {
 
     /// Reads the configuration again and applies the difference; refuses it whole when anything in it is wrong.
     pub async fn reload(&self) -> Result<Reload, String> {
+        let _writer = self.model.writing.lock().await;
         let loaded = config::load(&self.shared.paths).map_err(|errors| errors.to_string())?;
         for hook in &loaded.config.hooks {
             hooks::check(hook).map_err(|why| format!("hooks.{}: {why}", hook.name))?;
         }
-        let diff = config::diff(&self.config.borrow(), &loaded.config);
-        if diff.log {
-            self.logging.set(&loaded.config.daemon.log);
-        }
-        if diff.dns {
-            privileges::check(loaded.config.dns.backend);
-            self.shared.network.set_dns_backend(loaded.config.dns.backend);
-        }
-        if diff.metrics {
-            self.metrics.send_replace(loaded.config.metrics.listen);
-        }
-        for name in &diff.clients_removed {
-            self.end_client(name).await;
-        }
-        self.shared.chain.reconfigure(&loaded.config.handlers).await;
-        for change in &diff.clients_changed {
-            let client = loaded.config.clients[&change.name].clone();
-            self.change_client(client, change.new_link).await;
-        }
-        for name in &diff.clients_added {
-            self.add_client(loaded.config.clients[name].clone()).await;
-        }
-        if !diff.softwire.is_empty() {
-            self.change_softwire(&loaded.config.softwire).await;
-        }
+        let config = self.model.over(&loaded.config)?;
+        self.model.take(loaded.config);
+        let changes = self.apply(config).await;
         for line in self.backends.restore_filters().await {
             tracing::error!("{line}");
         }
-        self.shared
-            .softwires
-            .retain(|wan| loaded.config.clients.values().any(|client| client.interface == *wan));
-        if !diff.lans.is_empty() {
-            self.tell(self.shared.delegations.reconfigure(loaded.config.lans.clone()).await);
-        }
-        if diff.touches_handlers() {
-            self.handlers_changed().await;
-        }
-        self.hooks.reconfigure(&loaded.config);
-        let changes = diff.lines();
-        *self.config.borrow_mut() = loaded.config;
         *self.files.borrow_mut() = loaded.files;
         let detail = if changes.is_empty() { "nothing differs".to_owned() } else { changes.join("; ") };
         tracing::info!("configuration read again: {detail}");
         self.shared.events.publish(Event { detail: Some(detail), ..Event::now(EventKind::ConfigReloaded) });
         Ok(Reload { changes })
+    }
+
+    /// Puts a configuration in the place of the one in force, by the smallest steps; says what differed.
+    async fn apply(&self, config: Config) -> Vec<String> {
+        let diff = config::diff(&self.config.borrow(), &config);
+        if diff.log {
+            self.logging.set(&config.daemon.log);
+        }
+        if diff.dns {
+            privileges::check(config.dns.backend);
+            self.shared.network.set_dns_backend(config.dns.backend);
+        }
+        if diff.metrics {
+            self.metrics.send_replace(config.metrics.listen);
+        }
+        for name in &diff.clients_removed {
+            self.end_client(name).await;
+        }
+        self.shared.chain.reconfigure(&config.handlers).await;
+        for change in &diff.clients_changed {
+            let client = config.clients[&change.name].clone();
+            self.change_client(client, change.new_link).await;
+        }
+        for name in &diff.clients_added {
+            self.add_client(config.clients[name].clone()).await;
+        }
+        if !diff.softwire.is_empty() {
+            self.change_softwire(&config.softwire).await;
+        }
+        self.shared.softwires.retain(|wan| config.clients.values().any(|client| client.interface == *wan));
+        if !diff.lans.is_empty() {
+            self.tell(self.shared.delegations.reconfigure(config.lans.clone()).await);
+        }
+        if diff.touches_handlers() {
+            self.handlers_changed().await;
+        }
+        self.hooks.reconfigure(&config);
+        *self.config.borrow_mut() = config;
+        diff.lines()
     }
 
     /// Gives a client its new configuration; on another interface it is another client.
@@ -395,6 +405,22 @@ impl Controls for Daemon {
                 }
                 Err(reason) => Response::refused(reason),
             },
+            Request::HandlerReload { handler } => match self.shared.chain.reload(&handler).await {
+                Ok(sentence) => {
+                    self.handlers_changed().await;
+                    Response::done(sentence)
+                }
+                Err(reason) => Response::refused(reason),
+            },
+            Request::HandlerQuarantine { handler } => match self.shared.chain.quarantine(&handler).await {
+                Ok(()) => {
+                    self.handlers_changed().await;
+                    Response::done(format!(
+                        "handler {handler} is quarantined; what it contributed last stays in force"
+                    ))
+                }
+                Err(reason) => Response::refused(reason),
+            },
             Request::ConfigReload => match self.reload().await {
                 Ok(reload) => Response::done(reload),
                 Err(reason) => Response::refused(reason),
@@ -404,8 +430,21 @@ impl Controls for Daemon {
                 toml: config::to_toml(&self.config.borrow()),
             }),
             Request::Import { order } => self.import(order).await,
-            Request::Events { .. } => Response::refused("events are streamed, not answered"),
+            Request::Events { .. } | Request::Watch { .. } => {
+                Response::refused("this is streamed, not answered")
+            }
+            Request::Get { .. }
+            | Request::GetInstances { .. }
+            | Request::GetSupported { .. }
+            | Request::Set { .. }
+            | Request::Add { .. }
+            | Request::Delete { .. }
+            | Request::Operate { .. } => self.on_model(request).await,
         }
+    }
+
+    async fn read(&self, paths: &[String]) -> Result<Flat, Fault> {
+        self.get(paths, 0).await
     }
 
     fn events(&self) -> &EventLog {

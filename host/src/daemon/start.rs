@@ -238,6 +238,7 @@ async fn serve(
     service: Rc<Service>,
 ) -> Result<(), StartError> {
     let Loaded { config, files } = loaded;
+    let (model, config) = super::model::restore(&paths, config);
     let mut signals = Signals::listen().map_err(system("listen to signals"))?;
     let boot = BootId::current();
     let (network, mut network_events) = Network::start(NetworkOptions {
@@ -310,12 +311,15 @@ async fn serve(
         started: Instant::now(),
         metrics: watch::Sender::new(config.metrics.listen),
         logging,
+        model,
     });
     for client in config.clients.values() {
         daemon.start_client(client.clone(), &mut census).await;
     }
     // What was said while nobody was there comes before anything is done, and after what was in force then.
     spool.replay(&sessions).await;
+    // Where softwires were left, before those that nobody offers are taken down.
+    swept.extend(daemon.backends.interfaces());
     spawn_local(Rc::clone(&daemon.shared.softwires).run(Rc::clone(&daemon) as Rc<dyn Outlet>));
     daemon.go_on_in_order().await;
     // Every lease that is still in force is known now: what else carries our tag there was left by an earlier end.
@@ -339,6 +343,13 @@ async fn serve(
         }
     });
     spawn_local(control::serve(control, Rc::clone(&daemon)));
+    #[cfg(feature = "dbus")]
+    {
+        let on_bus = Rc::clone(&daemon);
+        spawn_local(async move {
+            crate::doors::dbus::serve(Rc::clone(&on_bus), on_bus.shared.paths.root()).await
+        });
+    }
     let reactions = Rc::clone(&daemon);
     spawn_local(async move { reactions.let_handlers_react().await });
     spawn_local(metrics::serve(daemon.metrics.subscribe(), Rc::clone(&daemon)));

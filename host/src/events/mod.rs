@@ -139,6 +139,10 @@ pub enum EventKind {
     KernelMismatch,
     /// The configuration was read again.
     ConfigReloaded,
+    /// Something was written through the data model.
+    ModelChanged,
+    /// A command of the data model was carried out.
+    OperationComplete,
     /// Published by a handler.
     #[serde(untagged)]
     Vendor(String),
@@ -146,7 +150,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// The host's own, as they are written.
-    pub const HOSTS: [&str; 34] = [
+    pub const HOSTS: [&str; 36] = [
         "client-started",
         "client-adopted",
         "client-stopped",
@@ -181,6 +185,8 @@ impl EventKind {
         "kernel-repaired",
         "kernel-mismatch",
         "config-reloaded",
+        "model-changed",
+        "operation-complete",
     ];
 
     /// The kind of this name; what is none of the host's own is a handler's.
@@ -336,6 +342,8 @@ mod tests {
             KernelRepaired,
             KernelMismatch,
             ConfigReloaded,
+            ModelChanged,
+            OperationComplete,
         ];
         for kind in &all {
             match kind {
@@ -345,7 +353,8 @@ mod tests {
                 | LeaseRefused | LeaseDeferred | PrefixAssigned | PrefixDeprecated | PrefixRemoved
                 | PrefixRefused | HandlerFailed | HandlerQuarantined | HandlerRecovered | HandlerConflict
                 | HookFailed | ForeignClient | LinkChanged | KernelRepaired | KernelMismatch
-                | ConfigReloaded | SoftwireUp | SoftwireDown | SoftwireFailed | Ipv4Owner | Vendor(_) => {}
+                | ConfigReloaded | ModelChanged | OperationComplete | SoftwireUp | SoftwireDown
+                | SoftwireFailed | Ipv4Owner | Vendor(_) => {}
             }
         }
         all

@@ -23,11 +23,11 @@ const NOTICES: usize = 256;
 /// All handlers. Made for one thread, safe on many; no lock is held while a handler thinks.
 #[derive(Debug)]
 pub struct Chain {
-    places: Places,
+    pub(super) places: Places,
     links: Mutex<Vec<Arc<Link>>>,
     /// One reconfiguration at a time.
-    reconfiguring: tokio::sync::Mutex<()>,
-    notices: broadcast::Sender<HandlerNotice>,
+    pub(super) reconfiguring: tokio::sync::Mutex<()>,
+    pub(super) notices: broadcast::Sender<HandlerNotice>,
     /// What handlers want differently now.
     conflicts: Mutex<BTreeMap<(ClientName, About), Vec<Conflict>>>,
     pub(super) happenings: mpsc::Sender<Happening>,
@@ -146,27 +146,11 @@ impl Chain {
         lines
     }
 
-    /// Starts a handler again that is quarantined or was refused. The error says why it still does not run.
-    pub async fn reset(&self, handler: &str) -> Result<(), String> {
-        let found = self.links().into_iter().find(|link| link.config().name == handler);
-        let link = found.ok_or_else(|| {
-            let names: Vec<_> = self.links().iter().map(|l| l.config().name.clone()).collect();
-            format!("no handler is named \"{handler}\"; there are: {}", names.join(", "))
-        })?;
-        if !link.never_started() {
-            return link.reset().await;
+    /// Puts a link into the place of another, unless that is gone.
+    pub(super) fn replace(&self, old: &Arc<Link>, new: Arc<Link>) {
+        for place in lock(&self.links).iter_mut().filter(|link| Arc::ptr_eq(link, old)) {
+            *place = Arc::clone(&new);
         }
-        let config = link.config().clone();
-        let _one_at_a_time = self.reconfiguring.lock().await;
-        let again = Arc::new(Link::load(&config, &self.places, self.notices.clone()).await);
-        if again.state() == HandlerState::Refused {
-            return again.reset().await;
-        }
-        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
-        for place in links.iter_mut().filter(|l| Arc::ptr_eq(l, &link)) {
-            *place = Arc::clone(&again);
-        }
-        Ok(())
     }
 
     /// The link for a section of the configuration: the former one where it can stay, else a new one.

@@ -15,6 +15,9 @@ use crate::config::Written;
 /// The longest reason that a module is refused for, characters: with several mistakes and their places.
 const REASON: usize = 1000;
 
+/// The reason of a quarantine that no failure led to.
+pub(super) const BY_THE_OPERATOR: &str = "by the operator";
+
 /// What is known of a handler.
 #[derive(Debug)]
 pub(super) struct Facts {
@@ -143,6 +146,18 @@ impl Condition {
             self.notify(NoticeKind::Quarantined, reason);
         }
         verdict
+    }
+
+    /// It is left alone because somebody wants that.
+    pub(super) fn quarantined(&self, reason: &str) {
+        let mut facts = self.facts();
+        facts.state = HandlerState::Quarantined;
+        facts.reason = Some(reason.to_owned());
+        facts.pid = None;
+        facts.failing = true;
+        drop(facts);
+        tracing::warn!(handler = self.handler(), "quarantined {reason}");
+        self.notify(NoticeKind::Quarantined, reason);
     }
 
     /// It is started once more.

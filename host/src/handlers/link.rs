@@ -8,7 +8,7 @@ use dhcpmgr_message::ClientName;
 use dhcpmgr_plugin_api::{Hook, Manifest, Options, Plan, Protocol};
 use tokio::sync::broadcast;
 
-use super::condition::Condition;
+use super::condition::{BY_THE_OPERATOR, Condition};
 use super::in_process::InProcess;
 use super::merge::Ruling;
 use super::runner::Runner;
@@ -133,6 +133,16 @@ impl Link {
             Runner::Worker(worker) => worker.reset().await,
             Runner::Refused(reason) => Err(reason.clone()),
         }
+    }
+
+    /// Not asked any more until it is reset.
+    pub(super) async fn quarantine(&self) -> Result<(), String> {
+        match &self.runner {
+            Runner::InProcess(_) => self.condition.quarantined(BY_THE_OPERATOR),
+            Runner::Worker(worker) => worker.quarantine().await?,
+            Runner::Refused(reason) => return Err(format!("it does not run anyway: {reason}")),
+        }
+        Ok(())
     }
 
     pub(super) fn never_started(&self) -> bool {

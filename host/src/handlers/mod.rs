@@ -20,6 +20,7 @@ mod reacting;
 mod runner;
 mod sanity;
 mod statistics;
+mod steering;
 mod text;
 mod verdicts;
 mod wanting;

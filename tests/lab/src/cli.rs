@@ -137,9 +137,18 @@ impl Cli {
 
     /// `dhcpmgr events --json --follow`, its lines in `log`.
     pub fn follow(&self, log: &Path) -> Result<Follow> {
+        self.stream(&["events", "--json", "--follow"], log)
+    }
+
+    /// Follows paths of the data model from now on.
+    pub fn watch(&self, paths: &[&str], log: &Path) -> Result<Follow> {
+        self.stream(&[&["watch", "--json"], paths].concat(), log)
+    }
+
+    fn stream(&self, arguments: &[&str], log: &Path) -> Result<Follow> {
         let mut command = supervised(&self.file())?;
-        command.arg("--root").arg(&self.root).args(["events", "--json", "--follow"]);
-        Ok(Follow(Process::start("dhcpmgr events", command, log)?))
+        command.arg("--root").arg(&self.root).args(arguments);
+        Ok(Follow(Process::start("dhcpmgr follows", command, log)?))
     }
 }
 
@@ -158,6 +167,17 @@ fn lines(text: &str) -> Result<Vec<Event>> {
 pub struct Follow(Process);
 
 impl Follow {
+    /// What came so far, a value a line.
+    pub fn lines(&self) -> Result<Vec<Value>> {
+        let log = self.0.log();
+        // The last line may still be on its way.
+        let whole = log.rfind('\n').map_or("", |end| &log[..end]);
+        whole
+            .lines()
+            .map(|line| serde_json::from_str(line).context(|| format!("a line of JSON: {line}")))
+            .collect()
+    }
+
     /// The complete lines so far.
     pub fn events(&self) -> Result<Vec<Event>> {
         let log = self.0.log();

@@ -45,10 +45,32 @@ fn write(root: &Path) -> io::Result<()> {
     for (shell, place) in completions {
         let place = root.join("usr/share").join(place);
         fs::create_dir_all(&place)?;
-        clap_complete::generate_to(shell, &mut dhcpmgr::cli::command(), "dhcpmgr", &place)?;
+        let file = clap_complete::generate_to(shell, &mut dhcpmgr::cli::command(), "dhcpmgr", &place)?;
+        if shell == Shell::Bash {
+            let text = fs::read_to_string(&file)?;
+            fs::write(file, text + PATHS)?;
+        }
     }
     Ok(())
 }
+
+/// Paths of the data model, which only the program knows.
+const PATHS: &str = r#"
+_dhcpmgr_paths() {
+    local word="${COMP_WORDS[COMP_CWORD]}"
+    case "${COMP_WORDS[1]}" in
+        get|set|add|del|call|watch)
+            if [[ "$word" == [D]* && "$word" != *=* ]]; then
+                local IFS=$'\n'
+                COMPREPLY=($(dhcpmgr paths "$word" 2>/dev/null))
+                compopt -o nospace 2>/dev/null
+                return
+            fi ;;
+    esac
+    _dhcpmgr "$@"
+}
+complete -F _dhcpmgr_paths -o nosort -o bashdefault -o default dhcpmgr
+"#;
 
 /// One page for a command and one for each below it, named as git names its own: `dhcpmgr-config-reload` for the
 /// words `dhcpmgr config reload`.

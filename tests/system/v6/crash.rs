@@ -7,7 +7,8 @@ use dhcpmgr_lab::{Daemon, Lab, MessageType6, Monitor, Result, eventually, lab_or
 use nix::sys::signal::{Signal, kill};
 
 use super::given::{
-    NEW, OLD, bound, configured, identity, kea, pid, preferred, reboot, removals, started_again, values,
+    NEW, OLD, address, bound, configured, delegation, home, identity, kea, pid, preferred, reboot, removals,
+    started_again, values,
 };
 
 const LONG: (u32, u32, u32, u32) = (1000, 1600, 3000, 4000);
@@ -70,6 +71,30 @@ fn a_restart_of_the_daemon_moves_nothing_and_says_nothing_to_the_server() -> Res
         assert_eq!(pid(&daemon, "wan6")?, client);
         configured(&lab, OLD)?;
     }
+    Ok(())
+}
+
+/// The configuration changed while no daemon ran: the lease is the same, and what LANs get of it is not.
+#[test]
+fn a_lan_that_is_new_to_a_lease_that_is_taken_over_is_an_event() -> Result {
+    lab_or_skip!();
+    let lab = Lab::new()?;
+    lab.lan("lan1")?;
+    let (_server, mut daemon) = bound(&lab, LONG)?;
+    daemon.kill()?;
+    daemon.configure(&(home("") + &delegation("lan1", "wan6", 2)))?;
+    daemon.start()?;
+    let about = |lan: &str| -> Result<bool> {
+        let events = daemon.cli().events()?;
+        Ok(events.iter().any(|event| {
+            event.event == "prefix-assigned" && event.fields.get("lan").is_some_and(|name| name == lan)
+        }))
+    };
+    eventually("lan1 has its part", || {
+        Ok(address(&lab, "lan1", &format!("2001:db8:{OLD:x}:2::1/64"))?.map(drop))
+    })?;
+    eventually("the event of lan1 is there", || Ok(about("lan1")?.then_some(())))?;
+    assert!(!about("lan0")?, "lan0 has what it had");
     Ok(())
 }
 

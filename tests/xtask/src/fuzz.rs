@@ -9,7 +9,8 @@ use dhcpmgr_lab::{Error, Result, program};
 use crate::cargo::{cargo, done, target, workspace};
 
 /// The crates that have fuzz targets.
-const CRATES: [&str; 4] = ["client-shims/message", "handlers/softwire", "handlers/v6", "handlers/vendor"];
+const CRATES: [&str; 5] =
+    ["client-shims/message", "handlers/softwire", "handlers/v6", "handlers/vendor", "host"];
 
 /// Runs every target of every crate for so long.
 pub(crate) fn run(seconds: u64) -> Result {

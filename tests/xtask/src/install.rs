@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use dhcpmgr_lab::{Binaries, Error, Result, SHIMS, SystemdVersion, lay_out};
+use dhcpmgr_lab::{Binaries, Error, Result, SHIMS, SystemdVersion, install, lay_out};
 
 use crate::cargo::{cargo, done, target};
+use crate::order::linker_of;
 
 /// The sample configuration: does nothing until somebody has read it.
 const SAMPLE: &str = include_str!("../../../host/packaging/dhcpmgr.toml");
@@ -53,18 +54,50 @@ pub(crate) fn manual() -> Result<PathBuf> {
 /// Builds the release: the shim statically, because it is executed for every message and the dynamic loader would
 /// be most of its time.
 pub(crate) fn build() -> Result<Binaries> {
+    build_in(Order::AsListed)
+}
+
+/// Builds what [`order`](crate::order) looks at, and installs it: functions where the compiler put them, with their names.
+pub(crate) fn unordered(dir: &Path) -> Result {
+    install(&build_in(Order::AsCompiled)?, dir)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    AsListed,
+    AsCompiled,
+}
+
+fn build_in(order: Order) -> Result<Binaries> {
     let programs = [["-p", "dhcpmgr", "--bin", "dhcpmgrd"], ["-p", "dhcpmgr", "--bin", "dhcpmgr"]];
     let modules = HANDLERS.map(|handler| ["-p", handler, "--lib"]);
     for part in programs.iter().map(|part| &part[..]).chain(modules.iter().map(|part| &part[..])) {
         let mut release = cargo(&["rustc", "--release"]);
-        release.args(part).arg("--").args(RELEASE_FLAGS);
+        release.args(part).arg("--");
+        match order {
+            Order::AsListed => {
+                let linker = linker_of(&mut release)?;
+                release.args(RELEASE_FLAGS).args(["-C", &linker]);
+            }
+            Order::AsCompiled => drop(release.args(["-C", "strip=none"])),
+        }
         done(release, "building the release")?;
     }
     let triple = host_triple()?;
-    let directory = target().join("shims");
+    // Functions that are one have one name: as compiled, each keeps its own.
+    let shim_flags = SHIM_FLAGS.iter().filter(|flag| order == Order::AsListed || !flag.contains("icf"));
+    let mut flags = shim_flags.copied().collect::<Vec<_>>().join(" ");
+    let directory = match order {
+        Order::AsListed => target().join("shims"),
+        Order::AsCompiled => target().join("shims-as-compiled"),
+    };
     let mut shims = cargo(&["build", "--profile", "shim", "--target", &triple]);
+    match order {
+        Order::AsListed => flags += &format!(" -C {}", linker_of(&mut shims)?),
+        Order::AsCompiled => flags += " -C strip=none",
+    }
     shims.args(SHIMS.iter().flat_map(|shim| ["-p", *shim]));
-    shims.arg("--target-dir").arg(&directory).env("RUSTFLAGS", SHIM_FLAGS.join(" "));
+    shims.arg("--target-dir").arg(&directory).env("RUSTFLAGS", flags);
     done(shims, "building the shims")?;
     let mut binaries = Binaries::in_directory(&target().join("release"));
     binaries.shims = SHIMS.map(|shim| directory.join(&triple).join("shim").join(shim)).into();

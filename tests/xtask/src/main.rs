@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask demo | test | bench | chaos | install | ci | fuzz | notices`.
+//! The project's own commands: `cargo xtask demo | test | bench | chaos | install | ci | fuzz | order | notices | tr181`.
 #![allow(clippy::print_stdout, reason = "these are commands for a terminal")]
 
 mod bench;
@@ -9,8 +9,10 @@ mod enter;
 mod fuzz;
 mod install;
 mod notices;
+mod order;
 mod package;
 mod test;
+mod tr181;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -83,15 +85,39 @@ enum Task {
         #[arg(long, default_value_t = 60)]
         seconds: u64,
     },
+    /// Write down which functions run: the release is linked with those together, and needs less memory
+    Order,
+    /// The story that is watched, once it is where it belongs
+    #[command(hide = true)]
+    OrderInside,
+    /// Watches a process
+    #[command(hide = true)]
+    OrderTrace {
+        /// The process, which stops itself first
+        pid: i32,
+        /// Where to write what it met
+        result: PathBuf,
+        /// The program, then the libraries that it may load
+        files: Vec<PathBuf>,
+    },
     /// Write THIRD-PARTY.md: the crates that are shipped, with their licences
     Notices {
         /// Only say whether it is current
         #[arg(long)]
         check: bool,
     },
+    /// Write the tables of the data model out of the facts of TR-181
+    Tr181 {
+        /// Only say whether they are current
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 fn main() -> ExitCode {
+    if order::is_linker() {
+        return exit(order::link());
+    }
     let outcome = match Arguments::parse().command {
         Task::Demo { release } => demo::run(release),
         Task::DemoInside => demo::inside(),
@@ -103,8 +129,16 @@ fn main() -> ExitCode {
         Task::Package => package::run(),
         Task::Ci => ci(),
         Task::Fuzz { seconds } => fuzz::run(seconds),
+        Task::Order => order::run(),
+        Task::OrderInside => order::inside(),
+        Task::OrderTrace { pid, result, files } => order::trace(pid, &result, &files),
         Task::Notices { check } => notices::run(check),
+        Task::Tr181 { check } => tr181::run(check),
     };
+    exit(outcome)
+}
+
+fn exit(outcome: Result) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -7,6 +7,14 @@ use clap::{Args, Subcommand};
 use crate::cli::args::Format;
 use crate::config::Grant;
 
+const RELOAD_HELP: &str = "\
+The new module is up before it takes the place of the old one, with what that contributed last. When it does not come up, \
+the old one stays and the reason is told. Replace the file as a whole (install, mv), never write into it.";
+
+const QUARANTINE_HELP: &str = "\
+Its worker ends, its options are no longer requested, and what it contributed last stays in force. It lasts until \
+`dhcpmgr handler release`, or until the daemon is started again.";
+
 const NEW_HELP: &str = "\
 Needs no daemon. The handler finds a URL in option 43, with settings and tests: make of it what you need. In C the \
 headers are part of the project unless --sdk names them. Nothing is ever overwritten.
@@ -37,18 +45,38 @@ pub enum HandlerAction {
         #[command(flatten)]
         format: Format,
     },
-    /// Take a handler out of quarantine and start it again
-    Reset {
-        /// Name of the handler, as in [handlers.NAME]
-        #[arg(value_name = "NAME")]
-        name: String,
+    /// Show one handler: how it is, and how long its calls take
+    Show {
+        /// Which.
+        #[command(flatten)]
+        one: OneHandler,
+        /// How.
+        #[command(flatten)]
+        format: Format,
     },
+    /// Load the module of a handler anew from its file; leases stay as they are
+    #[command(after_help = RELOAD_HELP)]
+    Reload(OneHandler),
+    /// Ask a handler nothing more until it is released
+    #[command(after_help = QUARANTINE_HELP)]
+    Quarantine(OneHandler),
+    /// Take a handler out of quarantine and start it again
+    #[command(visible_alias = "reset")]
+    Release(OneHandler),
     /// Write a new module: a project with tests that pass
     #[command(after_help = NEW_HELP)]
     New(New),
     /// Check a module before it is shipped
     #[command(after_help = CHECK_HELP)]
     Check(Check),
+}
+
+/// One handler.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct OneHandler {
+    /// Name of the handler, as in [handlers.NAME]
+    #[arg(value_name = "NAME")]
+    pub name: String,
 }
 
 /// `dhcpmgr handler new`

@@ -73,6 +73,9 @@ fn tone(kind: &EventKind) -> Tone {
         | EventKind::HookFailed
         | EventKind::ForeignClient
         | EventKind::KernelMismatch => Tone::Bad,
-        EventKind::ConfigReloaded | EventKind::Vendor(_) => Tone::Heading,
+        EventKind::ConfigReloaded
+        | EventKind::ModelChanged
+        | EventKind::OperationComplete
+        | EventKind::Vendor(_) => Tone::Heading,
     }
 }

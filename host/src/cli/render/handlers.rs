@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::style::{Style, Tone};
 use super::text::{micros, plain, times};
 use crate::config::Isolation;
-use crate::handlers::{HandlerState, HandlerStatus};
+use crate::handlers::{HISTOGRAM_US, HandlerState, HandlerStatus};
 
 /// The handlers, why some are not healthy, and how the workers are confined.
 #[must_use]
@@ -13,6 +13,11 @@ pub fn handlers(handlers: &[HandlerStatus], style: Style) -> String {
     if handlers.is_empty() {
         return "no handlers are configured\n".to_owned();
     }
+    style.finish(handlers_unfinished(handlers, style))
+}
+
+/// Not finished yet.
+fn handlers_unfinished(handlers: &[HandlerStatus], style: Style) -> String {
     let mut text = handler_table(handlers, style);
     text.push('\n');
     for handler in handlers {
@@ -25,6 +30,32 @@ pub fn handlers(handlers: &[HandlerStatus], style: Style) -> String {
             let _ = write!(text, ", confined by {}", plain(&handler.sandbox.join(" ")));
         }
         text.push('\n');
+        for conflict in &handler.conflicts {
+            let _ = writeln!(text, "{name}: {}", plain(conflict));
+        }
+    }
+    text
+}
+
+/// One handler: its row, what it is, and a line for each of its hooks with how long the calls took.
+#[must_use]
+pub fn handler(handler: &HandlerStatus, style: Style) -> String {
+    let mut text = handlers_unfinished(std::slice::from_ref(handler), style);
+    for hook in handler.hooks.iter().filter(|hook| hook.calls > 0) {
+        let _ = writeln!(
+            text,
+            "\n{}: {} calls, {} failed, {} late, {} on average",
+            hook.hook,
+            hook.calls,
+            hook.failures,
+            hook.late,
+            micros(hook.total_us / hook.calls)
+        );
+        let limits = HISTOGRAM_US.iter().map(|us| format!("up to {}", micros((*us).into())));
+        let longer = HISTOGRAM_US.last().map(|us| format!("over {}", micros((*us).into())));
+        for (limit, calls) in limits.chain(longer).zip(&hook.histogram).filter(|(_, calls)| **calls > 0) {
+            let _ = writeln!(text, "  {limit:<14} {calls}");
+        }
     }
     style.finish(text)
 }

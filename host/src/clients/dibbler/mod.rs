@@ -8,6 +8,7 @@
 mod address_manager;
 mod conf;
 mod ending;
+mod parameters;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,7 +22,7 @@ use nix::sys::signal::Signal;
 pub(crate) use address_manager::AddressManager;
 
 use super::adapter::{
-    Adapter, Confirmation, KnownIa, LaunchContext, LaunchError, Progress, Release, Renewal,
+    Adapter, Confirmation, InEffect, KnownIa, LaunchContext, LaunchError, Progress, Release, Renewal,
 };
 use super::launch::{Content, LaunchFile, PATH, environment, find, is_executable};
 use super::recognition::base_name;
@@ -153,6 +154,18 @@ impl Adapter for Dibbler {
             tracing::debug!("{}: {error}", directory.join(ADDRESSES).display());
             Vec::new()
         })
+    }
+
+    fn in_effect(&self, _client: &Client, parameter: &str) -> Option<InEffect> {
+        parameters::in_effect(parameter)
+    }
+
+    fn counted(&self) -> &'static [&'static str] {
+        parameters::COUNTED
+    }
+
+    fn counts(&self, line: &str) -> Option<&'static str> {
+        parameters::counts(said(line)?.1)
     }
 
     fn interfaces(&self, command: &[&str], file: &dyn Fn(&Path) -> Option<String>) -> Option<Vec<IfName>> {

@@ -4,6 +4,7 @@
 //! cycle gives anything away; `-S` off, its words come through the pipe.
 
 mod ending;
+mod parameters;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,9 @@ use dhcpmgr_message::{Bytes, IfName, Lifetime};
 use dhcpmgr_plugin_api::Protocol;
 use nix::sys::signal::Signal;
 
-use super::adapter::{Adapter, Confirmation, LaunchContext, LaunchError, Progress, Release, Renewal};
+use super::adapter::{
+    Adapter, Confirmation, InEffect, LaunchContext, LaunchError, Progress, Release, Renewal,
+};
 use super::launch::{PATH, environment, find, is_executable};
 use super::recognition::base_name;
 use super::{CommandLine, Confinement, ExitReason, Launch};
@@ -118,6 +121,22 @@ impl Adapter for Udhcpc {
             Bytes::from_hex(value.to_str()?.strip_prefix("0x3d:")?).ok()
         };
         args.windows(2).find_map(value)
+    }
+
+    fn requests_itself(&self) -> &'static [u16] {
+        parameters::REQUESTED
+    }
+
+    fn in_effect(&self, client: &Client, parameter: &str) -> Option<InEffect> {
+        parameters::in_effect(client, parameter)
+    }
+
+    fn counted(&self) -> &'static [&'static str] {
+        parameters::COUNTED
+    }
+
+    fn counts(&self, line: &str) -> Option<&'static str> {
+        parameters::counts(line)
     }
 
     fn interfaces(&self, command: &[&str], _file: &dyn Fn(&Path) -> Option<String>) -> Option<Vec<IfName>> {

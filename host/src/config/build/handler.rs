@@ -60,7 +60,8 @@ pub(super) fn handler(
         None if ours => BTreeSet::from(Grant::ALL),
         None => BTreeSet::from(Grant::THIRD_PARTY),
     };
-    let clients = table.get("clients").map(|item| clients(&item, declared));
+    let clients =
+        table.get("clients").map(|item| clients(&item, declared, "the handler would never be asked"));
     let deadline = table
         .get("deadline_ms")
         .and_then(|item| item.whole(1..=60_000, "milliseconds"))
@@ -156,12 +157,18 @@ fn grants(item: &Item<'_>) -> BTreeSet<Grant> {
     grants
 }
 
-/// A list of configured clients.
-pub(super) fn clients(item: &Item<'_>, declared: &BTreeSet<ClientName>) -> BTreeSet<ClientName> {
+/// A list of configured clients; `otherwise` is what an empty one would mean.
+pub(super) fn clients(
+    item: &Item<'_>,
+    declared: &BTreeSet<ClientName>,
+    otherwise: &str,
+) -> BTreeSet<ClientName> {
     let mut clients = BTreeSet::new();
     let list = item.list("a list of names of clients, such as [\"wan4\"]");
     if list.as_ref().is_some_and(Vec::is_empty) {
-        item.refuse("is empty, so that nothing would ever come of it; accepted: names of clients, or no such key for all");
+        item.refuse(format!(
+            "is empty, so that {otherwise}; accepted: names of clients, or no such key for all"
+        ));
     }
     for name in list.unwrap_or_default() {
         let Some(text) = name.text("the name of a client") else { continue };

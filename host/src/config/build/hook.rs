@@ -49,7 +49,7 @@ pub(super) fn hook(
     };
     let program = required("run", RUN).and_then(|item| run(&item));
     let events = required("events", EVENTS).and_then(|item| texts(&item, EVENTS, event));
-    let clients = table.get("clients").map(|item| clients(&item, declared));
+    let clients = table.get("clients").map(|item| clients(&item, declared, "it would never be run"));
     let user = table.get("user").and_then(|item| user(&item));
     let timeout = table
         .get("timeout_ms")

@@ -150,6 +150,22 @@ fn a_message_that_was_overtaken_still_gives_what_nobody_spoke_of_since() {
 }
 
 #[test]
+fn what_waited_while_nobody_looked_counts_although_all_was_looked_at_since() {
+    let with =
+        |server: &str| V6Report { dns: vec![server.parse().unwrap()], ..prefixes(&[prefix(OLD, 40, 60)]) };
+    let mut ledger = Ledger::default();
+    ledger.take(&message(ClientEvent::Add, 1_000, with("2001:db8::1")));
+    // The next daemon looks, and then the spool is read.
+    ledger.expire(3_000);
+    let late = message(ClientEvent::Update, 2_000, with("2001:db8::2"));
+    ledger.take(&late);
+    let report = ledger.whole(&late).v6.unwrap();
+    assert_eq!(report.dns, with("2001:db8::2").dns);
+    ledger.take(&message(ClientEvent::Update, 1_500, with("2001:db8::3")));
+    assert_eq!(ledger.whole(&late).v6.unwrap().dns, report.dns, "but what was overtaken does not");
+}
+
+#[test]
 fn a_status_code_takes_what_its_association_held_and_nothing_else() {
     let mut ledger = Ledger::default();
     let of = |iaid, text| V6Prefix { iaid: Some(iaid), ..prefix(text, 40, 60) };

@@ -113,6 +113,16 @@ impl Worker {
     }
 }
 
+impl Worker {
+    /// Ends the process, and starts none until somebody resets it.
+    pub(super) async fn quarantine(&self) -> Result<(), String> {
+        let (done, ended) = oneshot::channel();
+        let gone = || "is being stopped".to_owned();
+        self.orders.send(Order::Quarantine(done)).map_err(|_| gone())?;
+        ended.await.map_err(|_| gone())
+    }
+}
+
 impl Drop for Worker {
     fn drop(&mut self) {
         // The process is killed when the supervisor's future is dropped.

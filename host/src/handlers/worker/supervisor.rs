@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::process::{Called, Process, StartError};
-use crate::handlers::condition::Condition;
+use crate::handlers::condition::{BY_THE_OPERATOR, Condition};
 use crate::handlers::health::Verdict;
 use crate::handlers::runner::Outcome;
 use crate::handlers::{HandlerState, NoticeKind};
@@ -35,6 +35,8 @@ pub(super) enum Order {
     Misbehaved { start: u64, reason: String },
     /// Start again, with all the budget; then say how it went.
     Reset(oneshot::Sender<Result<(), String>>),
+    /// End, and do not start again until the next reset; then say so.
+    Quarantine(oneshot::Sender<()>),
 }
 
 #[derive(Debug)]
@@ -55,6 +57,8 @@ pub(super) struct Supervisor {
 enum End {
     /// Nobody wants the handler any more.
     Unwanted,
+    /// The operator wants it left alone; who waits to hear that it is.
+    Quarantined(oneshot::Sender<()>),
     /// It must not be used any more, and why.
     Misbehaved(String),
 }
@@ -86,6 +90,10 @@ impl Supervisor {
                     // Not waited for before others are told: they wait for nothing.
                     let verdict = match end {
                         End::Unwanted => return,
+                        End::Quarantined(done) => {
+                            self.quarantined(done);
+                            Verdict::Quarantine
+                        }
                         End::Misbehaved(reason) => self.misbehaved(&reason),
                     };
                     process.end().await;
@@ -128,6 +136,15 @@ impl Supervisor {
         verdict
     }
 
+    fn quarantined(&mut self, done: oneshot::Sender<()>) {
+        self.condition.quarantined(BY_THE_OPERATOR);
+        while let Ok(call) = self.calls.try_recv() {
+            self.turn_away(call);
+        }
+        // Whoever asked may have stopped listening.
+        let _ = done.send(());
+    }
+
     fn turn_away(&self, call: Call) {
         let reason = self.condition.closed().unwrap_or_else(|| "is being started again".to_owned());
         // A caller that stopped waiting needs no answer.
@@ -146,6 +163,7 @@ impl Supervisor {
                         return End::Misbehaved(reason);
                     }
                     Some(Order::Misbehaved { .. }) => {}
+                    Some(Order::Quarantine(done)) => return End::Quarantined(done),
                     Some(Order::Reset(done)) => {
                         self.condition.forgiven();
                         let _ = done.send(Ok(()));
@@ -184,7 +202,7 @@ impl Supervisor {
     }
 
     /// Waits until the next start, turning calls away. False when nobody wants the handler any more.
-    async fn rest(&mut self, until: Option<Instant>) -> bool {
+    async fn rest(&mut self, mut until: Option<Instant>) -> bool {
         loop {
             let pause = async {
                 match until {
@@ -197,6 +215,10 @@ impl Supervisor {
                 order = self.orders.recv() => match order {
                     None => return false,
                     Some(Order::Misbehaved { .. }) => {}
+                    Some(Order::Quarantine(done)) => {
+                        until = None;
+                        self.quarantined(done);
+                    }
                     Some(Order::Reset(done)) => {
                         self.condition.forgiven();
                         self.waiting.push(done);

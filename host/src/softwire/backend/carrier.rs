@@ -120,7 +120,7 @@ impl Backends {
                 Ok(carried)
             }
             Err(error) => {
-                if let Err(left) = self.take_down(&interface, backend.name()).await {
+                if let Err(left) = self.take_down(&wan.interface, &interface, backend.name()).await {
                     tracing::warn!("{left}");
                 }
                 Err(error)
@@ -144,7 +144,7 @@ impl Backends {
                 None => return Ok(Vec::new()),
             },
         };
-        self.take_down(&interface, backend).await
+        self.take_down(wan, &interface, backend).await
     }
 
     /// Loads the tables of all softwires again: whoever empties the packet filter takes them away too, and nobody is told.
@@ -186,8 +186,11 @@ impl Backends {
         let mut lines = Vec::new();
         for interface in self.interfaces() {
             let Some(record) = self.store.read::<Record>(interface.as_str()) else { continue };
+            // Whoever is busy with it has asked for it.
+            let busy = self.busy(&record.wan);
+            let Ok(_busy) = busy.try_lock() else { continue };
             if !self.up.borrow().contains_key(&record.wan) {
-                match self.take_down(&interface, record.backend).await {
+                match self.take_down(&record.wan, &interface, record.backend).await {
                     Ok(done) => lines.extend(done),
                     Err(error) => lines.push(error.to_string()),
                 }
@@ -224,7 +227,7 @@ impl Backends {
     async fn make_room(&self, interface: &IfName, backend: BackendName) -> Result<(), BackendError> {
         let record = self.store.read::<Record>(interface.as_str());
         if let Some(other) = record.filter(|record| record.backend != backend) {
-            self.take_down(interface, other.backend).await?;
+            self.take_down(&other.wan, interface, other.backend).await?;
         }
         Ok(())
     }
@@ -264,17 +267,19 @@ impl Backends {
     }
 
     /// Takes everything back, in the opposite order. What fails does not keep the rest from going.
-    async fn take_down(&self, interface: &IfName, backend: BackendName) -> Result<Vec<String>, BackendError> {
+    async fn take_down(
+        &self,
+        wan: &IfName,
+        interface: &IfName,
+        backend: BackendName,
+    ) -> Result<Vec<String>, BackendError> {
         let mut done = Vec::new();
-        let owner = self.store.read::<Record>(interface.as_str()).map(|record| Owner::Softwire(record.wan));
         let mut result = Ok(());
-        if let Some(owner) = owner {
-            match self.network.apply(owner, None).await {
-                Ok(applied) => done.extend(applied.actions.iter().map(ToString::to_string)),
-                // Then they are gone with it.
-                Err(NetworkError::NoSuchInterface { .. }) => {}
-                Err(error) => result = Err(error.into()),
-            }
+        match self.network.apply(Owner::Softwire(wan.clone()), None).await {
+            Ok(applied) => done.extend(applied.actions.iter().map(ToString::to_string)),
+            // Then they are gone with it.
+            Err(NetworkError::NoSuchInterface { .. }) => {}
+            Err(error) => result = Err(error.into()),
         }
         // After the route: what is on its way is translated to the last.
         if let Err(error) = self.napt.remove(interface).await {

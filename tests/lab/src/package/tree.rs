@@ -52,6 +52,7 @@ pub fn lay_out(binaries: &Binaries, manual: &Path, root: &Path, systemd: Systemd
         ("dhcpmgrd-control.socket", "usr/lib/systemd/system/dhcpmgrd-control.socket"),
         ("dhcpmgrd.sysusers", "usr/lib/sysusers.d/dhcpmgr.conf"),
         ("dhcpmgrd.tmpfiles", "usr/lib/tmpfiles.d/dhcpmgr.conf"),
+        ("org.dhcpmgr1.conf", "usr/share/dbus-1/system.d/org.dhcpmgr1.conf"),
     ] {
         let file = packaging.join(file);
         let text = fs::read_to_string(&file).context(|| format!("reading {}", file.display()))?;

@@ -47,7 +47,7 @@ struct Taken {
     prefix: Vec<f64>,
 }
 
-fn quantile(taken: &[f64], percent: usize) -> f64 {
+pub(super) fn quantile(taken: &[f64], percent: usize) -> f64 {
     let mut taken = taken.to_vec();
     taken.sort_unstable_by(f64::total_cmp);
     taken.get(taken.len() * percent / 100).copied().unwrap_or(f64::NAN)
@@ -106,7 +106,7 @@ fn floor() -> Result<Taken> {
 }
 
 /// The hook of a client, once it runs.
-fn hook(daemon: &Daemon<'_>, client: &str) -> Result<Hook> {
+pub(super) fn hook(daemon: &Daemon<'_>, client: &str) -> Result<Hook> {
     let shim = daemon.root().join("usr/lib/dhcpmgr/dhcpmgr-dibbler");
     eventually("the stand-in waits in its directory", || {
         let pid = daemon.cli().client(client)?["pid"].as_i64();

@@ -3,6 +3,7 @@
 //! Everything happens in the laboratory's own namespaces and in its own temporary directory.
 
 mod prefix;
+mod softwire;
 mod story;
 mod timeline;
 

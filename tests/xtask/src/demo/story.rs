@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use dhcpmgr_lab::{Daemon, Error, Lab, Result, eventually};
 
 use super::prefix;
+use super::softwire;
 use super::timeline::{Timeline, count};
 
 const CONFIG: &str = r#"[clients.wan4]
@@ -73,6 +74,7 @@ pub(crate) fn tell() -> Result {
     drop(daemon);
 
     prefix::tell()?;
+    softwire::tell()?;
 
     say(&format!(
         "That took {:.1} s. Nothing of it remains: not a namespace, not a process, not a file.",

@@ -53,11 +53,15 @@ impl Nft {
         let program = self.program.clone().ok_or("the program nft is not there (package nftables)")?;
         let called = format!("{} {}", program.display(), arguments.join(" "));
         let (begun, child) = oneshot::channel();
+        let _running = Running(child);
         let (ended, end) = oneshot::channel();
         let work = move || {
             confine(&[Capability::CAP_NET_ADMIN]);
             let _ = ended.send(start(&program, arguments).and_then(|mut child| {
-                let _ = begun.send(handle(&child));
+                if begun.send(handle(&child)).is_err() {
+                    // Nobody waits any more.
+                    let _ = child.kill();
+                }
                 talk(&mut child, &set)
             }));
         };
@@ -69,12 +73,21 @@ impl Nft {
             Ok(Ok(Err(error))) => Err(format!("cannot run {called}: {error}")),
             Ok(Err(_)) => Err(format!("cannot run {called}: the thread has ended")),
             Err(_) => {
-                if let Ok(Some(child)) = child.await {
-                    let _ = pidfd_send_signal(child, Signal::KILL);
-                }
                 let seconds = self.patience.as_secs_f32();
                 Err(format!("{called} did not end within {seconds} s and was killed"))
             }
+        }
+    }
+}
+
+/// A run that somebody waits for: it is killed when nobody does any more, so that nothing is loaded later.
+struct Running(oneshot::Receiver<Option<OwnedFd>>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Ok(Some(child)) = self.0.try_recv() {
+            // One that has ended is no process any more, and nobody else's.
+            let _ = pidfd_send_signal(child, Signal::KILL);
         }
     }
 }
@@ -152,6 +165,32 @@ mod tests {
         let (_dir, nft) = fake("exec sleep 60");
         let error = nft.load(String::new()).await.unwrap_err();
         assert!(error.contains("was killed"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn one_that_nobody_waits_for_any_more_is_killed() {
+        let (dir, nft) = fake("echo $$ > $HERE/pid.new; mv $HERE/pid.new $HERE/pid; exec sleep 60");
+        let nft = Nft { patience: PATIENCE, ..nft };
+        let file = dir.path().join("pid");
+        // Given up while it runs.
+        let given_up = async {
+            while !file.exists() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            ended = nft.load(String::new()) => panic!("{ended:?}"),
+            () = given_up => {}
+        }
+        let pid = fs::read_to_string(file).unwrap();
+        let program = Path::new("/proc").join(pid.trim());
+        for _ in 0..1000 {
+            if !program.exists() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("{} lives", program.display());
     }
 
     #[tokio::test]

@@ -1,0 +1,349 @@
+//! The data model of the running daemon: gathers what is true, and carries out what is written.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use dhcpmgr_message::{Bytes, ClientName};
+use tokio::sync::Mutex;
+
+use super::Daemon;
+use crate::clock;
+use crate::config::Config;
+use crate::control::{Request, Response};
+use crate::controller::Command;
+use crate::data_model::desired::{Desired, Whole};
+use crate::data_model::door::{Change, Changed, DataModel, Flat};
+use crate::data_model::edit::{Order, Outcome, Trial};
+use crate::data_model::live::{Asked, Facts, Inputs};
+use crate::data_model::numbers::Numbers;
+use crate::data_model::{Fault, Value, code, read};
+use crate::events::{Event, EventKind};
+use crate::paths::Paths;
+use crate::store::Store;
+
+/// The name of the record.
+const RECORD: &str = "model";
+
+/// What is kept of it.
+pub(super) struct Model {
+    /// The configuration files, without what was written over them.
+    pub(super) files: RefCell<Config>,
+    desired: RefCell<Desired>,
+    /// Numbers of rows that come and go with leases.
+    passing: RefCell<Numbers>,
+    baselines: RefCell<BTreeMap<ClientName, BTreeMap<String, u64>>>,
+    store: Store,
+    /// Who writes; a change is whole before the next begins.
+    pub(super) writing: Mutex<()>,
+    /// How much of `desired` is on the flash.
+    kept: Cell<usize>,
+    /// What is on the flash is not what is in force, and stays there until something is written.
+    set_aside: Cell<bool>,
+}
+
+impl Model {
+    /// What was written earlier, and the configuration that follows. What does not go with the files any more is set
+    /// aside for this run: the gateway comes up as the files say.
+    pub(super) fn restore(paths: &Paths, files: Config) -> (Self, Config) {
+        let store = Store::durable(paths.state());
+        let mut desired: Desired = store.read(RECORD).unwrap_or_default();
+        desired.forget_all_but(&files);
+        let mut whole = desired.over(&files);
+        let inputs = Inputs::default();
+        let mut set_aside = false;
+        if let Err(faults) = Trial::new(&files, &inputs, desired.clone(), Numbers::default()).finish() {
+            for fault in faults {
+                tracing::error!(
+                    "what was written through the data model does not go with the configuration files and is left out: {fault}"
+                );
+            }
+            desired.clients.clear();
+            whole = desired.over(&files);
+            set_aside = true;
+        }
+        let kept = Cell::new(desired.size());
+        let model = Self {
+            files: files.into(),
+            desired: desired.into(),
+            passing: RefCell::default(),
+            baselines: RefCell::default(),
+            store,
+            writing: Mutex::new(()),
+            kept,
+            set_aside: Cell::new(set_aside),
+        };
+        (model, whole.config)
+    }
+
+    /// What follows from other files.
+    pub(super) fn over(&self, files: &Config) -> Result<Config, String> {
+        let mut desired = self.desired.borrow().clone();
+        desired.forget_all_but(files);
+        let inputs = Inputs::default();
+        let outcome = Trial::new(files, &inputs, desired, Numbers::default()).finish().map_err(|faults| {
+            let faults = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            format!("it does not go with what was written through the data model: {faults}")
+        })?;
+        Ok(outcome.whole.config)
+    }
+
+    /// Takes other files.
+    pub(super) fn take(&self, files: Config) {
+        self.desired.borrow_mut().forget_all_but(&files);
+        *self.files.borrow_mut() = files;
+    }
+
+    fn whole(&self) -> Whole {
+        self.desired.borrow().over(&self.files.borrow())
+    }
+}
+
+/// Keeps what was written; the flash is waited for.
+async fn keep(store: &Store, desired: Desired) -> Result<(), String> {
+    let store = store.clone();
+    let written = tokio::task::spawn_blocking(move || store.write(RECORD, &desired).map(drop)).await;
+    match written {
+        Ok(outcome) => outcome.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+impl Daemon {
+    async fn inputs(&self) -> Inputs {
+        let statuses = self.statuses().await;
+        let lans = self.shared.delegations.lans().await;
+        let whole = self.model.whole();
+        let handlers = whole.config.clients.values().map(|client| {
+            let requested = self.shared.chain.requested_by(&client.name, client.protocol);
+            let requested =
+                requested.into_iter().map(|(code, who)| (code, format!("handler {}", who.join(", "))));
+            let sent = self.shared.chain.wants(&client.name, client.protocol).send;
+            let sent = sent.into_iter().map(|(code, value)| (code, (value, "a handler".to_owned())));
+            let mut asked = Asked { sent: sent.collect(), requested: requested.collect() };
+            if let Some(id) = self.shared.keeper.client(&client.name).client_id.clone() {
+                asked.sent.entry(CLIENT_ID).or_insert_with(|| (id, "the identity that is kept".to_owned()));
+            }
+            (client.name.clone(), asked)
+        });
+        Inputs {
+            handlers: handlers.collect(),
+            statuses,
+            lans,
+            wans: self.shared.softwires.views(),
+            duid: self.shared.keeper.duid().as_ref().map(Bytes::to_hex).unwrap_or_default(),
+            baselines: self.model.baselines.borrow().clone(),
+            wall_ms: clock::wall_ms(),
+        }
+    }
+
+    async fn facts(&self) -> Facts {
+        let inputs = self.inputs().await;
+        let whole = self.model.whole();
+        let (mut desired, mut passing) = (self.model.desired.borrow_mut(), self.model.passing.borrow_mut());
+        Facts::gather(&self.model.files.borrow(), &whole, inputs, &mut desired, &mut passing)
+    }
+
+    /// Puts numbers on the flash that were given since, before anybody is told of them.
+    async fn keep_numbers(&self) {
+        if self.model.set_aside.get() || self.model.desired.borrow().size() == self.model.kept.get() {
+            return;
+        }
+        let _writer = self.model.writing.lock().await;
+        let desired = self.model.desired.borrow().clone();
+        let size = desired.size();
+        // The store says what it cannot write.
+        let _ = keep(&self.model.store, desired).await;
+        self.model.kept.set(size);
+    }
+
+    /// Tries a change out, carries it out, and takes it back when a part of it cannot be carried out.
+    async fn commit(&self, outcome: Outcome) -> Result<(), Vec<Fault>> {
+        let Outcome { desired, whole, orders, switched } = outcome;
+        let before = self.model.desired.borrow().clone();
+        let differs = desired != before;
+        if differs {
+            let size = desired.size();
+            keep(&self.model.store, desired.clone()).await.map_err(|why| {
+                vec![Fault::new(
+                    code::RESOURCES,
+                    "Device.",
+                    format!("it could not be kept, so nothing was done: {why}"),
+                )]
+            })?;
+            self.model.kept.set(size);
+            self.model.set_aside.set(false);
+            *self.model.desired.borrow_mut() = desired;
+            self.apply(whole.config).await;
+        }
+        for name in switched {
+            let running = self.controllers.borrow().get(&name).cloned();
+            let Some(running) = running else { continue };
+            let enabled = running.controller.status().await.is_some_and(|status| status.enabled);
+            if enabled != running.client.enabled {
+                let _ = self.switch(&name, running.client.enabled).await;
+            }
+        }
+        let mut done = Vec::new();
+        for order in orders {
+            if let Err(why) = self.carry_out(&order).await {
+                if differs {
+                    // What cannot be kept now is found at the next start; what runs is as it was.
+                    let _ = keep(&self.model.store, before.clone()).await;
+                    let whole = before.over(&self.model.files.borrow());
+                    *self.model.desired.borrow_mut() = before;
+                    self.apply(whole.config).await;
+                }
+                return Err(vec![Fault::new(code::COMMAND, "Device.", why)]);
+            }
+            done.push(order);
+        }
+        Ok(())
+    }
+
+    async fn carry_out(&self, order: &Order) -> Result<(), String> {
+        let (name, command) = match order {
+            Order::Renew(name) => (name, Command::Renew),
+            Order::Release(name) => (name, Command::Release),
+            Order::Restart(name) => (name, Command::Restart),
+            Order::ResetCounters(name) => {
+                let counters = match self.controller(name)?.status().await {
+                    Some(status) => status.counters,
+                    None => return Err(format!("client {name} is ending")),
+                };
+                self.model.baselines.borrow_mut().insert(name.clone(), counters);
+                return Ok(());
+            }
+        };
+        // A client without an interface has no controller, and nothing to extend or give back.
+        let controller = self.controller(name).map_err(|_| format!("client {name} has no interface"))?;
+        controller.command(command).await.map_err(|why| format!("client {name}: {why}"))
+    }
+
+    fn publish_model(&self, kind: EventKind, paths: &[String]) {
+        const MOST: usize = 16;
+        let mut detail = paths.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");
+        if paths.len() > MOST {
+            detail.push_str(&format!(" and {} more", paths.len() - MOST));
+        }
+        self.shared.events.publish(Event { detail: Some(detail), ..Event::now(kind) });
+    }
+
+    /// What is asked of the data model over the control socket.
+    pub(super) async fn on_model(&self, request: Request) -> Response {
+        let change = match request {
+            Request::Get { paths, levels } => return answer(self.get(&paths, levels).await),
+            Request::GetInstances { path } => return answer(self.instances(&path).await),
+            Request::GetSupported { path } => return answer(self.supported(&path)),
+            Request::Set { values, allow_partial } => Change::Set { values, allow_partial },
+            Request::Add { path, values } => Change::Add { path, values },
+            Request::Delete { paths } => Change::Delete { paths },
+            Request::Operate { call } => Change::Operate { command: call },
+            _ => return Response::refused("this is answered elsewhere"),
+        };
+        match self.change(change).await {
+            Ok(changed) => Response::done(changed),
+            Err(faults) => Response::faults(faults),
+        }
+    }
+}
+
+/// The client-id (RFC 2132 section 9.14).
+const CLIENT_ID: u16 = 61;
+
+fn answer(outcome: Result<impl serde::Serialize, Fault>) -> Response {
+    match outcome {
+        Ok(result) => Response::done(result),
+        Err(fault) => Response::faults(vec![fault]),
+    }
+}
+
+/// Sets what can be set of each object, and says what cannot.
+fn set_partially(mut trial: Trial<'_>, values: BTreeMap<String, Value>) -> (Trial<'_>, Changed) {
+    let mut objects: BTreeMap<String, Vec<(String, Value)>> = BTreeMap::new();
+    for (path, value) in values {
+        let object = path.rsplit_once('.').map_or_else(String::new, |(object, _)| object.to_owned());
+        objects.entry(object).or_default().push((path, value));
+    }
+    let mut changed = Changed::default();
+    for parameters in objects.into_values() {
+        let mut attempt = trial.clone();
+        let set = parameters.iter().try_for_each(|(path, value)| attempt.set(path, value));
+        let faults = match set {
+            Err(fault) => vec![fault],
+            Ok(()) => attempt.clone().finish().err().unwrap_or_default(),
+        };
+        if faults.is_empty() {
+            changed.paths.extend(parameters.into_iter().map(|(path, _)| path));
+            trial = attempt;
+        } else {
+            changed.failed.extend(faults);
+        }
+    }
+    (trial, changed)
+}
+
+impl DataModel for Daemon {
+    async fn get(&self, paths: &[String], levels: u32) -> Result<Flat, Fault> {
+        let facts = self.facts().await;
+        self.keep_numbers().await;
+        read::get(&facts, paths, levels)
+    }
+
+    async fn instances(&self, path: &str) -> Result<Vec<String>, Fault> {
+        let facts = self.facts().await;
+        self.keep_numbers().await;
+        read::instances(&facts, path)
+    }
+
+    async fn change(&self, change: Change) -> Result<Changed, Vec<Fault>> {
+        let _writer = self.model.writing.lock().await;
+        let inputs = self.inputs().await;
+        let files = self.model.files.borrow().clone();
+        let (desired, passing) = (self.model.desired.borrow().clone(), self.model.passing.borrow().clone());
+        let mut trial = Trial::new(&files, &inputs, desired, passing);
+        let one = |fault: Fault| vec![fault];
+        let is_operation = matches!(change, Change::Operate { .. });
+        let changed = match change {
+            Change::Set { values, allow_partial: false } => {
+                let faults: Vec<Fault> =
+                    values.iter().filter_map(|(path, value)| trial.set(path, value).err()).collect();
+                if !faults.is_empty() {
+                    return Err(faults);
+                }
+                Changed { paths: values.into_keys().collect(), failed: Vec::new() }
+            }
+            Change::Set { values, allow_partial: true } => {
+                let changed;
+                (trial, changed) = set_partially(trial, values);
+                changed
+            }
+            Change::Add { path, values } => {
+                let values: Vec<_> = values.into_iter().collect();
+                Changed { paths: vec![trial.add(&path, &values).map_err(one)?], failed: Vec::new() }
+            }
+            Change::Delete { paths } => {
+                let mut deleted = Vec::new();
+                for path in &paths {
+                    deleted.extend(trial.delete(path).map_err(one)?);
+                }
+                Changed { paths: deleted, failed: Vec::new() }
+            }
+            Change::Operate { command } => {
+                Changed { paths: trial.operate(&command).map_err(one)?, failed: Vec::new() }
+            }
+        };
+        self.commit(trial.finish()?).await?;
+        let kind = if is_operation { EventKind::OperationComplete } else { EventKind::ModelChanged };
+        if !changed.paths.is_empty() {
+            self.publish_model(kind, &changed.paths);
+        }
+        Ok(changed)
+    }
+}
+
+/// What was written earlier is laid over the files before anything is started.
+pub(super) fn restore(paths: &Paths, files: Config) -> (Rc<Model>, Config) {
+    let (model, config) = Model::restore(paths, files);
+    (Rc::new(model), config)
+}

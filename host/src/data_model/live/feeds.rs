@@ -1,0 +1,320 @@
+//! What leases feed elsewhere in the tree: addresses, prefixes, routes, name servers and softwires. Our own entries only.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use dhcpmgr_message::{IfName, InterfaceAddress, Prefix};
+
+use super::super::path::Place;
+use super::super::schema::Object;
+use super::super::value::{NEVER, Value};
+use super::v4::mask;
+use super::{ClientFacts, Facts};
+use crate::clock;
+use crate::events::SoftwireView;
+
+/// A row of IP.Interface.
+#[derive(Debug)]
+pub(in crate::data_model) struct Interface {
+    pub(in crate::data_model) number: u32,
+    pub(in crate::data_model) name: IfName,
+    pub(super) v4: Vec<(u32, InterfaceAddress)>,
+    pub(super) v6: Vec<V6Address>,
+    pub(super) prefixes: Vec<V6Prefix>,
+}
+
+#[derive(Debug)]
+pub(super) struct V6Address {
+    pub(super) number: u32,
+    pub(super) address: Ipv6Addr,
+    /// The prefix that it was made in; empty for one that was leased.
+    pub(super) within: String,
+    pub(super) left: Left,
+    pub(super) leased: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct V6Prefix {
+    pub(super) number: u32,
+    pub(super) prefix: Prefix,
+    /// The delegated prefix that it is a part of; empty for that itself.
+    pub(super) parent: String,
+    pub(super) left: Left,
+    pub(super) is_child: bool,
+}
+
+/// Seconds left; `None` for ever.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Left {
+    pub(super) preferred: Option<u64>,
+    pub(super) valid: Option<u64>,
+}
+
+#[derive(Debug)]
+pub(super) struct DnsServer {
+    pub(super) number: u32,
+    pub(super) address: IpAddr,
+    pub(super) interface: IfName,
+    pub(super) v6: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct V4Route {
+    pub(super) number: u32,
+    pub(super) to: Prefix,
+    pub(super) via: Option<IpAddr>,
+    pub(super) metric: u32,
+    pub(super) interface: IfName,
+}
+
+/// A softwire of rules.
+#[derive(Debug)]
+pub(super) struct MapDomain {
+    pub(super) number: u32,
+    pub(super) wan: IfName,
+    pub(super) softwire: SoftwireView,
+    /// What IPv4 leaves through.
+    pub(super) interface: Option<IfName>,
+    pub(super) rules: Vec<u32>,
+}
+
+/// A DS-Lite tunnel.
+#[derive(Debug)]
+pub(super) struct Tunnel {
+    pub(super) number: u32,
+    pub(super) aftr: String,
+}
+
+impl Facts {
+    pub(super) fn fed_rows(&self, table: &'static Object, within: &Place) -> Vec<u32> {
+        let numbers = within.numbers();
+        let interface = || self.interfaces.iter().find(|row| numbers.first() == Some(&row.number));
+        match table.path {
+            "Device.IP.Interface.{i}." => self.interfaces.iter().map(|row| row.number).collect(),
+            "Device.Routing.Router.{i}." => vec![1],
+            "Device.DNS.Client.Server.{i}." => self.servers.iter().map(|row| row.number).collect(),
+            "Device.MAP.Domain.{i}." => self.domains.iter().map(|row| row.number).collect(),
+            "Device.DSLite.InterfaceSetting.{i}." => self.tunnels.iter().map(|row| row.number).collect(),
+            "Device.MAP.Domain.{i}.Rule.{i}." => self
+                .domains
+                .iter()
+                .find(|row| numbers.first() == Some(&row.number))
+                .map(|row| row.rules.clone())
+                .unwrap_or_default(),
+            _ => match table.name {
+                "IPv4Address" => {
+                    interface().map(|row| row.v4.iter().map(|a| a.0).collect()).unwrap_or_default()
+                }
+                "IPv6Address" => {
+                    interface().map(|row| row.v6.iter().map(|a| a.number).collect()).unwrap_or_default()
+                }
+                "IPv6Prefix" => {
+                    interface().map(|row| row.prefixes.iter().map(|p| p.number).collect()).unwrap_or_default()
+                }
+                "IPv4Forwarding" => self.routes.iter().map(|row| row.number).collect(),
+                _ => Vec::new(),
+            },
+        }
+    }
+
+    /// A value of one of these; `None` when the row is gone, nothing when it is as the standard presumes.
+    #[allow(clippy::option_option, reason = "a row that is gone is not a value that is not known")]
+    pub(super) fn fed_value(&self, place: &Place, name: &str) -> Option<Option<Value>> {
+        let (first, last) = (place.numbers().first(), place.numbers().last());
+        let interface = || self.interfaces.iter().find(|row| first == Some(&row.number));
+        Some(match place.object.name {
+            "Interface" if place.object.path.starts_with("Device.MAP.") => {
+                let row = self.domains.iter().find(|row| first == Some(&row.number))?;
+                match name {
+                    "Enable" => Some(true.into()),
+                    "Status" => Some("Up".into()),
+                    "Alias" => Some(format!("cpe-{}", row.number).into()),
+                    "Name" => row.interface.as_ref().map(|name| name.as_str().into()),
+                    _ => None,
+                }
+            }
+            "Interface" if place.object.table => {
+                let row = interface()?;
+                Some(match name {
+                    "Alias" => format!("cpe-{}", row.name).into(),
+                    "Name" => row.name.as_str().into(),
+                    _ => return Some(None),
+                })
+            }
+            "Router" => (name == "Alias").then(|| "cpe-1".into()),
+            "IPv4Address" => {
+                let (number, address) = interface()?.v4.iter().find(|row| last == Some(&row.0))?;
+                Some(match name {
+                    "Enable" => true.into(),
+                    "Status" => "Enabled".into(),
+                    "Alias" => format!("cpe-{number}").into(),
+                    "IPAddress" => address.address().to_string().into(),
+                    "SubnetMask" => mask(*address).into(),
+                    "AddressingType" => "DHCP".into(),
+                    _ => return Some(None),
+                })
+            }
+            "IPv6Address" => {
+                self.v6_address(interface()?.v6.iter().find(|row| last == Some(&row.number))?, name)
+            }
+            "IPv6Prefix" => {
+                self.v6_prefix(interface()?.prefixes.iter().find(|row| last == Some(&row.number))?, name)
+            }
+            "IPv4Forwarding" => self.route(self.routes.iter().find(|row| last == Some(&row.number))?, name),
+            "Server" => self.server(self.servers.iter().find(|row| last == Some(&row.number))?, name),
+            "Client" => match name {
+                "Enable" => Some(true.into()),
+                "Status" => Some("Enabled".into()),
+                _ => None,
+            },
+            "MAP" => (name == "Enable").then(|| (!self.domains.is_empty()).into()),
+            "DSLite" => (name == "Enable").then(|| (!self.tunnels.is_empty()).into()),
+            "Domain" => self.domain(self.domains.iter().find(|row| first == Some(&row.number))?, name),
+            "Rule" => rule(self.domains.iter().find(|row| first == Some(&row.number))?, last.copied(), name),
+            "InterfaceSetting" => tunnel(self.tunnels.iter().find(|row| first == Some(&row.number))?, name),
+            _ => None,
+        })
+    }
+
+    fn date(&self, left: Option<u64>) -> Value {
+        left.map_or_else(|| NEVER.into(), |left| clock::date_after(self.wall_ms, left).into())
+    }
+
+    fn v6_address(&self, row: &V6Address, name: &str) -> Option<Value> {
+        Some(match name {
+            "Enable" => true.into(),
+            "Status" => "Enabled".into(),
+            "IPAddressStatus" => preference(row.left).into(),
+            "Alias" => format!("cpe-{}", row.number).into(),
+            "IPAddress" => row.address.to_string().into(),
+            "Origin" => if row.leased { "DHCPv6" } else { "AutoConfigured" }.into(),
+            "Prefix" => row.within.as_str().into(),
+            "PreferredLifetime" => self.date(row.left.preferred),
+            "ValidLifetime" => self.date(row.left.valid),
+            _ => return None,
+        })
+    }
+
+    fn v6_prefix(&self, row: &V6Prefix, name: &str) -> Option<Value> {
+        Some(match name {
+            "Enable" => true.into(),
+            "Status" => "Enabled".into(),
+            "PrefixStatus" => preference(row.left).into(),
+            "Alias" => format!("cpe-{}", row.number).into(),
+            "Prefix" => row.prefix.to_string().into(),
+            "Origin" => if row.is_child { "Child" } else { "PrefixDelegation" }.into(),
+            "StaticType" => "Inapplicable".into(),
+            "ParentPrefix" => row.parent.as_str().into(),
+            // Hosts of the LAN make their addresses in it; the whole is on no link.
+            "OnLink" | "Autonomous" => row.is_child.into(),
+            "PreferredLifetime" => self.date(row.left.preferred),
+            "ValidLifetime" => self.date(row.left.valid),
+            _ => return None,
+        })
+    }
+
+    fn route(&self, row: &V4Route, name: &str) -> Option<Value> {
+        // The default route is empty in both.
+        let shown = |text: String| if row.to.is_default() { String::new() } else { text };
+        Some(match name {
+            "Enable" => true.into(),
+            "Status" => "Enabled".into(),
+            "Alias" => format!("cpe-{}", row.number).into(),
+            "DestIPAddress" => shown(row.to.address().to_string()).into(),
+            "DestSubnetMask" => {
+                let address = InterfaceAddress::new(row.to.address(), row.to.len()).ok()?;
+                shown(mask(address)).into()
+            }
+            "GatewayIPAddress" => row.via?.to_string().into(),
+            "Interface" => self.interface_of(&row.interface).into(),
+            "Origin" => "DHCPv4".into(),
+            "ForwardingMetric" => Value::Int(row.metric.into()),
+            _ => return None,
+        })
+    }
+
+    fn server(&self, row: &DnsServer, name: &str) -> Option<Value> {
+        Some(match name {
+            "Enable" => true.into(),
+            "Status" => "Enabled".into(),
+            "Alias" => format!("cpe-{}", row.number).into(),
+            "DNSServer" => row.address.to_string().into(),
+            "Interface" => self.interface_of(&row.interface).into(),
+            "Type" => if row.v6 { "DHCPv6" } else { "DHCPv4" }.into(),
+            _ => return None,
+        })
+    }
+
+    fn domain(&self, row: &MapDomain, name: &str) -> Option<Value> {
+        let softwire = &row.softwire;
+        let rule = || softwire.selected.and_then(|at| softwire.rules.get(at));
+        Some(match name {
+            "Enable" => true.into(),
+            "Status" => "Enabled".into(),
+            "Alias" => format!("cpe-{}", row.number).into(),
+            "TransportMode" => if softwire.kind == "map-t" { "Translation" } else { "Encapsulation" }.into(),
+            "WANInterface" => self.interface_of(&row.wan).into(),
+            "BRIPv6Prefix" => match (&softwire.dmr, &softwire.br) {
+                (Some(dmr), _) => dmr.to_string().into(),
+                (None, Some(relays)) => format!("{}/128", relays.first()?).into(),
+                (None, None) => return None,
+            },
+            "IPv6Prefix" => {
+                let wanted = rule()?.ipv6_prefix;
+                let inside = |p: &&V6Prefix| wanted.contains(p.prefix.address());
+                let found = self
+                    .interfaces
+                    .iter()
+                    .find_map(|i| Some((i.number, i.prefixes.iter().find(inside)?.number)));
+                let (interface, prefix) = found?;
+                format!("Device.IP.Interface.{interface}.IPv6Prefix.{prefix}").into()
+            }
+            _ => return None,
+        })
+    }
+}
+
+fn rule(domain: &MapDomain, number: Option<u32>, name: &str) -> Option<Value> {
+    let at = domain.rules.iter().position(|other| Some(*other) == number)?;
+    let rule = domain.softwire.rules.get(at)?;
+    let own = domain.softwire.customer.as_ref().filter(|_| domain.softwire.selected == Some(at));
+    Some(match name {
+        "Enable" => true.into(),
+        "Status" => "Enabled".into(),
+        "Alias" => format!("cpe-{}", number?).into(),
+        "Origin" => "DHCPv6".into(),
+        "IPv6Prefix" => rule.ipv6_prefix.to_string().into(),
+        "IPv4Prefix" => rule.ipv4_prefix.to_string().into(),
+        "EABitsLength" => u32::from(rule.ea_len).into(),
+        "IsFMR" => rule.fmr.into(),
+        "PSIDOffset" => u32::from(rule.psid_offset).into(),
+        "PSIDLength" => u32::from(own.map_or(rule.psid_len, |own| own.psid_len)).into(),
+        "PSID" => u32::from(own.map(|own| own.psid).or(rule.psid)?).into(),
+        _ => return None,
+    })
+}
+
+fn tunnel(row: &Tunnel, name: &str) -> Option<Value> {
+    Some(match name {
+        "Enable" => true.into(),
+        "Status" => "Enabled".into(),
+        "Alias" => format!("cpe-{}", row.number).into(),
+        "EndpointAssignmentPrecedence" | "Origin" => "DHCPv6".into(),
+        "EndpointName" => row.aftr.as_str().into(),
+        _ => return None,
+    })
+}
+
+fn preference(left: Left) -> &'static str {
+    match left {
+        Left { valid: Some(0), .. } => "Invalid",
+        Left { preferred: Some(0), .. } => "Deprecated",
+        _ => "Preferred",
+    }
+}
+
+impl ClientFacts {
+    /// Its interface, unless it has none.
+    pub(super) fn interface_name(&self) -> Option<&IfName> {
+        (!self.is_parked).then_some(&self.client.interface)
+    }
+}

@@ -1,0 +1,386 @@
+//! Putting the facts together.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use dhcpmgr_message::{Bytes, ClientName, IfName};
+use dhcpmgr_plugin_api::Protocol;
+
+use super::super::desired::{Desired, HOST_NAME, Whole};
+use super::super::numbers::Numbers;
+use super::super::options::{Given, Owner};
+use super::feeds::{DnsServer, Interface, Left, MapDomain, Tunnel, V4Route, V6Address, V6Prefix};
+use super::options::each;
+use super::{ClientFacts, Facts};
+use crate::config::{Client, Config};
+use crate::control::views::{ClientStatus, LanStanding, LanView, WanView};
+use crate::events::{Lease, RuleView};
+
+/// What the tree is made of.
+#[derive(Debug, Default, Clone)]
+pub struct Inputs {
+    /// How the clients are.
+    pub statuses: Vec<ClientStatus>,
+    /// What handlers send and request, by client.
+    pub handlers: BTreeMap<ClientName, Asked>,
+    /// What LANs have.
+    pub lans: Vec<LanView>,
+    /// What carries IPv4 on each WAN.
+    pub wans: Vec<WanView>,
+    /// The DUID of the device, hex.
+    pub duid: String,
+    /// What the counters were when they were last reset.
+    pub baselines: BTreeMap<ClientName, BTreeMap<String, u64>>,
+    /// The wall clock, milliseconds.
+    pub wall_ms: u64,
+}
+
+/// What is asked for on behalf of others than the operator.
+#[derive(Debug, Default, Clone)]
+pub struct Asked {
+    /// Option code → value, and who sends it.
+    pub sent: BTreeMap<u16, (Bytes, String)>,
+    /// Option code → who wants it.
+    pub requested: BTreeMap<u16, String>,
+}
+
+const V4_CLIENTS: &str = "Device.DHCPv4.Client.";
+const V6_CLIENTS: &str = "Device.DHCPv6.Client.";
+/// The table of interfaces.
+pub(in crate::data_model) const INTERFACES: &str = "Device.IP.Interface.";
+
+/// The table of the clients of a protocol.
+pub(in crate::data_model) const fn clients(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::V4 => V4_CLIENTS,
+        Protocol::V6 => V6_CLIENTS,
+    }
+}
+
+impl Facts {
+    /// Puts together what is true now. Rows that have no number get one: those that are kept in `desired`, those that
+    /// come and go in `passing`.
+    pub fn gather(
+        files: &Config,
+        whole: &Whole,
+        inputs: Inputs,
+        desired: &mut Desired,
+        passing: &mut Numbers,
+    ) -> Self {
+        let mut facts = Self { duid: inputs.duid, wall_ms: inputs.wall_ms, ..Self::default() };
+        let all: Vec<(&Client, bool)> = whole
+            .config
+            .clients
+            .values()
+            .map(|client| (client, false))
+            .chain(whole.parked.values().map(|client| (client, true)))
+            .collect();
+        let lans = whole.config.lans.delegations.keys();
+        let mut names: Vec<&IfName> =
+            all.iter().filter(|(_, parked)| !parked).map(|(client, _)| &client.interface).collect();
+        names.extend(lans);
+        names.sort();
+        names.dedup();
+        let keys: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+        for (name, number) in names.iter().zip(desired.numbers.settle(INTERFACES, &keys)) {
+            let name = (*name).clone();
+            facts.interfaces.push(Interface {
+                number,
+                name,
+                v4: Vec::new(),
+                v6: Vec::new(),
+                prefixes: Vec::new(),
+            });
+        }
+        let mut statuses: BTreeMap<ClientName, ClientStatus> =
+            inputs.statuses.into_iter().map(|status| (status.name.clone(), status)).collect();
+        for protocol in [Protocol::V4, Protocol::V6] {
+            let own: Vec<_> = all.iter().filter(|(client, _)| client.protocol == protocol).collect();
+            let keys: Vec<&str> = own.iter().map(|(client, _)| client.name.as_str()).collect();
+            let numbers = desired.numbers.settle(clients(protocol), &keys);
+            let mut rows: Vec<ClientFacts> = Vec::with_capacity(own.len());
+            for ((client, parked), number) in own.into_iter().zip(numbers) {
+                let asked = inputs.handlers.get(&client.name);
+                let baseline = inputs.baselines.get(&client.name);
+                let interface = facts.interfaces.iter().find(|row| !parked && row.name == client.interface);
+                let interface = interface.map_or(0, |row| row.number);
+                let base = files.clients.get(&client.name);
+                let mut row = one(client, base, asked, desired);
+                (row.number, row.is_parked, row.interface) = (number, *parked, interface);
+                row.status = statuses.remove(&client.name);
+                row.count(baseline);
+                row.number_rows(passing);
+                rows.push(row);
+            }
+            rows.sort_by_key(|row| row.number);
+            match protocol {
+                Protocol::V4 => facts.v4 = rows,
+                Protocol::V6 => facts.v6 = rows,
+            }
+        }
+        facts.feed(&inputs.lans, &inputs.wans, passing);
+        facts
+    }
+
+    /// What leases feed elsewhere.
+    fn feed(&mut self, lans: &[LanView], wans: &[WanView], passing: &mut Numbers) {
+        self.feed_interfaces(lans, passing);
+        let mut servers: Vec<(IpAddr, IfName, bool)> = Vec::new();
+        let mut routes = Vec::new();
+        for client in self.v4.iter().chain(&self.v6) {
+            let (Some(lease), Some(interface)) = (client.lease(), client.interface_name()) else { continue };
+            let (dns, v6) = match lease {
+                Lease::V4(lease) => {
+                    let of = |route: &crate::events::RouteView| {
+                        (route.to, route.via, client.client.metric, interface.clone())
+                    };
+                    routes.extend(lease.routes.iter().map(of));
+                    (&lease.dns, false)
+                }
+                Lease::V6(lease) => (&lease.dns, true),
+            };
+            for address in dns {
+                // The same server of two leases is one row, of the first.
+                if !servers.iter().any(|(known, ..)| known == address) {
+                    servers.push((*address, interface.clone(), v6));
+                }
+            }
+        }
+        let keys: Vec<String> = servers.iter().map(|(address, ..)| address.to_string()).collect();
+        let numbers = passing.settle("Device.DNS.Client.Server.", &keys);
+        let row = |((address, interface, v6), number)| DnsServer { number, address, interface, v6 };
+        self.servers = servers.into_iter().zip(numbers).map(row).collect();
+        self.servers.sort_by_key(|row| row.number);
+        let keys: Vec<String> =
+            routes.iter().map(|(to, via, _, interface)| format!("{to} {via:?} {interface}")).collect();
+        let numbers = passing.settle("Device.Routing.Router.1.IPv4Forwarding.", &keys);
+        let row = |((to, via, metric, interface), number)| V4Route { number, to, via, metric, interface };
+        self.routes = routes.into_iter().zip(numbers).map(row).collect();
+        self.routes.sort_by_key(|row| row.number);
+        self.feed_softwires(wans, passing);
+    }
+
+    /// Softwires that carry IPv4; what a lease merely offers is shown with its client.
+    fn feed_softwires(&mut self, wans: &[WanView], passing: &mut Numbers) {
+        let mut domains = Vec::new();
+        let mut tunnels = Vec::new();
+        for client in &self.v6 {
+            let offered = client.v6().and_then(|lease| lease.softwire.as_ref());
+            let (Some(softwire), Some(wan)) = (offered, client.interface_name()) else { continue };
+            let is_up = |view: &&WanView| {
+                view.interface == *wan && view.owner.is_some_and(|owner| owner.to_string() == softwire.kind)
+            };
+            let Some(view) = wans.iter().find(is_up) else { continue };
+            if softwire.kind == "ds-lite" {
+                tunnels.push(softwire.aftr.as_ref().map(ToString::to_string).unwrap_or_default());
+            } else {
+                domains.push((wan.clone(), softwire.clone(), view.softwire_interface.clone()));
+            }
+        }
+        let keys: Vec<&str> = domains.iter().map(|(wan, ..)| wan.as_str()).collect();
+        let numbers = passing.settle("Device.MAP.Domain.", &keys);
+        for ((wan, softwire, interface), number) in domains.into_iter().zip(numbers) {
+            let key = |rule: &RuleView| format!("{} {}", rule.ipv6_prefix, rule.ipv4_prefix);
+            let keys: Vec<String> = softwire.rules.iter().map(key).collect();
+            let rules = passing.settle(&format!("Device.MAP.Domain.{number}.Rule."), &keys);
+            self.domains.push(MapDomain { number, wan, softwire, interface, rules });
+        }
+        self.domains.sort_by_key(|row| row.number);
+        let numbers = passing.settle("Device.DSLite.InterfaceSetting.", &tunnels);
+        self.tunnels =
+            tunnels.into_iter().zip(numbers).map(|(aftr, number)| Tunnel { number, aftr }).collect();
+        self.tunnels.sort_by_key(|row| row.number);
+    }
+
+    fn feed_interfaces(&mut self, lans: &[LanView], passing: &mut Numbers) {
+        for at in 0..self.interfaces.len() {
+            let name = self.interfaces[at].name.clone();
+            let own = |client: &&ClientFacts| client.interface_name() == Some(&name);
+            let within = |table: &str| format!("{INTERFACES}{}.{table}.", self.interfaces[at].number);
+            let mut v4 = Vec::new();
+            for client in self.v4.iter().filter(own) {
+                if let Some(Lease::V4(lease)) = client.lease() {
+                    v4.push(lease.address);
+                }
+            }
+            let keys: Vec<String> = v4.iter().map(ToString::to_string).collect();
+            let numbers = passing.settle(&within("IPv4Address"), &keys);
+            let mut prefixes = Vec::new();
+            let mut addresses = Vec::new();
+            for lease in self.v6.iter().filter(own).filter_map(ClientFacts::v6) {
+                for given in &lease.prefixes {
+                    let left = Left {
+                        preferred: soonest(given.preferred, given.valid, given.expires_in),
+                        valid: given.expires_in,
+                    };
+                    prefixes.push((given.prefix, None, left));
+                }
+                for given in &lease.addresses {
+                    let left = Left {
+                        preferred: soonest(given.preferred, given.valid, given.expires_in),
+                        valid: given.expires_in,
+                    };
+                    addresses.push((given.address, None, left));
+                }
+            }
+            for part in lans.iter().filter(|lan| lan.interface == name).flat_map(|lan| &lan.prefixes) {
+                if part.state != LanStanding::Withdrawn {
+                    let left = Left { preferred: part.preferred, valid: part.valid };
+                    prefixes.push((part.prefix, Some(part.delegated), left));
+                    addresses.push((part.address, Some(part.prefix), left));
+                }
+            }
+            let keys: Vec<String> = prefixes.iter().map(|(prefix, ..)| prefix.to_string()).collect();
+            let prefix_numbers = passing.settle(&within("IPv6Prefix"), &keys);
+            let keys: Vec<String> = addresses.iter().map(|(address, ..)| address.to_string()).collect();
+            let address_numbers = passing.settle(&within("IPv6Address"), &keys);
+            let row = &mut self.interfaces[at];
+            row.v4 = numbers.into_iter().zip(v4).collect();
+            row.prefixes = prefixes
+                .into_iter()
+                .zip(prefix_numbers)
+                .map(|((prefix, parent, left), number)| V6Prefix {
+                    number,
+                    prefix,
+                    parent: parent.map(|parent| parent.to_string()).unwrap_or_default(),
+                    left,
+                    is_child: parent.is_some(),
+                })
+                .collect();
+            row.v6 = addresses
+                .into_iter()
+                .zip(address_numbers)
+                .filter_map(|((address, within, left), number)| {
+                    let IpAddr::V6(v6) = address.address() else { return None };
+                    let within = within.map(|within| within.to_string()).unwrap_or_default();
+                    Some(V6Address { number, address: v6, leased: within.is_empty(), within, left })
+                })
+                .collect();
+            row.v4.sort_by_key(|row| row.0);
+            row.v6.sort_by_key(|row| row.number);
+            row.prefixes.sort_by_key(|row| row.number);
+        }
+        self.refer();
+    }
+
+    /// Parents and prefixes are named by their rows.
+    fn refer(&mut self) {
+        let rows: BTreeMap<String, String> = self
+            .interfaces
+            .iter()
+            .flat_map(|interface| {
+                let path = |p: &V6Prefix| format!("{INTERFACES}{}.IPv6Prefix.{}", interface.number, p.number);
+                interface.prefixes.iter().map(move |p| (p.prefix.to_string(), path(p)))
+            })
+            .collect();
+        let path = |text: &mut String| *text = rows.get(text.as_str()).cloned().unwrap_or_default();
+        for interface in &mut self.interfaces {
+            interface.prefixes.iter_mut().for_each(|row| path(&mut row.parent));
+            interface.v6.iter_mut().for_each(|row| path(&mut row.within));
+        }
+    }
+}
+
+/// What is left of the preferred lifetime: as much less as is left of the valid one.
+fn soonest(preferred: Option<u32>, valid: Option<u32>, left: Option<u64>) -> Option<u64> {
+    let preferred = u64::from(preferred?);
+    let passed = valid.map_or(0, |valid| u64::from(valid).saturating_sub(left.unwrap_or_default()));
+    Some(preferred.saturating_sub(passed))
+}
+
+/// A client without what changes by itself.
+fn one(client: &Client, base: Option<&Client>, asked: Option<&Asked>, desired: &mut Desired) -> ClientFacts {
+    let mut sent: Given = BTreeMap::new();
+    let mut requested: Given = BTreeMap::new();
+    if let Some(asked) = asked {
+        let of_others = |(code, (value, who)): (&u16, &(Bytes, String))| {
+            (*code, (value.clone(), Owner::Other(who.clone())))
+        };
+        sent.extend(asked.sent.iter().map(of_others));
+    }
+    if let Some(base) = base {
+        sent.extend(base.send.iter().map(|(code, value)| (*code, (value.clone(), Owner::Files))));
+        if let Some(name) = &base.hostname {
+            sent.insert(HOST_NAME, (Bytes(name.as_str().as_bytes().to_vec()), Owner::Files));
+        }
+        requested.extend(base.request.iter().map(|code| (*code, (Bytes::default(), Owner::Files))));
+    }
+    let program =
+        client.program.requests_itself().iter().map(|code| (*code, client.program.name().to_owned()));
+    let handlers =
+        asked.into_iter().flat_map(|asked| asked.requested.iter().map(|(code, who)| (*code, who.clone())));
+    requested
+        .extend(program.chain(handlers).map(|(code, who)| (code, (Bytes::default(), Owner::Other(who)))));
+    let edits = desired.clients.entry(client.name.clone()).or_default();
+    edits.sent.settle(&sent);
+    let of_others = requested.iter().filter(|(_, (_, owner))| *owner != Owner::Files).map(|(code, _)| *code);
+    let mut all_requested: Vec<u16> = of_others.chain(client.request.iter().copied()).collect();
+    all_requested.sort_unstable();
+    all_requested.dedup();
+    // Only DHCPv4 has rows for them.
+    let requested = if client.protocol == Protocol::V4 {
+        edits.requested.settle(&requested);
+        edits.requested.views(&requested)
+    } else {
+        Vec::new()
+    };
+    ClientFacts {
+        number: 0,
+        client: client.clone(),
+        is_parked: false,
+        status: None,
+        interface: 0,
+        sent: edits.sent.views(&sent),
+        requested,
+        written_request: edits.values.get("RequestedOptions").cloned(),
+        all_requested,
+        counters: BTreeMap::new(),
+        published: Vec::new(),
+        received: Vec::new(),
+        server: None,
+        ias: Vec::new(),
+    }
+}
+
+impl ClientFacts {
+    /// The counters since they were reset.
+    fn count(&mut self, baseline: Option<&BTreeMap<String, u64>>) {
+        let Some(status) = &self.status else { return };
+        let since = |name: &String, count: &u64| {
+            let before = baseline.and_then(|baseline| baseline.get(name)).copied().unwrap_or_default();
+            count.saturating_sub(before)
+        };
+        self.counters =
+            status.counters.iter().map(|(name, count)| (name.clone(), since(name, count))).collect();
+    }
+
+    /// Numbers for the rows of its lease.
+    fn number_rows(&mut self, passing: &mut Numbers) {
+        let table = |table: &str| format!("{}{}.{table}.", clients(self.client.protocol), self.number);
+        let published: Vec<&String> = self.parameters().into_iter().flat_map(BTreeMap::keys).collect();
+        let published = passing.settle(&table("X_DHCPMGR_Published"), &published);
+        if let Some(lease) = self.v6() {
+            let keys: Vec<String> = lease.ias.iter().map(|ia| format!("{:?} {}", ia.kind, ia.iaid)).collect();
+            let ias = passing.settle(&table("X_DHCPMGR_IA"), &keys);
+            let server: Vec<&String> = lease.server_duid.iter().collect();
+            let server = passing.settle(&table("Server"), &server).first().copied();
+            let rows: Vec<(u16, String)> = lease
+                .options
+                .iter()
+                .flat_map(|(code, values)| each(values).map(|value| (*code, value.to_owned())))
+                .collect();
+            let mut keys: Vec<String> = Vec::with_capacity(rows.len());
+            for (code, _) in &rows {
+                let copies =
+                    keys.iter().filter(|key| key.split(' ').next() == Some(&code.to_string())).count();
+                keys.push(format!("{code} {copies}"));
+            }
+            let numbers = passing.settle(&table("ReceivedOption"), &keys);
+            let received = rows.into_iter().zip(numbers).map(|((code, value), number)| (number, code, value));
+            let mut received: Vec<_> = received.collect();
+            received.sort_by_key(|row| row.0);
+            (self.ias, self.server, self.received) = (ias, server, received);
+        }
+        self.published = published;
+    }
+}
