@@ -19,6 +19,7 @@ mod events;
 mod expiry;
 mod foreign;
 mod given;
+mod handler_hooks;
 mod handlers;
 mod hooks;
 mod hostile;
