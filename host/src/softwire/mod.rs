@@ -2,7 +2,7 @@
 //!
 //! It stands between the controllers and what carries softwires out. The controller of a DHCPv6 client says what its
 //! lease offers ([`Softwires::offer`]), that of a DHCPv4 client whether it holds a lease ([`Softwires::dhcpv4`]); both
-//! return at once. [`owner`] decides, and [`Softwires::run`] does what it says, a WAN at a time: raises and takes down
+//! return at once. `owner` decides, and [`Softwires::run`] does what it says, a WAN at a time: raises and takes down
 //! softwires, and tells the DHCPv4 client to stand aside.
 
 pub mod backend;
