@@ -52,11 +52,25 @@ impl World {
 
     async fn start(&self, launch: &Launch) -> Process {
         let process = Process::spawn(launch, &self.root.path().join("fifo")).await.unwrap().0;
-        // It is there a moment before its command line is.
-        while procfs::command_line(Pid::from_raw(process.pid() as i32)).unwrap().len() < 5 {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        wait_for_command_line(Pid::from_raw(process.pid() as i32));
         process
+    }
+
+    /// Starts it as somebody else would, as the child of another process, which is returned with the client's pid.
+    fn start_elsewhere(&self, launch: &Launch) -> (std::process::Child, Pid) {
+        let file = self.root.path().join("pid");
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", "file=$1; shift; \"$@\" & echo $! > \"$file\"; wait", "sh"]).arg(&file);
+        shell.arg(&launch.program).args(&launch.args).envs(launch.env.iter().cloned());
+        let shell = shell.spawn().unwrap();
+        let pid = loop {
+            match std::fs::read_to_string(&file).unwrap_or_default().trim_end().parse() {
+                Ok(pid) => break Pid::from_raw(pid),
+                Err(_) => std::thread::sleep(Duration::from_millis(1)),
+            }
+        };
+        wait_for_command_line(pid);
+        (shell, pid)
     }
 
     fn write_down(&self, client: &str, process: &Process, launch: &Launch, token: u8) {
@@ -74,6 +88,13 @@ impl World {
             &self.interface,
             &self.records,
         )
+    }
+}
+
+/// A process is there a moment before its command line is.
+fn wait_for_command_line(pid: Pid) {
+    while procfs::command_line(pid).unwrap().len() < 5 {
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
@@ -117,12 +138,12 @@ async fn a_client_with_a_record_is_taken_over_and_one_without_is_found_by_its_en
 async fn of_another_root_another_client_or_another_interface_nothing_is_taken() {
     let other = World::new();
     let world = World { interface: other.interface.clone(), ..World::new() };
-    let theirs = other.start(&other.launch("wan4", 1)).await;
+    let (mut shell, theirs) = other.start_elsewhere(&other.launch("wan4", 1));
     let inherited = world.inherit("wan4");
     assert_eq!(pid(&inherited), None);
     assert!(inherited.strays.is_empty());
     let foreign = inherited.foreign.expect("it is seen");
-    assert_eq!(foreign.to_string(), format!("another DHCP client, pid {}", theirs.pid()));
+    assert_eq!(foreign.to_string(), format!("another DHCP client, pid {theirs}"));
     assert!(foreign.runs());
 
     assert_eq!(pid(&other.inherit("wan6")), None);
@@ -130,10 +151,15 @@ async fn of_another_root_another_client_or_another_interface_nothing_is_taken() 
     let wan4 = "wan4".parse().unwrap();
     let inherited = Census::take(&other.paths).inherit(&wan4, Protocol::V4, &elsewhere, &other.records);
     assert!(inherited.running.is_none() && inherited.foreign.is_none());
-    let mut theirs = theirs;
-    theirs.kill();
-    theirs.wait().await;
+    nix::sys::signal::kill(theirs, nix::sys::signal::Signal::SIGKILL).unwrap();
+    shell.wait().unwrap();
     assert!(!foreign.runs());
+
+    // What calls itself a client and was started by ourselves, as a worker, is nobody else's.
+    let mut worker = other.start(&other.launch("wan4", 1)).await;
+    assert!(world.inherit("wan4").foreign.is_none());
+    worker.kill();
+    worker.wait().await;
 }
 
 #[tokio::test]
