@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use dhcpmgr::config::SoftwireBackend;
 use dhcpmgr::softwire::backend::{Backends, Wan};
 use dhcpmgr_lab::vm::in_vm;
-use dhcpmgr_lab::{Namespace, Vm, vm};
+use dhcpmgr_lab::{Namespace, Vm, skipped, skipped_by_this_kernel, vm};
 use dhcpmgr_plugin_api::Softwire;
 use dhcpmgr_softwire::Kind;
 
@@ -25,7 +25,9 @@ fn carries(all: &Backends, kind: Kind) -> bool {
         Ok(_) => true,
         Err(why) => {
             assert!(!in_vm() || kind != Kind::DsLite, "{why}");
-            eprintln!("SKIPPED: {kind} is not carried by this kernel: {why}");
+            let test = std::thread::current().name().unwrap_or("tunnels").to_owned();
+            let why = format!("{kind} is not carried by this kernel: {why}");
+            skipped_by_this_kernel(&test, &why).unwrap();
             false
         }
     }
@@ -217,7 +219,7 @@ fn in_a_machine_whose_kernel_has_tunnels_ds_lite_works() {
         return;
     }
     if let Some(why) = vm::missing() {
-        eprintln!("SKIPPED: {why}");
+        skipped("tunnels::in_a_machine_whose_kernel_has_tunnels_ds_lite_works", &why).unwrap();
         return;
     }
     let program = std::env::current_exe().unwrap().display().to_string();

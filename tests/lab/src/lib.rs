@@ -57,7 +57,10 @@ pub use package::{Compression, Package, SystemdVersion, lay_out};
 pub use process::{Process, program};
 pub use radvd::Radvd;
 pub use shim::{Delivery, Shim};
-pub use skip::{is_real_root, missing, say, skipped, skipped_on_this_architecture, skipped_without_root};
+pub use skip::{
+    is_real_root, missing, say, skipped, skipped_by_this_kernel, skipped_on_this_architecture,
+    skipped_without_root,
+};
 pub use trace::{EFFECTS, EVERYTHING, Point, Trace};
 pub use vm::{Disk, Vm};
 pub use wait::{eventually, eventually_within};

@@ -63,6 +63,12 @@ pub fn skipped_on_this_architecture(test: &str) -> Result {
     tell(test, "there is no user-mode Linux for this processor")
 }
 
+/// Says that a test, or a part of it, was skipped that needs what this kernel has not: no failure, because nobody can
+/// install that.
+pub fn skipped_by_this_kernel(test: &str, reason: &str) -> Result {
+    tell(test, reason)
+}
+
 fn tell(test: &str, reason: &str) -> Result {
     say(&format!("SKIPPED {test}: {reason}"));
     if let Some(path) = std::env::var_os(TALLY) {
