@@ -18,6 +18,24 @@ impl<const N: usize> Histogram<N> {
         Self { bounds_us, counts: [0; N], above: 0, sum_us: 0 }
     }
 
+    /// All times that were counted.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.counts.iter().sum::<u64>() + self.above
+    }
+
+    /// Their sum, microseconds.
+    #[must_use]
+    pub const fn sum_us(&self) -> u64 {
+        self.sum_us
+    }
+
+    /// How many fell into each bucket alone; the last number is of those above all bounds.
+    #[must_use]
+    pub fn buckets(&self) -> Vec<u64> {
+        self.counts.iter().copied().chain([self.above]).collect()
+    }
+
     /// Counts a time, microseconds.
     pub fn count(&mut self, us: u64) {
         match self.bounds_us.iter().position(|bound| us <= *bound) {
@@ -35,8 +53,7 @@ impl<const N: usize> Histogram<N> {
             below += count;
             (*bound, below)
         });
-        let buckets: Vec<_> = buckets.collect();
-        Times { buckets, count: below + self.above, sum_us: self.sum_us }
+        Times { buckets: buckets.collect(), count: self.total(), sum_us: self.sum_us }
     }
 }
 

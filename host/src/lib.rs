@@ -28,3 +28,5 @@ pub mod recovery;
 pub mod service;
 pub mod softwire;
 pub mod store;
+pub mod trust;
+pub mod word;

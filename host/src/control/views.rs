@@ -215,12 +215,3 @@ pub struct ConfigShown {
     /// The configuration in force with all defaults, as TOML.
     pub toml: String,
 }
-
-/// The word that an enumeration's value is in JSON.
-#[must_use]
-pub fn word(value: &impl Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => word,
-        _ => "?".to_owned(),
-    }
-}

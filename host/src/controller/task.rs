@@ -28,6 +28,7 @@ use crate::events::{self, Event, EventKind};
 use crate::identity::{LastLease, Wear};
 use crate::lease_monitor::Arrival;
 use crate::random;
+use crate::word::word;
 
 /// The longest sleep: `CLOCK_BOOTTIME` runs on through a suspend that the timer does not see.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
@@ -421,13 +422,13 @@ impl Task {
 
     /// Has handlers told of what the host itself says; what they say is not told to them again.
     fn tell_handlers(&self, event: &Event) {
-        let word = event.event.name();
+        let kind = event.event.name();
         let (name, protocol) = (&self.client.name, self.client.protocol);
-        if matches!(event.event, EventKind::Vendor(_)) || !self.shared.chain.listens(name, protocol, &word) {
+        if matches!(event.event, EventKind::Vendor(_)) || !self.shared.chain.listens(name, protocol, &kind) {
             return;
         }
-        let mut happening = Happening::new(word, name.clone(), self.client.interface.clone(), protocol);
-        happening.changed = event.changed.iter().map(|change| change.word().to_owned()).collect();
+        let mut happening = Happening::new(kind, name.clone(), self.client.interface.clone(), protocol);
+        happening.changed = event.changed.iter().map(word).collect();
         happening.detail.clone_from(&event.detail);
         happening.fields.clone_from(&event.fields);
         happening.lease = self.source.as_ref().map(|message| self.lease_event(message));

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 use crate::clock;
+use crate::word::word;
 pub use lease::{AddressV6, IaView, Lease, LeaseV4, LeaseV6, PrefixV6, RouteView};
 pub use softwire::{CustomerView, RuleView, SoftwireView};
 use tally::Tally;
@@ -200,28 +201,7 @@ impl EventKind {
     /// Its name.
     #[must_use]
     pub fn name(&self) -> String {
-        match serde_json::to_value(self) {
-            Ok(serde_json::Value::String(name)) => name,
-            _ => String::new(),
-        }
-    }
-}
-
-impl Change {
-    /// Its word, as `dhcpmgr events` shows it.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Address => "address",
-            Self::Route => "route",
-            Self::Dns => "dns",
-            Self::Mtu => "mtu",
-            Self::Lifetime => "lifetime",
-            Self::Prefix => "prefix",
-            Self::Softwire => "softwire",
-            Self::Vendor => "vendor",
-            Self::Meta => "meta",
-        }
+        word(self)
     }
 }
 
@@ -304,10 +284,19 @@ fn whole<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
-    /// All kinds; a new one does not compile until it is here, and fails until it is in the schema.
+    /// Lists the kinds that it is given, and does not compile when one is missing.
+    macro_rules! all {
+        ($($kind:ident),+ $(,)?) => {{
+            let _: fn(EventKind) = |kind| match kind {
+                $(EventKind::$kind => {})+
+                EventKind::Vendor(_) => {}
+            };
+            vec![$(EventKind::$kind),+]
+        }};
+    }
+
     fn kinds() -> Vec<EventKind> {
-        use EventKind::*;
-        let all = vec![
+        all![
             ClientStarted,
             ClientAdopted,
             ClientStopped,
@@ -344,20 +333,7 @@ mod tests {
             ConfigReloaded,
             ModelChanged,
             OperationComplete,
-        ];
-        for kind in &all {
-            match kind {
-                ClientStarted | ClientAdopted | ClientStopped | ClientFailed | ClientStuck
-                | ClientRecovered | ServerSilent | RecoveryReconfigured | RecoveryDisabled
-                | RecoveryEscalated | LeaseAcquired | LeaseChanged | LeaseRenewed | LeaseLost
-                | LeaseRefused | LeaseDeferred | PrefixAssigned | PrefixDeprecated | PrefixRemoved
-                | PrefixRefused | HandlerFailed | HandlerQuarantined | HandlerRecovered | HandlerConflict
-                | HookFailed | ForeignClient | LinkChanged | KernelRepaired | KernelMismatch
-                | ConfigReloaded | ModelChanged | OperationComplete | SoftwireUp | SoftwireDown
-                | SoftwireFailed | Ipv4Owner | Vendor(_) => {}
-            }
-        }
-        all
+        ]
     }
 
     #[test]

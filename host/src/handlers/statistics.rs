@@ -6,11 +6,13 @@ use std::time::Duration;
 use dhcpmgr_plugin_api::Hook;
 use serde::{Deserialize, Serialize};
 
+use crate::histogram::Histogram;
+
 /// How many of the last calls the percentile is taken of.
 const KEPT: usize = 256;
 
 /// Upper bounds of the histograms' buckets, microseconds; the last bucket is for what took longer.
-pub const HISTOGRAM_US: [u32; 12] =
+pub const HISTOGRAM_US: [u64; 12] =
     [25, 50, 100, 250, 500, 1_000, 2_500, 10_000, 50_000, 250_000, 1_000_000, 10_000_000];
 
 /// The counters of one hook of a handler.
@@ -31,13 +33,17 @@ pub struct HookStatus {
     pub histogram: Vec<u64>,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone)]
 struct Counters {
-    calls: u64,
     failures: u64,
     late: u64,
-    total_us: u64,
-    histogram: [u64; HISTOGRAM_US.len() + 1],
+    times: Histogram<{ HISTOGRAM_US.len() }>,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self { failures: 0, late: 0, times: Histogram::new(&HISTOGRAM_US) }
+    }
 }
 
 /// The counters of one handler.
@@ -54,11 +60,9 @@ impl Statistics {
         let late = took >= deadline;
         let us = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
         let counters = self.hooks.entry(hook).or_default();
-        counters.calls += 1;
         counters.failures += u64::from(failed);
         counters.late += u64::from(late);
-        counters.total_us += u64::from(us);
-        counters.histogram[HISTOGRAM_US.partition_point(|bound| *bound < us)] += 1;
+        counters.times.count(us.into());
         if self.recent_us.len() < KEPT {
             self.recent_us.push(us);
         } else {
@@ -69,7 +73,7 @@ impl Statistics {
 
     /// Calls made, at all hooks.
     pub(super) fn calls(&self) -> u64 {
-        self.hooks.values().map(|counters| counters.calls).sum()
+        self.hooks.values().map(|counters| counters.times.total()).sum()
     }
 
     /// Calls that gave no answer, at all hooks.
@@ -81,11 +85,11 @@ impl Statistics {
     pub(super) fn hooks(&self) -> Vec<HookStatus> {
         let shown = |(hook, counters): (&Hook, &Counters)| HookStatus {
             hook: *hook,
-            calls: counters.calls,
+            calls: counters.times.total(),
             failures: counters.failures,
             late: counters.late,
-            total_us: counters.total_us,
-            histogram: counters.histogram.to_vec(),
+            total_us: counters.times.sum_us(),
+            histogram: counters.times.buckets(),
         };
         self.hooks.iter().map(shown).collect()
     }

@@ -2,19 +2,17 @@
 
 use std::fmt;
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use caps::{CapSet, Capability};
 use nix::unistd::{Gid, Uid, User, getegid, geteuid};
 
 use crate::config::ProgramHook;
+use crate::trust;
 
 /// `nobody`, by number: embedded systems may lack the name.
 const NOBODY: u32 = 65534;
-/// Write permission of group and others.
-const WRITABLE_BY_OTHERS: u32 = 0o022;
-
 /// Who a hook runs as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Identity {
@@ -84,20 +82,7 @@ pub(super) fn check(program: &str) -> Result<(), String> {
 }
 
 fn trusted(place: &Path, metadata: &fs::Metadata) -> Result<(), String> {
-    let place = place.display();
-    if metadata.uid() != 0 && metadata.uid() != geteuid().as_raw() {
-        return Err(format!(
-            "{place} belongs to uid {}, must belong to root; run chown root on it",
-            metadata.uid()
-        ));
-    }
-    // In a directory with the sticky bit others can add files, but not replace ours.
-    let sticky = metadata.is_dir() && metadata.mode() & 0o1000 != 0;
-    if metadata.mode() & WRITABLE_BY_OTHERS != 0 && !sticky {
-        let mode = metadata.mode() & 0o7777;
-        return Err(format!("{place} is writable by others (mode {mode:04o}); run chmod go-w on it"));
-    }
-    Ok(())
+    trust::check(metadata).map_err(|why| format!("{} {why}", place.display()))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use dhcpmgr_message::IfName;
 
 use crate::config::ProgramHook;
 use crate::events::{Event, Lease, LeaseV4, LeaseV6};
+use crate::word::word;
 
 /// Where a hook finds programs.
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
@@ -41,11 +42,8 @@ pub(super) fn variables(
     told.some("INTERFACE", interface);
     told.some("HANDLER", event.handler.as_ref());
     told.some("DETAIL", event.detail.as_ref());
-    let changed = event.changed.iter().filter_map(|change| match serde_json::to_value(change) {
-        Ok(serde_json::Value::String(word)) => Some(word),
-        _ => None,
-    });
-    told.set("CHANGED", changed.collect::<Vec<_>>().join(" "));
+    let changed: Vec<_> = event.changed.iter().map(word).collect();
+    told.set("CHANGED", changed.join(" "));
     if missed > 0 {
         told.set("MISSED", missed);
     }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use dhcpmgr_plugin_api::Protocol;
 
 use super::page::{Page, seconds};
-use crate::control::views::{ClientState, ClientStatus, LanStanding, Lease, Status, word};
+use crate::control::views::{ClientState, ClientStatus, LanStanding, Lease, Status};
 use crate::events::Counted;
 use crate::handlers::{HandlerState, HandlerStatus};
+use crate::word::word;
 
 /// Everything at one moment.
 #[derive(Debug, Clone)]

@@ -48,7 +48,7 @@ pub use install::{Binaries, MODULES, SHIMS, install};
 pub use kea::{Kea, Kea6, Kea6Config, KeaConfig};
 pub use kernel::{Address, Address6, Route, Route6};
 pub use lan::LanHost;
-pub use latency::{lease_of, lease_to_kernel};
+pub use latency::{Crashing, lease_of, lease_to_kernel, median};
 pub use message::{Forged, LeaseSocket};
 pub use monitor::{Change, Kind, Monitor};
 pub use namespace::Namespace;

@@ -2,7 +2,8 @@
 
 use std::net::Ipv6Addr;
 
-use dhcpmgr_lab::{Daemon, Error, Exchange, Hook, Lab, Nat46, Result, Told, eventually};
+use dhcpmgr_lab::{Daemon, Dnsmasq, Error, Exchange, Hook, Lab, Nat46, Result, Told, eventually};
+use dhcpmgr_message::Bytes;
 use nix::unistd::Pid;
 use serde_json::Value;
 
@@ -34,14 +35,14 @@ pub(super) fn dual() -> String {
 
 /// The bytes of hexadecimal text, with spaces where they help.
 pub(super) fn hex(text: &str) -> Vec<u8> {
-    let digits: Vec<char> = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-    assert!(digits.len().is_multiple_of(2) && digits.iter().all(char::is_ascii_hexdigit), "{text}");
-    let value = |digit: &char| digit.to_digit(16).unwrap_or_default() as u8;
-    digits.chunks(2).map(|two| two.iter().fold(0, |byte, digit| byte << 4 | value(digit))).collect()
+    let digits: String = text.split_ascii_whitespace().collect();
+    let bytes = Bytes::from_hex(&digits);
+    assert!(bytes.is_ok(), "{text}: {bytes:?}");
+    bytes.unwrap_or_default().0
 }
 
 /// A gateway whose DHCPv6 client is a stand-in.
-pub(super) fn installed<'lab>(lab: &'lab Lab, more: &str) -> Result<(Daemon<'lab>, Nat46)> {
+fn installed<'lab>(lab: &'lab Lab, more: &str) -> Result<(Daemon<'lab>, Nat46)> {
     lab.stand_in_for_dibbler()?;
     let daemon = Daemon::install(lab)?;
     daemon.configure(&(dual() + more))?;
@@ -52,7 +53,7 @@ pub(super) fn installed<'lab>(lab: &'lab Lab, more: &str) -> Result<(Daemon<'lab
 const PREFIX: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xf012, 0x3400, 0, 0, 0, 0);
 
 /// The hook of the stand-in, once it waits.
-pub(super) fn hook(lab: &Lab, daemon: &Daemon<'_>) -> Result<Hook> {
+fn hook(lab: &Lab, daemon: &Daemon<'_>) -> Result<Hook> {
     let sleeps = |pid: &Pid| {
         std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "sleep")
     };
@@ -63,12 +64,7 @@ pub(super) fn hook(lab: &Lab, daemon: &Daemon<'_>) -> Result<Hook> {
 }
 
 /// The server gives or extends the prefix, and sends these options besides.
-pub(super) fn tell(
-    lab: &Lab,
-    hook: &Hook,
-    request: &str,
-    options: &[(u16, Vec<u8>)],
-) -> Result<std::time::Instant> {
+fn tell(lab: &Lab, hook: &Hook, request: &str, options: &[(u16, Vec<u8>)]) -> Result<std::time::Instant> {
     let told = [Told::Prefix(PREFIX, 56, 3000, 9000)];
     let asked: &[Told] = if request == "REQUEST" { &[] } else { &told };
     let exchange = Exchange { request, interface: "wan0", answered: &told, asked };
@@ -95,7 +91,7 @@ pub(super) fn defaults(lab: &Lab) -> Result<Vec<(String, u32)>> {
 
 /// What is not as it should be while MAP-T carries IPv4, if anything: in `status`, in the kernel, at the client, at
 /// nat46, in `resolv.conf`.
-pub(super) fn wrong_with_map_t(lab: &Lab, daemon: &Daemon<'_>, nat46: &Nat46) -> Result<Option<String>> {
+fn wrong_with_map_t(lab: &Lab, daemon: &Daemon<'_>, nat46: &Nat46) -> Result<Option<String>> {
     let (wan, wan4) = (wan(daemon)?, daemon.cli().client("wan4")?);
     let told = nat46.told()?.unwrap_or_default();
     let softwire = daemon.cli().client("wan6")?["lease"]["softwire"].clone();
@@ -124,7 +120,7 @@ pub(super) fn wrong_with_map_t(lab: &Lab, daemon: &Daemon<'_>, nat46: &Nat46) ->
 }
 
 /// The same while DHCPv4 does.
-pub(super) fn wrong_with_dhcpv4(lab: &Lab, daemon: &Daemon<'_>, nat46: &Nat46) -> Result<Option<String>> {
+fn wrong_with_dhcpv4(lab: &Lab, daemon: &Daemon<'_>, nat46: &Nat46) -> Result<Option<String>> {
     let (wan, wan4) = (wan(daemon)?, daemon.cli().client("wan4")?);
     let softwire = daemon.cli().client("wan6")?["lease"]["softwire"].clone();
     let addresses: Vec<_> = lab.addresses("wan0")?.into_iter().map(|found| found.address).collect();
@@ -156,9 +152,65 @@ fn first_wrong(facts: &[(&str, bool, &Value)]) -> Option<String> {
 }
 
 /// Waits until nothing is wrong.
-pub(super) fn settled(what: &str, mut wrong: impl FnMut() -> Result<Option<String>>) -> Result {
+fn settled(what: &str, mut wrong: impl FnMut() -> Result<Option<String>>) -> Result {
     eventually(what, || match wrong()? {
         None => Ok(Some(())),
         Some(wrong) => Err(Error::new(wrong)),
     })
+}
+
+/// A dual-stack WAN with a DHCPv4 server, where the DHCPv6 client has its prefix.
+pub(super) struct Home<'lab> {
+    pub(super) lab: &'lab Lab,
+    pub(super) server: Dnsmasq<'lab>,
+    pub(super) daemon: Daemon<'lab>,
+    pub(super) nat46: Nat46,
+    pub(super) hook: Hook,
+}
+
+impl<'lab> Home<'lab> {
+    /// The server sent these options with the prefix. Nobody has looked yet who carries IPv4.
+    fn new(lab: &'lab Lab, options: &[(u16, Vec<u8>)]) -> Result<Self> {
+        let server = lab.dnsmasq(lab.wan()).range(100, 100).option("6,192.0.2.53").start()?;
+        let (mut daemon, nat46) = installed(lab, "")?;
+        daemon.start()?;
+        let hook = hook(lab, &daemon)?;
+        let home = Self { lab, server, daemon, nat46, hook };
+        home.tell("REQUEST", options)?;
+        Ok(home)
+    }
+
+    /// No softwire is offered, and DHCPv4 carries IPv4.
+    pub(super) fn with_dhcpv4(lab: &'lab Lab) -> Result<Self> {
+        let home = Self::new(lab, &[])?;
+        home.dhcpv4_carries()?;
+        Ok(home)
+    }
+
+    /// MAP-T is offered, and carries IPv4.
+    pub(super) fn with_map_t(lab: &'lab Lab) -> Result<Self> {
+        let home = Self::new(lab, &[(95, hex(MAP_T))])?;
+        home.map_t_carries()?;
+        Ok(home)
+    }
+
+    /// What the server answers to this request, besides the prefix.
+    pub(super) fn tell(&self, request: &str, options: &[(u16, Vec<u8>)]) -> Result<std::time::Instant> {
+        tell(self.lab, &self.hook, request, options)
+    }
+
+    /// Waits until MAP-T carries IPv4, and nothing else is left anywhere.
+    pub(super) fn map_t_carries(&self) -> Result {
+        settled("MAP-T carries IPv4", || wrong_with_map_t(self.lab, &self.daemon, &self.nat46))
+    }
+
+    /// Waits until DHCPv4 does.
+    pub(super) fn dhcpv4_carries(&self) -> Result {
+        settled("DHCPv4 carries IPv4", || self.wrong_with_dhcpv4())
+    }
+
+    /// What is not as it should be while DHCPv4 carries IPv4, if anything.
+    pub(super) fn wrong_with_dhcpv4(&self) -> Result<Option<String>> {
+        wrong_with_dhcpv4(self.lab, &self.daemon, &self.nat46)
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dhcpmgr_lab::{Error, Kind, Lab, Result, eventually, lab_or_skip, say};
 
-use super::given::{MAP_T, hex, hook, installed, settled, tell, wrong_with_dhcpv4, wrong_with_map_t};
+use super::given::{Home, MAP_T, hex};
 
 const RULE: &str = "0059 000d 00 10 18 c0000200 28 20010db8f0";
 const DMR: &str = "005b 0009 40 20010db8ffff0000";
@@ -64,19 +64,14 @@ fn resident(pid: nix::unistd::Pid) -> Result<u64> {
 fn no_class_of_malformed_option_changes_anything_and_why_says_at_which_byte_it_is_wrong() -> Result {
     lab_or_skip!();
     let lab = Lab::new()?;
-    let _server = lab.dnsmasq(lab.wan()).range(100, 100).option("6,192.0.2.53").start()?;
-    let (mut daemon, nat46) = installed(&lab, "")?;
-    daemon.start()?;
-    let hook = hook(&lab, &daemon)?;
-    tell(&lab, &hook, "REQUEST", &[])?;
-    settled("DHCPv4 carries IPv4", || wrong_with_dhcpv4(&lab, &daemon, &nat46))?;
+    let mut home = Home::with_dhcpv4(&lab)?;
 
     let monitor = lab.monitor()?;
     let classes = classes();
     let mut grown = Vec::new();
     for round in 0..ROUNDS {
         for (code, text, offset, words) in &classes {
-            tell(&lab, &hook, "RENEW", &[(*code, hex(text))])?;
+            home.tell("RENEW", &[(*code, hex(text))])?;
             if round > 0 {
                 continue;
             }
@@ -88,7 +83,7 @@ fn no_class_of_malformed_option_changes_anything_and_why_says_at_which_byte_it_i
             };
             let expected = format!("option {name}: byte {offset}: ");
             eventually("why says where it is wrong", || {
-                let why = daemon.cli().json(&["why", "wan6"])?;
+                let why = home.daemon.cli().json(&["why", "wan6"])?;
                 let newest = why["exchanges"][0].to_string();
                 if newest.contains(&expected) && newest.contains(words) {
                     return Ok(Some(()));
@@ -96,10 +91,10 @@ fn no_class_of_malformed_option_changes_anything_and_why_says_at_which_byte_it_i
                 Err(Error::new(format!("{code} {text}: no {expected:?} with {words:?} in {newest}")))
             })?;
         }
-        grown.push(resident(daemon.process()?.pid())?);
+        grown.push(resident(home.daemon.process()?.pid())?);
     }
-    assert_eq!(wrong_with_dhcpv4(&lab, &daemon, &nat46)?, None);
-    assert_eq!(nat46.count("add")?, 0, "nothing was even begun");
+    assert_eq!(home.wrong_with_dhcpv4()?, None);
+    assert_eq!(home.nat46.count("add")?, 0, "nothing was even begun");
     let moved: Vec<_> =
         monitor.take().into_iter().filter(|change| change.is_v4() && change.kind != Kind::NewLink).collect();
     assert!(moved.is_empty(), "{moved:?}");
@@ -109,11 +104,11 @@ fn no_class_of_malformed_option_changes_anything_and_why_says_at_which_byte_it_i
     let sent = ROUNDS * classes.len();
     say(&format!("{sent} malformed options: {}, {before}, {after} KiB resident", grown[0]));
 
-    tell(&lab, &hook, "RENEW", &[(95, hex(MAP_T))])?;
-    settled("and a right one is used", || wrong_with_map_t(&lab, &daemon, &nat46))?;
+    home.tell("RENEW", &[(95, hex(MAP_T))])?;
+    home.map_t_carries()?;
     // What is wrong is as good as not there.
     let (code, text, ..) = &classes[0];
-    tell(&lab, &hook, "RENEW", &[(*code, hex(text))])?;
+    home.tell("RENEW", &[(*code, hex(text))])?;
     std::thread::sleep(Duration::from_millis(50));
-    settled("DHCPv4 carries IPv4", || wrong_with_dhcpv4(&lab, &daemon, &nat46))
+    home.dhcpv4_carries()
 }

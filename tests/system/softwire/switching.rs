@@ -5,9 +5,7 @@ use std::time::{Duration, Instant};
 
 use dhcpmgr_lab::{Error, Kind, Lab, Result, eventually, lab_or_skip, say};
 
-use super::given::{
-    MAP_T, SOFTWIRE, defaults, hex, hook, installed, settled, tell, wan, wrong_with_dhcpv4, wrong_with_map_t,
-};
+use super::given::{Home, MAP_T, SOFTWIRE, defaults, hex, wan};
 
 /// How often it goes there and back.
 const ROUNDS: usize = 20;
@@ -18,38 +16,31 @@ const BOUND: Duration = Duration::from_secs(20);
 fn map_t_and_dual_stack_twenty_times_in_both_directions() -> Result {
     lab_or_skip!();
     let lab = Lab::new()?;
-    let _server = lab.dnsmasq(lab.wan()).range(100, 100).option("6,192.0.2.53").start()?;
-    let (mut daemon, nat46) = installed(&lab, "")?;
-    daemon.start()?;
-    let hook = hook(&lab, &daemon)?;
-    tell(&lab, &hook, "REQUEST", &[])?;
-    settled("DHCPv4 carries IPv4", || wrong_with_dhcpv4(&lab, &daemon, &nat46))?;
+    let home = Home::with_dhcpv4(&lab)?;
 
     let map_t = [(95, hex(MAP_T))];
     let (mut there, mut back) = (Vec::new(), Vec::new());
     for round in 1..=ROUNDS {
         let monitor = lab.monitor()?;
-        let began = tell(&lab, &hook, "RENEW", &map_t)?;
+        let began = home.tell("RENEW", &map_t)?;
         there.push(until(began, || Ok(defaults(&lab)? == [(SOFTWIRE.to_owned(), 99)]))?);
-        settled("MAP-T carries IPv4", || wrong_with_map_t(&lab, &daemon, &nat46))
-            .map_err(|error| Error::new(format!("round {round}: {error}")))?;
+        home.map_t_carries().map_err(|error| Error::new(format!("round {round}: {error}")))?;
         // The new way is there before the old one goes.
         let moved: Vec<_> = monitor.take().into_iter().filter(is_default).collect();
         let kinds: Vec<_> = moved.iter().map(|change| (change.kind, change.metric)).collect();
         assert_eq!(kinds, [(Kind::NewRoute, 99), (Kind::DelRoute, 100)], "round {round}");
 
-        let began = tell(&lab, &hook, "RENEW", &[])?;
+        let began = home.tell("RENEW", &[])?;
         back.push(until(began, || Ok(defaults(&lab)? == [("wan0".to_owned(), 100)]))?);
-        settled("DHCPv4 carries IPv4", || wrong_with_dhcpv4(&lab, &daemon, &nat46))
-            .map_err(|error| Error::new(format!("round {round}: {error}")))?;
+        home.dhcpv4_carries().map_err(|error| Error::new(format!("round {round}: {error}")))?;
         let moved: Vec<_> = monitor.take().into_iter().filter(is_default).collect();
         let kinds: Vec<_> = moved.iter().map(|change| (change.kind, change.metric)).collect();
         assert_eq!(kinds, [(Kind::DelRoute, 99), (Kind::NewRoute, 100)], "round {round}");
     }
-    let commands = ["add", "config", "del"].map(|command| nat46.count(command));
+    let commands = ["add", "config", "del"].map(|command| home.nat46.count(command));
     let commands = commands.into_iter().collect::<Result<Vec<_>>>()?;
     assert_eq!(commands, [ROUNDS; 3], "nat46 was told each thing once");
-    let kinds = daemon.cli().kinds("wan6")?;
+    let kinds = home.daemon.cli().kinds("wan6")?;
     let count = |kind: &str| kinds.iter().filter(|known| *known == kind).count();
     assert_eq!((count("softwire-up"), count("softwire-down")), (ROUNDS, ROUNDS), "{kinds:?}");
     // From DHCPv4 to MAP-T, from MAP-T to nothing, and to DHCPv4.
@@ -86,39 +77,34 @@ fn spread(times: &mut [Duration]) -> String {
 fn another_order_in_the_configuration_takes_effect_at_once() -> Result {
     lab_or_skip!();
     let lab = Lab::new()?;
-    let _server = lab.dnsmasq(lab.wan()).range(100, 100).option("6,192.0.2.53").start()?;
-    let (mut daemon, nat46) = installed(&lab, "")?;
-    daemon.start()?;
-    let hook = hook(&lab, &daemon)?;
-    tell(&lab, &hook, "REQUEST", &[(95, hex(MAP_T))])?;
-    settled("MAP-T carries IPv4", || wrong_with_map_t(&lab, &daemon, &nat46))?;
-    let refused = daemon.cli().output(&["renew", "wan4"])?;
+    let home = Home::with_map_t(&lab)?;
+    let refused = home.daemon.cli().output(&["renew", "wan4"])?;
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(said.contains("stands aside: IPv4 comes over map-t of wan6"), "{said}");
 
     let first = "[softwire.interfaces.wan0]\norder = [\"dhcpv4\", \"map-t\"]\n";
-    daemon.configure(&(super::given::dual() + first))?;
-    daemon.cli().text(&["config", "reload"])?;
+    home.daemon.configure(&(super::given::dual() + first))?;
+    home.daemon.cli().text(&["config", "reload"])?;
     // It keeps the WAN until DHCPv4 has a lease: nobody is without IPv4 for a better order.
     eventually("DHCPv4 has the WAN", || {
-        Ok((wan(&daemon)?["owner"] == "dhcpv4" && nat46.told()?.is_none()).then_some(()))
+        Ok((wan(&home.daemon)?["owner"] == "dhcpv4" && home.nat46.told()?.is_none()).then_some(()))
     })?;
-    let row = wan(&daemon)?;
+    let row = wan(&home.daemon)?;
     assert_eq!(row["offered"][0]["obstacle"], "dhcpv4 goes before it", "{row}");
-    let why = daemon.cli().text(&["why", "wan4"])?;
+    let why = home.daemon.cli().text(&["why", "wan4"])?;
     assert!(why.contains("IPv4 on wan0") && why.contains("map-t, but dhcpv4 goes before it"), "{why}");
 
-    daemon.cli().text(&["disable", "wan4"])?;
-    eventually("without DHCPv4 it is MAP-T", || Ok((wan(&daemon)?["owner"] == "map-t").then_some(())))?;
-    daemon.cli().text(&["enable", "wan4"])?;
-    daemon.configure(&(super::given::dual() + "[softwire]\norder = []\n"))?;
-    daemon.cli().text(&["config", "reload"])?;
+    home.daemon.cli().text(&["disable", "wan4"])?;
+    eventually("without DHCPv4 it is MAP-T", || Ok((wan(&home.daemon)?["owner"] == "map-t").then_some(())))?;
+    home.daemon.cli().text(&["enable", "wan4"])?;
+    home.daemon.configure(&(super::given::dual() + "[softwire]\norder = []\n"))?;
+    home.daemon.cli().text(&["config", "reload"])?;
     eventually("a softwire that is in no order is not used", || {
-        let (told, row) = (nat46.told()?, wan(&daemon)?);
+        let (told, row) = (home.nat46.told()?, wan(&home.daemon)?);
         if told.is_none() && row["owner"] == "dhcpv4" {
             return Ok(Some(()));
         }
-        Err(Error::new(format!("{told:?} {row} {}", daemon.cli().client("wan4")?)))
+        Err(Error::new(format!("{told:?} {row} {}", home.daemon.cli().client("wan4")?)))
     })
 }
 
@@ -126,21 +112,16 @@ fn another_order_in_the_configuration_takes_effect_at_once() -> Result {
 fn an_interface_that_somebody_takes_away_is_made_again_or_dhcpv4_comes_back() -> Result {
     lab_or_skip!();
     let lab = Lab::new()?;
-    let _server = lab.dnsmasq(lab.wan()).range(100, 100).option("6,192.0.2.53").start()?;
-    let (mut daemon, nat46) = installed(&lab, "")?;
-    daemon.start()?;
-    let hook = hook(&lab, &daemon)?;
-    tell(&lab, &hook, "REQUEST", &[(95, hex(MAP_T))])?;
-    settled("MAP-T carries IPv4", || wrong_with_map_t(&lab, &daemon, &nat46))?;
+    let home = Home::with_map_t(&lab)?;
     lab.gateway.ip(&["link", "del", SOFTWIRE])?;
-    let failed = daemon.cli().wait_for_event("wan6", "softwire-failed", 1)?;
+    let failed = home.daemon.cli().wait_for_event("wan6", "softwire-failed", 1)?;
     assert_eq!(failed.fields["kind"], "map-t", "{failed:?}");
     // What stands in for the module does not make it again.
-    eventually("DHCPv4 carries IPv4", || Ok((wan(&daemon)?["owner"] == "dhcpv4").then_some(())))?;
-    let why = daemon.cli().text(&["why", "wan6"])?;
+    eventually("DHCPv4 carries IPv4", || Ok((wan(&home.daemon)?["owner"] == "dhcpv4").then_some(())))?;
+    let why = home.daemon.cli().text(&["why", "wan6"])?;
     assert!(why.contains("map-t, but it could not be raised: "), "{why}");
-    assert!(nat46.told()?.is_none(), "nothing of it is left");
+    assert!(home.nat46.told()?.is_none(), "nothing of it is left");
     // It is tried again after 5, 10 and 20 s.
-    nat46.make_interface(&lab)?;
-    settled("MAP-T carries IPv4", || wrong_with_map_t(&lab, &daemon, &nat46))
+    home.nat46.make_interface(&lab)?;
+    home.map_t_carries()
 }

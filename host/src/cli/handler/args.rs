@@ -123,11 +123,8 @@ pub struct Check {
 }
 
 fn grant(word: &str) -> Result<Grant, String> {
-    let known = |grant: &Grant| serde_json::to_value(grant).is_ok_and(|known| known == word);
-    Grant::ALL.into_iter().find(known).ok_or_else(|| {
-        let words = Grant::ALL
-            .iter()
-            .filter_map(|grant| serde_json::to_value(grant).ok()?.as_str().map(str::to_owned));
-        format!("no grant; accepted: {}", words.collect::<Vec<_>>().join(", "))
+    Grant::ALL.into_iter().find(|grant| crate::word::word(grant) == word).ok_or_else(|| {
+        let words = Grant::ALL.map(|grant| crate::word::word(&grant));
+        format!("no grant; accepted: {}", words.join(", "))
     })
 }

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::style::{Style, Tone};
 use super::text::plain;
-use crate::control::views::word;
 use crate::events::{Change, Event, EventKind};
+use crate::word::word;
 
 /// Time, client, event, what changed, details. Streamed, so columns have fixed widths.
 #[must_use]

@@ -51,8 +51,8 @@ pub fn handler(handler: &HandlerStatus, style: Style) -> String {
             hook.late,
             micros(hook.total_us / hook.calls)
         );
-        let limits = HISTOGRAM_US.iter().map(|us| format!("up to {}", micros((*us).into())));
-        let longer = HISTOGRAM_US.last().map(|us| format!("over {}", micros((*us).into())));
+        let limits = HISTOGRAM_US.iter().map(|us| format!("up to {}", micros(*us)));
+        let longer = HISTOGRAM_US.last().map(|us| format!("over {}", micros(*us)));
         for (limit, calls) in limits.chain(longer).zip(&hook.histogram).filter(|(_, calls)| **calls > 0) {
             let _ = writeln!(text, "  {limit:<14} {calls}");
         }

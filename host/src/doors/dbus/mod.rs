@@ -31,6 +31,7 @@ use crate::control::{Controls, Request};
 use crate::data_model::door::{DataModel, Flat};
 use crate::data_model::notice::Notice;
 use crate::events::Event;
+use crate::word::word;
 use objects::Objects;
 use values::variants;
 
@@ -110,8 +111,7 @@ async fn connect(socket: &Path) -> zbus::Result<Connection> {
 async fn run<D: DataModel + Controls + 'static>(daemon: &Rc<D>, connection: Connection) -> zbus::Result<()> {
     let mut messages = MessageStream::from(&connection);
     let (_, mut feed) = daemon.events().subscribe();
-    let mut objects = Objects::default();
-    objects.refresh(daemon.as_ref()).await;
+    let mut objects = Objects::read(daemon.as_ref()).await;
     let mut before = read(daemon.as_ref()).await;
     let calls = Rc::new(Semaphore::new(CALLS));
     let mut look: Option<Instant> = None;
@@ -193,12 +193,8 @@ async fn read<D: DataModel>(daemon: &D) -> Flat {
 /// `LeaseEvent`, from the manager and from the client itself: every event that is about a client.
 async fn tell(connection: &Connection, event: &Event) -> zbus::Result<()> {
     let Some(client) = &event.client else { return Ok(()) };
-    let word = |value: serde_json::Result<serde_json::Value>| {
-        value.ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
-    };
-    let kind = word(serde_json::to_value(&event.event));
-    let changed: Vec<String> =
-        event.changed.iter().map(|change| word(serde_json::to_value(change))).collect();
+    let kind = event.event.name();
+    let changed: Vec<String> = event.changed.iter().map(word).collect();
     let lease = event.lease.as_ref().and_then(|lease| serde_json::to_string(lease).ok()).unwrap_or_default();
     let nobody: Option<&str> = None;
     let path = objects::path(client.as_str());

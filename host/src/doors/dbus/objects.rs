@@ -8,13 +8,14 @@ use zbus::{Connection, ObjectPath, OwnedObjectPath, Variant};
 use super::{CLIENT_INTERFACE, Dictionary, MANAGER, status};
 use crate::control::Controls;
 use crate::control::views::{ClientStatus, Lease, Status};
+use crate::word::word;
 
 /// What is said of a property that somebody wants to write.
 pub(super) const READ_ONLY: &str =
     "properties are read-only; Set of org.dhcpmgr1.Manager writes the data model";
 
 /// The clients, by their paths.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Objects(BTreeMap<String, Object>);
 
 #[derive(Debug)]
@@ -39,20 +40,15 @@ pub(super) fn path(name: &str) -> String {
 impl Objects {
     /// As they are now.
     pub(super) async fn read<C: Controls>(daemon: &C) -> Self {
-        let mut objects = Self::default();
-        objects.refresh(daemon).await;
-        objects
-    }
-
-    pub(super) async fn refresh<C: Controls>(&mut self, daemon: &C) {
         let status: Option<Status> = serde_json::from_str(&status(daemon).await).ok();
-        self.0 = status
+        let objects = status
             .into_iter()
             .flat_map(|status| status.clients)
             .map(|client| {
                 (path(client.name.as_str()), Object { properties: properties(&client), name: client.name })
             })
             .collect();
+        Self(objects)
     }
 
     /// The client of a path.
@@ -129,9 +125,6 @@ impl Objects {
 }
 
 fn properties(client: &ClientStatus) -> Dictionary<'static> {
-    let word = |value: serde_json::Result<serde_json::Value>| {
-        value.ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
-    };
     let texts = |items: Vec<String>| Variant::from(items);
     let (addresses, prefixes, dns, expires) = match &client.lease {
         None => (Vec::new(), Vec::new(), Vec::new(), 0),
@@ -156,10 +149,10 @@ fn properties(client: &ClientStatus) -> Dictionary<'static> {
     });
     [
         ("Name", client.name.to_string().into()),
-        ("Protocol", word(serde_json::to_value(client.protocol)).into()),
+        ("Protocol", word(&client.protocol).into()),
         ("Interface", client.interface.to_string().into()),
         ("Enabled", client.enabled.into()),
-        ("Status", word(serde_json::to_value(client.status)).into()),
+        ("Status", word(&client.status).into()),
         ("Reason", client.reason.clone().unwrap_or_default().into()),
         ("Pid", client.pid.unwrap_or_default().into()),
         ("Restarts", client.restarts.into()),

@@ -13,6 +13,7 @@ use super::golden::Question;
 use super::report::Kind;
 use crate::config::Grant;
 use crate::handlers::{merge, sanity};
+use crate::word::word;
 
 /// What is wrong with an answer: nothing, or the kinds and a sentence for each.
 pub(super) fn judge(question: &Question, answer: &[u8], grants: &BTreeSet<Grant>) -> Vec<(Kind, String)> {
@@ -80,10 +81,7 @@ pub(super) fn needs(grant: Grant, grants: &BTreeSet<Grant>, wrong: &mut Vec<(Kin
     if grants.contains(&grant) {
         return;
     }
-    let word = serde_json::to_value(grant)
-        .ok()
-        .and_then(|word| word.as_str().map(str::to_owned))
-        .unwrap_or_default();
+    let word = word(&grant);
     let text = format!(
         "it contributes what needs the grant \"{word}\", which it is not given; check it with --grant {word} if it is meant to"
     );

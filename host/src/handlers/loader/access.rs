@@ -5,15 +5,13 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
 use nix::fcntl::OFlag;
 
 use super::LoadError;
-
-/// Write permission of group and others.
-const WRITABLE_BY_OTHERS: u32 = 0o022;
+use crate::trust;
 
 /// Opens the file and checks it and its directory.
 pub(super) fn open(path: &Path) -> Result<File, LoadError> {
@@ -35,21 +33,11 @@ pub(super) fn open(path: &Path) -> Result<File, LoadError> {
 }
 
 fn check(module: &Path, place: &Path, metadata: &Metadata) -> Result<(), LoadError> {
-    let refused = |why| Err(LoadError::Untrusted { module: module.to_owned(), place: place.to_owned(), why });
-    let this_user = nix::unistd::geteuid().as_raw();
-    if metadata.uid() != 0 && metadata.uid() != this_user {
-        return refused(format!(
-            "belongs to uid {}, must belong to root; run chown root on it",
-            metadata.uid()
-        ));
-    }
-    // In a directory with the sticky bit others can add files, but not replace ours.
-    let sticky = metadata.is_dir() && metadata.mode() & 0o1000 != 0;
-    if metadata.mode() & WRITABLE_BY_OTHERS != 0 && !sticky {
-        let mode = metadata.mode() & 0o7777;
-        return refused(format!("is writable by others (mode {mode:04o}); run chmod go-w on it"));
-    }
-    Ok(())
+    trust::check(metadata).map_err(|why| LoadError::Untrusted {
+        module: module.to_owned(),
+        place: place.to_owned(),
+        why,
+    })
 }
 
 fn kind(metadata: &Metadata) -> &'static str {

@@ -1,10 +1,8 @@
 //! What a handler that crashes in a loop costs others, and how long a worker takes to be there again.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use dhcpmgr_lab::{Binaries, Daemon, Error, Forged, Lab, Result, eventually, lease_of, lease_to_kernel};
-use dhcpmgr_message::ClientEvent;
+use dhcpmgr_lab::{Binaries, Crashing, Daemon, Lab, Result, eventually, lease_to_kernel, median};
 
 use super::scale::{await_bound, config};
 use super::table::{Bound, Table};
@@ -25,52 +23,25 @@ pub(super) fn run(table: &mut Table) -> Result {
     daemon.configure(&(config(&lab) + vendor))?;
     daemon.start()?;
     await_bound(&daemon, 2)?;
+    let other = Crashing { daemon: &daemon, client: "wan1", uplink: &lab.uplinks[1] };
+    let measure = || lease_to_kernel(&lab, &daemon, "wan0", &lab.uplinks[0], RUNS);
     let (mut quiet, mut loud) = (Vec::new(), Vec::new());
     for _ in 0..PHASES {
-        quiet.extend(lease_to_kernel(&lab, &daemon, "wan0", &lab.uplinks[0], RUNS)?);
-        loud.extend(beside_crashes(&lab, &daemon)?);
+        quiet.extend(measure()?);
+        loud.extend(other.beside(measure)?);
     }
     let (quiet, loud) = (median(quiet)?, median(loud)?);
     let what = "lease to kernel, another client's handler crashes in a loop";
     table.beside(what, "ms", millis(loud), millis(quiet), Bound::TimesFloor(1.1));
     let crashes = daemon.cli().handler("vendor")?["restarts"].as_u64().unwrap_or_default();
     table.add("… crashes meanwhile", "", crashes as f64, Bound::AtLeast(20.0));
-    restart(&lab, &daemon, table)
-}
-
-/// The same while the handler of the other client dies of every message, and is started again at once.
-fn beside_crashes(lab: &Lab, daemon: &Daemon<'_>) -> Result<Vec<Duration>> {
-    let over = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let crashing = scope.spawn(|| {
-            while !over.load(Ordering::Relaxed) {
-                crash(lab, daemon)?;
-                std::thread::sleep(Duration::from_millis(60));
-                daemon.cli().output(&["handler", "reset", "vendor"])?;
-            }
-            Ok::<_, Error>(())
-        });
-        let took = lease_to_kernel(lab, daemon, "wan0", &lab.uplinks[0], RUNS);
-        over.store(true, Ordering::Relaxed);
-        crashing.join().map_err(|_| Error::new("the thread that sends messages failed"))??;
-        took
-    })
-}
-
-/// Two messages of the other client: the first one a fresh worker survives.
-fn crash(lab: &Lab, daemon: &Daemon<'_>) -> Result {
-    let (socket, row) = (daemon.lease_socket()?, daemon.cli().client("wan1")?);
-    for _ in 0..2 {
-        let message = Forged::of(&row, ClientEvent::Renew, lease_of(&lab.uplinks[1], 100))?;
-        socket.ask(&message.bytes()?)?;
-    }
-    Ok(())
+    restart(&other, table)
 }
 
 /// From the order to start a worker that was given up until it has answered that it is there, less what a question
 /// costs that starts nothing.
-fn restart(lab: &Lab, daemon: &Daemon<'_>, table: &mut Table) -> Result {
-    let cli = daemon.cli();
+fn restart(other: &Crashing<'_>, table: &mut Table) -> Result {
+    let cli = other.daemon.cli();
     let timed = |arguments: &[&str]| {
         let start = Instant::now();
         cli.text(arguments).map(|_| start.elapsed())
@@ -78,7 +49,7 @@ fn restart(lab: &Lab, daemon: &Daemon<'_>, table: &mut Table) -> Result {
     let (mut orders, mut questions) = (Vec::new(), Vec::new());
     for _ in 0..RESTARTS {
         eventually("it is given up", || {
-            crash(lab, daemon)?;
+            other.crash()?;
             std::thread::sleep(Duration::from_millis(50));
             Ok((cli.handler("vendor")?["state"] == "quarantined").then_some(()))
         })?;
@@ -88,11 +59,6 @@ fn restart(lab: &Lab, daemon: &Daemon<'_>, table: &mut Table) -> Result {
     let took = median(orders)?.saturating_sub(median(questions)?);
     table.add("a worker is started again, median", "ms", millis(took), Bound::AtMost(20.0));
     Ok(())
-}
-
-fn median(mut took: Vec<Duration>) -> Result<Duration> {
-    took.sort_unstable();
-    took.get(took.len() / 2).copied().ok_or_else(|| Error::new("nothing was measured"))
 }
 
 fn millis(duration: Duration) -> f64 {
