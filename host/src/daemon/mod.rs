@@ -48,7 +48,7 @@ pub struct Daemon {
     /// Where metrics are served.
     metrics: watch::Sender<Option<MetricsAddress>>,
     logging: start::Logging,
-    model: Rc<model::Model>,
+    model: model::Model,
 }
 
 /// A client that has a controller.

@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 use dhcpmgr_message::{Bytes, ClientName};
 use tokio::sync::Mutex;
@@ -340,10 +339,4 @@ impl DataModel for Daemon {
         }
         Ok(changed)
     }
-}
-
-/// What was written earlier is laid over the files before anything is started.
-pub(super) fn restore(paths: &Paths, files: Config) -> (Rc<Model>, Config) {
-    let (model, config) = Model::restore(paths, files);
-    (Rc::new(model), config)
 }

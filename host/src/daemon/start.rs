@@ -22,6 +22,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::Daemon;
 use super::attendance::Attendance;
+use super::model::Model;
 use super::privileges;
 use crate::clients::{self, Census, Confirmation, LeftOver};
 use crate::clock::BootId;
@@ -238,7 +239,7 @@ async fn serve(
     service: Rc<Service>,
 ) -> Result<(), StartError> {
     let Loaded { config, files } = loaded;
-    let (model, config) = super::model::restore(&paths, config);
+    let (model, config) = Model::restore(&paths, config);
     let mut signals = Signals::listen().map_err(system("listen to signals"))?;
     let boot = BootId::current();
     let (network, mut network_events) = Network::start(NetworkOptions {

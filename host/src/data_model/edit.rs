@@ -2,18 +2,21 @@
 //!
 //! Pure: the outcome is what is to be kept, the configuration that follows from it, and orders to clients.
 
-use dhcpmgr_message::{Bytes, ClientName, IfName};
+mod rows;
+mod whole;
+
+use dhcpmgr_message::{ClientName, IfName};
 use dhcpmgr_plugin_api::Protocol;
 
 use super::desired::{Desired, Edits, Whole};
 use super::error::{Fault, code};
 use super::live::{Facts, INTERFACES, Inputs, below_client, can_be_told, clients, protocol};
 use super::numbers::Numbers;
-use super::options::{MOST, OptionRow, OptionView, Owner};
+use super::options::Owner;
 use super::path::{Found, Path, Place, Source, resolve};
 use super::schema::{Access, Object, Parameter};
 use super::value::Value;
-use crate::config::{self, Config};
+use crate::config::Config;
 
 /// The most clients.
 const MOST_CLIENTS: usize = 256;
@@ -187,56 +190,6 @@ impl<'a> Trial<'a> {
         });
     }
 
-    fn write_option(
-        &mut self,
-        client: &ClientName,
-        place: &Place,
-        row: &OptionView,
-        order: usize,
-        name: &str,
-        value: &Value,
-    ) -> Result<(), Fault> {
-        let fault = |code, text: String| Err(Fault::new(code, format!("{}{name}", place.path()), text));
-        if name == "Order" {
-            let same = *value == Value::from(order as u64);
-            return if same {
-                Ok(())
-            } else {
-                fault(
-                    code::NOT_HONOURED,
-                    "the client program orders the options that it requests itself".to_owned(),
-                )
-            };
-        }
-        if let Owner::Other(who) = &row.owner {
-            let same = match name {
-                "Enable" => *value == Value::from(row.enable),
-                "Tag" => *value == Value::from(u32::from(row.tag)),
-                _ => value.to_string() == row.value.to_hex(),
-            };
-            return if same {
-                Ok(())
-            } else {
-                fault(
-                    code::READ_ONLY,
-                    format!("{who} wants it so; add a row of your own to send another value"),
-                )
-            };
-        }
-        let edits = self.edits(client);
-        let table = if place.object.name == "SentOption" { &mut edits.sent } else { &mut edits.requested };
-        let Some(kept) = table.row(row.number) else {
-            return fault(code::NO_OBJECT, "its row is gone".to_owned());
-        };
-        match (name, value) {
-            ("Enable", Value::Boolean(enable)) => kept.enable = Some(*enable),
-            ("Tag", Value::Unsigned(tag)) => kept.tag = u16::try_from(*tag).ok(),
-            ("Value", Value::Text(hex)) => kept.value = Bytes::from_hex(hex).ok(),
-            _ => return fault(code::INTERNAL, "is not written".to_owned()),
-        }
-        Ok(())
-    }
-
     /// The network interface that a reference means: the path of a row of IP.Interface, or the name itself, as in RDK.
     fn interface(&mut self, facts: &Facts, text: &str) -> Result<String, String> {
         if text.is_empty() {
@@ -359,49 +312,6 @@ impl<'a> Trial<'a> {
         Ok(within.row(table, number))
     }
 
-    fn add_option(
-        &mut self,
-        text: &str,
-        within: &Place,
-        table: &'static Object,
-        alias: Option<String>,
-        values: &[(String, Value)],
-    ) -> Result<Place, Fault> {
-        let facts = self.facts();
-        let Some(client) = facts.client(within) else {
-            return Err(Fault::new(code::NO_OBJECT, text, "its client is gone"));
-        };
-        let is_sent = table.name == "SentOption";
-        let rows = if is_sent { &client.sent } else { &client.requested };
-        if let Some(alias) = alias.as_ref().filter(|alias| rows.iter().any(|row| row.alias == **alias)) {
-            return Err(Fault::new(
-                code::DUPLICATE,
-                format!("{text}Alias"),
-                format!("another row is called {alias}"),
-            ));
-        }
-        // A key that is not given is found for it.
-        let has_tag = values.iter().any(|(name, _)| name == "Tag");
-        let private = if client.client.protocol == Protocol::V4 { 224..=254 } else { 65001..=65535 };
-        let free = private.clone().find(|code| !rows.iter().any(|row| row.tag == *code));
-        let tag = if has_tag { None } else { free };
-        let name = client.client.name.clone();
-        let edits = self.edits(&name);
-        let kept = if is_sent { &mut edits.sent } else { &mut edits.requested };
-        if kept.rows.iter().filter(|row| row.origin.is_none()).count() >= MOST {
-            return Err(Fault::new(code::RESOURCES, text, format!("there are {MOST} rows already")));
-        }
-        // Until its own tag is written it has one that no option has.
-        let row = OptionRow {
-            alias: alias.unwrap_or_default(),
-            tag: tag.or(Some(0)),
-            enable: Some(false),
-            ..OptionRow::default()
-        };
-        let number = kept.push(row);
-        Ok(within.row(table, number))
-    }
-
     /// Deletes every row that the path names.
     pub fn delete(&mut self, text: &str) -> Result<Vec<String>, Fault> {
         let (found, facts) = self.find(&format!("{}.", text.trim_end_matches('.')))?;
@@ -469,80 +379,4 @@ impl<'a> Trial<'a> {
         }
         Ok(called)
     }
-
-    /// Whether all of it together is right, and what comes of it.
-    pub fn finish(mut self) -> Result<Outcome, Vec<Fault>> {
-        let facts = self.facts();
-        let whole = self.desired.over(self.files);
-        let mut faults = Vec::new();
-        for (key, rows) in [(clients(Protocol::V4), &facts.v4), (clients(Protocol::V6), &facts.v6)] {
-            for (at, row) in rows.iter().enumerate() {
-                let path = |rest: &str| format!("{key}{}.{rest}", row.number);
-                if row.interface != 0 && rows[..at].iter().any(|other| other.interface == row.interface) {
-                    let interface = &row.client.interface;
-                    faults.push(Fault::new(
-                        code::DUPLICATE,
-                        path("Interface"),
-                        format!("another client of this protocol is on {interface}"),
-                    ));
-                }
-                for (table, options) in [("SentOption", &row.sent), ("ReqOption", &row.requested)] {
-                    for (at, option) in options.iter().enumerate() {
-                        let same = |other: &&OptionView| {
-                            other.tag == option.tag && !matches!(other.owner, Owner::Other(_))
-                        };
-                        let own = !matches!(option.owner, Owner::Other(_));
-                        if own && options[..at].iter().any(|other| same(&other)) {
-                            let path = path(&format!("{table}.{}.Tag", option.number));
-                            faults.push(Fault::new(
-                                code::DUPLICATE,
-                                path,
-                                format!("another row has option {}", option.tag),
-                            ));
-                        }
-                    }
-                }
-            }
-        }
-        if faults.is_empty() && whole.config != self.desired_before().config {
-            faults.extend(refusals(&whole.config, &facts));
-        }
-        if !faults.is_empty() {
-            return Err(faults);
-        }
-        Ok(Outcome { desired: self.desired, whole, orders: self.orders, switched: self.switched })
-    }
-
-    /// The files alone: what an operator wrote is right already.
-    fn desired_before(&self) -> Whole {
-        Whole { config: self.files.clone(), ..Whole::default() }
-    }
-}
-
-/// What the configuration would be refused for if it stood in a file: the rules are the same ones.
-fn refusals(config: &Config, facts: &Facts) -> Vec<Fault> {
-    let text = config::to_toml(config);
-    let Err(errors) = config::parse(vec![("data model".into(), text)]) else { return Vec::new() };
-    let about = |error: config::ConfigError| {
-        let path = facts
-            .v4
-            .iter()
-            .map(|row| (clients(Protocol::V4), row))
-            .chain(facts.v6.iter().map(|row| (clients(Protocol::V6), row)))
-            .find(|(_, row)| {
-                let section = format!("clients.{}", row.client.name);
-                let quoted = format!("clients.\"{}\"", row.client.name);
-                [section, quoted].iter().any(|s| {
-                    error
-                        .key
-                        .strip_prefix(s.as_str())
-                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-                })
-            })
-            .map_or_else(|| "Device.".to_owned(), |(table, row)| format!("{table}{}.", row.number));
-        let last = error.key.rsplit('.').next().unwrap_or_default();
-        let code = if error.key.starts_with("clients.") { code::VALUE } else { code::CONFIGURATION };
-        Fault::new(code, path, format!("{last}: {}", error.what))
-    };
-    errors.0.into_iter().map(about).collect()
 }
