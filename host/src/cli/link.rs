@@ -60,7 +60,7 @@ impl Link {
         mut each: impl FnMut(Value) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         self.send(request)?;
-        if matches!(request, Request::Events { follow: true, .. } | Request::Watch { .. }) {
+        if matches!(request, Request::Events { follow: true, .. } | Request::Watch(_)) {
             self.wait_at_most(None)?;
         }
         while let Some(line) = self.line()? {

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use dhcpmgr_message::{Bytes, ClientName};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 use super::Daemon;
 use crate::clock;
@@ -15,7 +15,10 @@ use crate::data_model::desired::{Desired, Whole};
 use crate::data_model::door::{Change, Changed, DataModel, Flat};
 use crate::data_model::edit::{Order, Outcome, Trial};
 use crate::data_model::live::{Asked, Facts, Inputs};
+use crate::data_model::notice::Notices;
 use crate::data_model::numbers::Numbers;
+use crate::data_model::subscription::Subscription;
+use crate::data_model::watchers::Watchers;
 use crate::data_model::{Fault, Value, code, read};
 use crate::events::{Event, EventKind};
 use crate::paths::Paths;
@@ -39,6 +42,12 @@ pub(super) struct Model {
     kept: Cell<usize>,
     /// What is on the flash is not what is in force, and stays there until something is written.
     set_aside: Cell<bool>,
+    /// Who is told what becomes of it.
+    pub(super) watchers: RefCell<Watchers>,
+    /// Who looks at the tree for them; it must not be gathered by one and looked at after what another gathered later.
+    pub(super) looking: Mutex<()>,
+    /// Rung when there is one more of them.
+    pub(super) joined: Notify,
 }
 
 impl Model {
@@ -71,6 +80,9 @@ impl Model {
             writing: Mutex::new(()),
             kept,
             set_aside: Cell::new(set_aside),
+            watchers: RefCell::default(),
+            looking: Mutex::new(()),
+            joined: Notify::new(),
         };
         (model, whole.config)
     }
@@ -141,6 +153,13 @@ impl Daemon {
         let whole = self.model.whole();
         let (mut desired, mut passing) = (self.model.desired.borrow_mut(), self.model.passing.borrow_mut());
         Facts::gather(&self.model.files.borrow(), &whole, inputs, &mut desired, &mut passing)
+    }
+
+    /// The tree as it is; every number in it is kept.
+    pub(super) async fn present(&self) -> Facts {
+        let facts = self.facts().await;
+        self.keep_numbers().await;
+        facts
     }
 
     /// Puts numbers on the flash that were given since, before anybody is told of them.
@@ -284,15 +303,19 @@ fn set_partially(mut trial: Trial<'_>, values: BTreeMap<String, Value>) -> (Tria
 
 impl DataModel for Daemon {
     async fn get(&self, paths: &[String], levels: u32) -> Result<Flat, Fault> {
-        let facts = self.facts().await;
-        self.keep_numbers().await;
-        read::get(&facts, paths, levels)
+        read::get(&self.present().await, paths, levels)
     }
 
     async fn instances(&self, path: &str) -> Result<Vec<String>, Fault> {
-        let facts = self.facts().await;
-        self.keep_numbers().await;
-        read::instances(&facts, path)
+        read::instances(&self.present().await, path)
+    }
+
+    async fn subscribe(&self, subscription: Subscription) -> Result<Notices, Fault> {
+        let _turn = self.model.looking.lock().await;
+        let facts = self.present().await;
+        let notices = self.model.watchers.borrow_mut().add(subscription, &facts, &clock::timestamp())?;
+        self.model.joined.notify_one();
+        Ok(notices)
     }
 
     async fn change(&self, change: Change) -> Result<Changed, Vec<Fault>> {
@@ -334,6 +357,9 @@ impl DataModel for Daemon {
         };
         self.commit(trial.finish()?).await?;
         let kind = if is_operation { EventKind::OperationComplete } else { EventKind::ModelChanged };
+        if is_operation {
+            self.model.watchers.borrow_mut().operated(&changed.paths);
+        }
         if !changed.paths.is_empty() {
             self.publish_model(kind, &changed.paths);
         }
