@@ -38,6 +38,7 @@ mod recovery;
 mod release;
 mod reload;
 mod renewal;
+mod resolved;
 mod s6;
 mod service;
 mod softwire;

@@ -1,6 +1,7 @@
 //! The task that tells resolvconf or systemd-resolved, one interface after the other.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use dhcpmgr_message::IfName;
@@ -30,9 +31,13 @@ impl Orders {
     }
 }
 
-pub(super) async fn run(state: Arc<Mutex<State>>, events: mpsc::Sender<NetworkEvent>) {
+pub(super) async fn run(state: Arc<Mutex<State>>, root: PathBuf, events: mpsc::Sender<NetworkEvent>) {
     let called = Arc::clone(&lock(&state).teller);
-    let mut programs = Programs::default();
+    let mut programs = Programs {
+        resolvconf: None,
+        #[cfg(feature = "dbus")]
+        resolved: super::resolved::Resolved::new(&root),
+    };
     loop {
         let Some((backend, interface, record)) = next(&state) else {
             called.notified().await;
@@ -66,7 +71,6 @@ fn next(state: &Mutex<State>) -> Option<(DnsBackend, IfName, Option<Record>)> {
     None
 }
 
-#[derive(Default)]
 struct Programs {
     resolvconf: Option<Resolvconf>,
     #[cfg(feature = "dbus")]
