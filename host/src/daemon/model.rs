@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use dhcpmgr_message::{Bytes, ClientName};
 use tokio::sync::{Mutex, Notify};
@@ -303,7 +304,10 @@ fn set_partially(mut trial: Trial<'_>, values: BTreeMap<String, Value>) -> (Tria
 
 impl DataModel for Daemon {
     async fn get(&self, paths: &[String], levels: u32) -> Result<Flat, Fault> {
-        read::get(&self.present().await, paths, levels)
+        let began = Instant::now();
+        let flat = read::get(&self.present().await, paths, levels);
+        tracing::trace!(took_us = began.elapsed().as_micros(), "the data model was read");
+        flat
     }
 
     async fn instances(&self, path: &str) -> Result<Vec<String>, Fault> {

@@ -31,6 +31,11 @@ impl Orders {
     }
 }
 
+/// Tells whoever is to be told, as long as the daemon runs.
+#[cfg_attr(
+    not(feature = "dbus"),
+    allow(unused_variables, reason = "only a bus is looked for below the root")
+)]
 pub(super) async fn run(state: Arc<Mutex<State>>, root: PathBuf, events: mpsc::Sender<NetworkEvent>) {
     let called = Arc::clone(&lock(&state).teller);
     let mut programs = Programs {

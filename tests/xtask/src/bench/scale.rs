@@ -73,6 +73,11 @@ pub(super) fn resident(pid: impl std::fmt::Display) -> Result<f64> {
     Ok(field(&format!("/proc/{pid}/status"), "VmRSS")? as f64 * 1024.0 / 1e6)
 }
 
+/// Memory of its own, megabytes: what is not of files.
+pub(super) fn own_memory(pid: impl std::fmt::Display) -> Result<f64> {
+    Ok(field(&format!("/proc/{pid}/status"), "RssAnon")? as f64 * 1024.0 / 1e6)
+}
+
 /// How often its threads gave the processor up to wait, in all.
 fn wake_ups(pid: impl std::fmt::Display) -> Result<u64> {
     let mut sum = 0;
