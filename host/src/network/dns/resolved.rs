@@ -55,6 +55,15 @@ impl Resolved {
             Err(_) if record.is_none() => return Ok(()),
             Err(_) => return Err(format!("interface {interface} does not exist")),
         };
+        let is_old = self.connection.is_some();
+        match self.try_to_tell(index, record).await {
+            // The bus may have been started again since.
+            Err(_) if is_old => self.try_to_tell(index, record).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn try_to_tell(&mut self, index: i32, record: Option<&Record>) -> Result<(), String> {
         let outcome = match timeout(PATIENCE, self.call(index, record)).await {
             Err(_) => Err(format!("systemd-resolved did not answer within {} s", PATIENCE.as_secs())),
             Ok(Err(error)) => Err(format!("systemd-resolved: {error}")),
