@@ -11,6 +11,7 @@ mod chaos;
 mod check;
 mod client_death;
 mod clock;
+mod completion;
 mod containment;
 mod crash;
 mod data_model;
