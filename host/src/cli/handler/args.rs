@@ -27,7 +27,7 @@ Examples:
 const CHECK_HELP: &str = "\
 Needs no daemon and no root. Reads what the file says without running any of its code, loads it in the sandbox, and asks \
 it real leases, made-up ones and the same again. Finds panics, crashes, hangs, memory that grows, answers that differ \
-from time to time, plans that cannot be right and contributions that are not granted. Exit status 0 when nothing was \
+from time to time or with what another client was told, plans that cannot be right and contributions that are not granted. Exit status 0 when nothing was \
 found that fails the check, 1 otherwise.
 
 The settings are a TOML file with what stands below [handlers.NAME.settings].
