@@ -21,6 +21,7 @@ mod expiry;
 mod foreign;
 mod given;
 mod handler_hooks;
+mod handler_life;
 mod handlers;
 mod hooks;
 mod hostile;
