@@ -323,7 +323,7 @@ impl DataModel for Daemon {
     }
 
     async fn change(&self, change: Change) -> Result<Changed, Vec<Fault>> {
-        let _writer = self.model.writing.lock().await;
+        let writer = self.model.writing.lock().await;
         let inputs = self.inputs().await;
         let files = self.model.files.borrow().clone();
         let (desired, passing) = (self.model.desired.borrow().clone(), self.model.passing.borrow().clone());
@@ -366,6 +366,11 @@ impl DataModel for Daemon {
         }
         if !changed.paths.is_empty() {
             self.publish_model(kind, &changed.paths);
+        }
+        drop(writer);
+        // Before the next: what it takes away again was told.
+        if !self.model.watchers.borrow().is_empty() {
+            self.look().await;
         }
         Ok(changed)
     }

@@ -47,7 +47,8 @@ impl Daemon {
         }
     }
 
-    async fn look(&self) {
+    /// Looks at the tree once, for everybody.
+    pub(super) async fn look(&self) {
         let _turn = self.model.looking.lock().await;
         let facts = self.present().await;
         self.model.watchers.borrow_mut().look(&facts, &clock::timestamp());
