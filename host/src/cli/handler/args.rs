@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use crate::cli::args::Format;
 use crate::config::Grant;
+use crate::signature::{PUBLIC_KEY, PublicKey};
 
 const RELOAD_HELP: &str = "\
 The new module is up before it takes the place of the old one, with what that contributed last. When it does not come up, \
@@ -34,6 +35,7 @@ The settings are a TOML file with what stands below [handlers.NAME.settings].
 Examples:
   dhcpmgr handler check ./libacme_options.so
   dhcpmgr handler check ./libacme_options.so --settings acme.toml --grant dns --seconds 60
+  dhcpmgr handler check ./libacme_options.so --public-key \"$(tail -n 1 minisign.pub)\"
   dhcpmgr handler check ./libacme_options.so --json | jq -r '.findings[] | [.kind, .what] | @tsv'";
 
 /// `dhcpmgr handler`
@@ -108,6 +110,9 @@ pub struct Check {
     /// What it is granted besides events, parameters and send-options; may be given more than once
     #[arg(long = "grant", value_name = "GRANT", value_parser = grant)]
     pub grants: Vec<Grant>,
+    /// A public key of minisign that must have signed it (FILE.so.minisig); may be given more than once
+    #[arg(long = "public-key", value_name = "KEY", value_parser = public_key)]
+    pub public_keys: Vec<PublicKey>,
     /// Milliseconds that a call may take, as `deadline_ms`
     #[arg(long, value_name = "MS", default_value_t = 250, value_parser = clap::value_parser!(u64).range(1..=60_000))]
     pub deadline: u64,
@@ -120,6 +125,10 @@ pub struct Check {
     /// How.
     #[command(flatten)]
     pub format: Format,
+}
+
+fn public_key(text: &str) -> Result<PublicKey, String> {
+    text.parse().map_err(|error| format!("{error}; accepted: {PUBLIC_KEY}"))
 }
 
 fn grant(word: &str) -> Result<Grant, String> {

@@ -28,8 +28,10 @@ pub use self::report::{Finding, Kind, Memory, ModuleSaid, Report, Times};
 use self::copy::Module;
 use self::fuzz::Dice;
 use self::golden::Question;
+use super::worker::Job;
 use super::worker::probe::{Probe, Reply, Trouble};
 use crate::config::Grant;
+use crate::signature::PublicKey;
 
 /// What is to be checked, and how.
 #[derive(Debug, Clone)]
@@ -40,6 +42,8 @@ pub struct Order {
     pub module: PathBuf,
     /// Its settings as MessagePack; no bytes mean none.
     pub settings: Bytes,
+    /// Who may have signed it; no signature is asked for when empty.
+    pub public_keys: Vec<PublicKey>,
     /// What it is granted.
     pub grants: BTreeSet<Grant>,
     /// How long a call may take.
@@ -74,7 +78,14 @@ pub fn check(order: &Order) -> io::Result<Report> {
             Report { file: order.module.display().to_string(), seed: order.seed, ..Report::default() };
         let module = Module::inspect(&order.module, &mut report)?;
         if let Some(module) = module {
-            Session { order, module, report: &mut report, took: Vec::new(), starts: STARTS }.run().await;
+            let job = Job {
+                exe: order.exe.clone(),
+                module: module.path().to_owned(),
+                settings: order.settings.clone(),
+                public_keys: order.public_keys.clone(),
+            };
+            let took = Vec::new();
+            Session { order, module, job, report: &mut report, took, starts: STARTS }.run().await;
         }
         report.ok = !report.findings.iter().any(|finding| finding.fails);
         Ok(report)
@@ -85,6 +96,7 @@ pub fn check(order: &Order) -> io::Result<Report> {
 struct Session<'a> {
     order: &'a Order,
     module: Module,
+    job: Job,
     report: &'a mut Report,
     took: Vec<u32>,
     starts: u32,
@@ -110,6 +122,7 @@ impl Session<'_> {
             Protocol::V6 => "v6",
         };
         self.report.sandbox = loaded.sandbox;
+        self.report.signed_by = loaded.signed_by;
         self.report.module = Some(ModuleSaid {
             name: manifest.name.clone(),
             version: manifest.version.clone(),
@@ -130,7 +143,7 @@ impl Session<'_> {
 
     async fn start_telling(&mut self) -> Option<(Probe, super::condition::Loaded)> {
         self.starts = self.starts.checked_sub(1)?;
-        match Probe::start(&self.order.exe, self.module.path(), &self.order.settings).await {
+        match Probe::start(&self.job).await {
             Ok(started) => Some(started),
             Err(trouble) => {
                 let (kind, what) = match trouble {

@@ -18,6 +18,9 @@ pub struct Report {
     pub module: Option<ModuleSaid>,
     /// The layers of the sandbox that the kernel really gave.
     pub sandbox: Vec<String>,
+    /// Id of the key that signed it, where a signature was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<String>,
     /// With it the same leases are made up again.
     pub seed: u64,
     /// Calls made.

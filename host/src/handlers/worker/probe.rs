@@ -1,10 +1,8 @@
 //! One worker, held directly and without a chain: what tests of a module by its author need, and the daemon never does.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use dhcpmgr_message::Bytes;
-
+use super::Job;
 use super::process::{Called, Process, StartError};
 use crate::handlers::condition::Loaded;
 
@@ -58,12 +56,8 @@ pub(in crate::handlers) enum Reply {
 
 impl Probe {
     /// Starts a worker and loads the module in it.
-    pub(in crate::handlers) async fn start(
-        exe: &Path,
-        module: &Path,
-        settings: &Bytes,
-    ) -> Result<(Self, Loaded), Trouble> {
-        match Process::start("check", exe, module, settings).await {
+    pub(in crate::handlers) async fn start(job: &Job) -> Result<(Self, Loaded), Trouble> {
+        match Process::start("check", job).await {
             Ok((process, loaded)) => Ok((Self { process, pid: loaded.pid, next_id: 0 }, loaded)),
             Err(StartError::Refused(reason)) => Err(Trouble::Refused(reason)),
             Err(StartError::Died(reason)) => Err(Trouble::of(reason)),
