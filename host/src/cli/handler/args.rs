@@ -17,8 +17,8 @@ Its worker ends, its options are no longer requested, and what it contributed la
 `dhcpmgr handler release`, or until the daemon is started again.";
 
 const NEW_HELP: &str = "\
-Needs no daemon. The handler finds a URL in option 43, with settings and tests: make of it what you need. In C the \
-headers are part of the project unless --sdk names them. Nothing is ever overwritten.
+Needs no daemon. The handler finds a URL in option 43, with settings and tests: make of it what you need. In C it is \
+built with the headers in /usr/include/dhcpmgr; where there are none, they become part of the project. --sdk names others. Nothing is ever overwritten.
 
 Examples:
   dhcpmgr handler new acme-options --sdk ~/dhcpmgr/plugin-api
@@ -27,7 +27,7 @@ Examples:
 const CHECK_HELP: &str = "\
 Needs no daemon and no root. Reads what the file says without running any of its code, loads it in the sandbox, and asks \
 it real leases, made-up ones and the same again. Finds panics, crashes, hangs, memory that grows, answers that differ \
-from time to time, plans that cannot be right and contributions that are not granted. Exit status 0 when nothing was \
+from time to time or with what another client was told, plans that cannot be right and contributions that are not granted. Exit status 0 when nothing was \
 found that fails the check, 1 otherwise.
 
 The settings are a TOML file with what stands below [handlers.NAME.settings].
@@ -93,7 +93,7 @@ pub struct New {
     /// Write it in C
     #[arg(long)]
     pub c: bool,
-    /// What to build against: the directory plugin-api of dhcpmgr's sources, in C its directory c
+    /// What to build against: the directory plugin-api of dhcpmgr's sources; in C a directory with the headers
     #[arg(long, value_name = "DIR")]
     pub sdk: Option<PathBuf>,
 }

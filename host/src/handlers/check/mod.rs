@@ -6,9 +6,11 @@
 //! | the file is read | wrong machine, wrong API, none of its code has run |
 //! | a worker loads it | manifests and settings that are refused, hangs, crashes |
 //! | two workers are asked the same | answers that differ, invalid and ungranted ones, panics |
+//! | one is asked about one client, one about two | what is known of one client in answers for another |
 //! | one is asked the same again and again | memory that grows |
 //! | one is asked what nobody ever asked | the rest |
 
+mod clients;
 mod copy;
 mod fuzz;
 mod golden;
@@ -108,6 +110,7 @@ impl Session<'_> {
         let leases = golden::leases(&manifest);
         let mut dice = Dice::new(self.order.seed);
         self.compare(probe, &manifest, &leases, &mut dice).await;
+        self.beside_another(&manifest, &leases, &mut dice).await;
         let until = Instant::now() + self.order.time;
         self.repeat(&manifest, &leases, self.order.time / 5).await;
         self.make_up(&manifest, &leases, &mut dice, until).await;
@@ -172,8 +175,9 @@ impl Session<'_> {
         if place.is_none() {
             *place = self.start().await;
         }
+        let client = question.lease.client.as_str();
         let (reply, took) =
-            place.as_mut()?.call(question.operation, &question.input, self.order.deadline).await;
+            place.as_mut()?.call(client, question.operation, &question.input, self.order.deadline).await;
         self.report.calls += 1;
         self.took.push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
         let input = || report::shown(&question.lease);
@@ -216,7 +220,8 @@ impl Session<'_> {
 
     async fn late_again(&mut self, question: &Question) -> bool {
         let Some(mut probe) = self.start().await else { return true };
-        let (reply, _) = probe.call(question.operation, &question.input, self.order.deadline).await;
+        let client = question.lease.client.as_str();
+        let (reply, _) = probe.call(client, question.operation, &question.input, self.order.deadline).await;
         probe.end().await;
         matches!(reply, Err(Trouble::Late(_)))
     }
@@ -256,12 +261,8 @@ impl Session<'_> {
                 continue;
             };
             leaps += u32::from(memory > 0 && one.as_ref().map_or(0, Probe::memory) > memory + LEAP);
-            let differ = match (&answer, &second) {
-                (Reply::Answer(answer), Reply::Answer(second)) => !judge::same(&question, answer, second),
-                (answer, second) => answer != second,
-            };
             let input = || report::shown(&question.lease);
-            if differ {
+            if differ(&question, &answer, &second) {
                 let what = "two workers that were asked the same in the same order answered differently";
                 self.report.found(Kind::NonDeterminism, what, &question.name, input());
             }
@@ -353,6 +354,14 @@ impl Session<'_> {
         if let Some(probe) = place {
             probe.end().await;
         }
+    }
+}
+
+/// Whether two replies to the same question differ.
+fn differ(question: &Question, one: &Reply, other: &Reply) -> bool {
+    match (one.bytes(), other.bytes()) {
+        (Some(one), Some(other)) => !judge::same(question, one, other),
+        _ => one != other,
     }
 }
 
