@@ -268,12 +268,8 @@ async fn colour(chain: &Chain) -> Option<String> {
     parameters(chain).await.into_iter().find(|p| p.name == "X_POLICY_Colour").map(|p| p.value)
 }
 
-/// Writes the colour as the data model does: kept when the handler takes it.
 async fn paint(chain: &Chain, value: &str) -> Result<(), NotTaken> {
-    chain.set_parameter(&query(), "p", "X_POLICY_Colour", value).await?;
-    let written = BTreeMap::from([("X_POLICY_Colour".to_owned(), value.to_owned())]);
-    chain.keep_parameters([(wan4(), [("p".to_owned(), written)].into())].into());
-    Ok(())
+    write(chain, &query(), "p", "X_POLICY_Colour", value).await
 }
 
 #[tokio::test]
