@@ -18,7 +18,7 @@ use std::thread;
 use dhcpmgr::cli::render::{self, Style};
 use dhcpmgr::control::{Controls, Request, Response, bind, serve};
 use dhcpmgr::data_model::Fault;
-use dhcpmgr::data_model::door::{Change, Changed, DataModel, Flat};
+use dhcpmgr::data_model::door::{Change, Changed, DataModel, Flat, Supported};
 use dhcpmgr::data_model::notice::Notices;
 use dhcpmgr::data_model::subscription::Subscription;
 use dhcpmgr::events::EventLog;
@@ -378,6 +378,10 @@ impl DataModel for Core {
     }
 
     async fn instances(&self, _path: &str) -> Result<Vec<String>, Fault> {
+        unreachable!()
+    }
+
+    async fn supported(&self, _path: &str) -> Result<Vec<Supported>, Fault> {
         unreachable!()
     }
 

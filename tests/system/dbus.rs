@@ -10,13 +10,17 @@ const CLIENT: &str = "Device.DHCPv4.Client.1.";
 const OBJECT: &str = "/org/dhcpmgr1/clients/wan4";
 
 /// The bus, and what a user asks on it.
-struct Bus<'lab> {
+pub(crate) struct Bus<'lab> {
     lab: &'lab Lab,
     bus: SystemBus<'lab>,
 }
 
-impl Bus<'_> {
-    fn served(&self) -> Result {
+impl<'lab> Bus<'lab> {
+    pub(crate) fn new(lab: &'lab Lab, daemon: &Daemon<'_>) -> Result<Self> {
+        Ok(Self { lab, bus: SystemBus::start(lab, daemon, &[POLICY])? })
+    }
+
+    pub(crate) fn served(&self) -> Result {
         eventually("org.dhcpmgr1 is on the bus", || {
             let asked =
                 self.output(&["call", "org.dhcpmgr1", "/org/dhcpmgr1", "org.freedesktop.DBus.Peer", "Ping"])?;
@@ -29,7 +33,7 @@ impl Bus<'_> {
     }
 
     /// Calls a method of the manager; gives the first value of the answer.
-    fn call(&self, words: &[&str]) -> Result<Value> {
+    pub(crate) fn call(&self, words: &[&str]) -> Result<Value> {
         let manager = ["call", "org.dhcpmgr1", "/org/dhcpmgr1", "org.dhcpmgr1.Manager"];
         let output = self.output(&[&manager, words].concat())?;
         if !output.status.success() {
@@ -63,7 +67,7 @@ fn given<'lab>(lab: &'lab Lab) -> Result<(dhcpmgr_lab::Dnsmasq<'lab>, Bus<'lab>,
     let server = lab.dnsmasq(lab.wan()).range(100, 100).option("6,192.0.2.53").start()?;
     let mut daemon = Daemon::install(lab)?;
     daemon.configure(&one_client(""))?;
-    let bus = Bus { lab, bus: SystemBus::start(lab, &daemon, &[POLICY])? };
+    let bus = Bus::new(lab, &daemon)?;
     daemon.start()?;
     daemon.cli().wait_for("wan4", "Bound")?;
     bus.served()?;

@@ -48,4 +48,5 @@ mod store;
 mod sysctls;
 mod v6;
 mod vendor;
+mod vendor_parameters;
 mod world;

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::listen::MAX_FOLLOWERS;
 use super::{Controls, MAX_CONNECTIONS, MAX_LINE_BYTES, Request, Response, bind, serve};
 use crate::data_model::Fault;
-use crate::data_model::door::{Change, Changed, DataModel, Flat};
+use crate::data_model::door::{Change, Changed, DataModel, Flat, Supported};
 use crate::data_model::notice::Notices;
 use crate::data_model::subscription::Subscription;
 use crate::events::{Event, EventKind, EventLog};
@@ -43,6 +43,10 @@ impl DataModel for Echo {
     }
 
     async fn instances(&self, _path: &str) -> Result<Vec<String>, Fault> {
+        unreachable!()
+    }
+
+    async fn supported(&self, _path: &str) -> Result<Vec<Supported>, Fault> {
         unreachable!()
     }
 

@@ -8,6 +8,7 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::sleep;
 
 use super::Daemon;
+use super::model::references;
 use crate::clock;
 
 /// How long after an event others may join it.
@@ -50,7 +51,8 @@ impl Daemon {
     /// Looks at the tree once, for everybody.
     pub(super) async fn look(&self) {
         let _turn = self.model.looking.lock().await;
-        let facts = self.present().await;
+        let wanted = self.model.watchers.borrow().references();
+        let facts = self.present(&references(&wanted)).await;
         self.model.watchers.borrow_mut().look(&facts, &clock::timestamp());
     }
 }

@@ -101,6 +101,12 @@ impl Watchers {
         }
     }
 
+    /// What all of them refer to.
+    #[must_use]
+    pub fn references(&self) -> Vec<String> {
+        self.all.iter().flat_map(|watcher| watcher.wants.references.iter().cloned()).collect()
+    }
+
     /// Whether anybody listens.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -208,7 +214,7 @@ impl Watcher {
                         each(&place, parameter.name, value);
                     }
                 }
-                Found::Extra(place, name, value) => each(&place, &name, value),
+                Found::Extra(place, extra) => each(&place, &extra.name, extra.value),
                 Found::Object(place) => expand(&place, 0, source, &mut each),
                 Found::Table(within, table) => {
                     for number in source.rows(table, &within) {
