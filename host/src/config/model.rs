@@ -25,6 +25,8 @@ pub struct Config {
     pub dns: Dns,
     /// `[metrics]`
     pub metrics: Metrics,
+    /// `[observer]`
+    pub observer: Observer,
     /// `[clients.NAME]`
     pub clients: BTreeMap<ClientName, Client>,
     /// `[handlers.NAME]`, in the order of the files: the order of the chain.
@@ -116,6 +118,13 @@ impl fmt::Display for MetricsAddress {
             Self::Port(address) => address.fmt(f),
         }
     }
+}
+
+/// `[observer]`: whether packets of DHCP are listened to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Observer {
+    /// Off by default: every packet that is forwarded pays for it.
+    pub enabled: bool,
 }
 
 /// A sysctl of an interface that may be set: `net.ipv6.conf.IF.NAME`. No other one ever is.
