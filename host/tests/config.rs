@@ -392,8 +392,8 @@ fn mistakes() -> Vec<(String, String)> {
             ),
         ),
         text(
-            "[observer]\nenabled = 1\nfilter = \"\"\n",
-            "3:1: observer.filter: is not known here; accepted: enabled",
+            "[observer]\nenabled = 1\n",
+            "2:11: observer.enabled: found a whole number; accepted: true or false",
         ),
         text(
             "[softwire]\nbackend = \"nat64\"\n",

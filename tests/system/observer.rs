@@ -189,10 +189,8 @@ fn why_tells_how_often_a_client_asked_in_vain() -> Result {
 
 /// Processor time of a process so far.
 fn processor(pid: nix::unistd::Pid) -> Result<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks: u64 = fields[11].parse::<u64>().expect("utime") + fields[12].parse::<u64>().expect("stime");
-    Ok(Duration::from_millis(ticks * 10))
+    let stat = fs::read_to_string(format!("/proc/{pid}/schedstat"))?;
+    Ok(Duration::from_nanos(stat.split(' ').next().unwrap_or_default().parse()?))
 }
 
 #[test]
