@@ -33,6 +33,7 @@ mod lease;
 mod metrics;
 mod multi;
 mod nak;
+mod observer;
 mod power;
 mod privileges;
 mod reboot;

@@ -3,6 +3,7 @@
 mod handlers;
 mod harness;
 mod model;
+mod observer;
 mod recovery;
 mod scale;
 mod size;
@@ -41,6 +42,8 @@ pub(crate) enum Part {
     Idle,
     /// The data model with 64 clients: all of it read, 1,000 changes a second told, memory for each client
     Model,
+    /// The packet observer: forwarding beside it, and a flood
+    Observer,
     /// Client killed → running again; daemon killed → managing again; durable writes for 1,000 renewals
     Recovery,
     /// Sizes of the binaries
@@ -84,6 +87,7 @@ pub(crate) fn inside(parts: &[Part]) -> Result {
             Part::Softwire => softwire::run(&mut table),
             Part::Idle => scale::run(&mut table),
             Part::Model => model::run(&mut table),
+            Part::Observer => observer::run(&mut table),
             Part::Recovery => recovery::run(&mut table),
             Part::Size => size::run(&root, &mut table),
         };
