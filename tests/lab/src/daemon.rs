@@ -98,7 +98,12 @@ impl<'lab> Daemon<'lab> {
 
     /// Starts it and waits until it answers.
     pub fn start(&mut self) -> Result {
-        self.process = Some(self.spawn(Vec::new(), "debug")?);
+        self.start_logging("debug")
+    }
+
+    /// As [`Daemon::start`], with this in its log: `warn`, or as `RUST_LOG` has it.
+    pub fn start_logging(&mut self, log: &str) -> Result {
+        self.process = Some(self.spawn(Vec::new(), log)?);
         self.await_answer()
     }
 

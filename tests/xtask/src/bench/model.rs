@@ -25,10 +25,9 @@ pub(super) fn run(table: &mut Table) -> Result {
     let _server = lab.kea().lease(7200).option("domain-name-servers", "192.0.2.53").start()?;
     let mut daemon = Daemon::install(&lab)?;
     let bus = SystemBus::start(&lab, &daemon, &[POLICY])?;
+    daemon.configure(&config(&lab))?;
     // Each read is told in the log with what it took.
-    let quiet = "log = \"warn\"";
-    daemon.configure(&config(&lab).replace(quiet, "log = \"warn,dhcpmgr::daemon::model=trace\""))?;
-    daemon.start()?;
+    daemon.start_logging("warn,dhcpmgr::daemon::model=trace")?;
     await_bound(&daemon, usize::from(CLIENTS))?;
     std::thread::sleep(Duration::from_secs(2));
 
