@@ -27,4 +27,5 @@ pub use load::{Loaded, MAX_FILE_BYTES, load, parse};
 pub use model::*;
 pub use show::to_toml;
 pub use softwire::{Order, Provider, Softwire, SoftwireBackend, Unneeded};
+pub(crate) use words::nearest;
 pub use written::Written;

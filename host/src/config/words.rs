@@ -83,7 +83,7 @@ pub(super) fn quoted<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 /// The accepted word that was probably meant: at most a quarter of it differs.
-pub(super) fn nearest<'a>(found: &str, accepted: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(found: &str, accepted: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if found.len() > 64 {
         return None;
     }

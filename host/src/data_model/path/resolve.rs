@@ -7,6 +7,7 @@ use super::super::schema::{Kind, Object, Parameter};
 use super::super::value::Value;
 use super::expression::{Comparison, Expression};
 use super::{Path, Step};
+use crate::config::nearest;
 
 /// The most rows within rows.
 const NESTED: usize = 4;
@@ -180,7 +181,9 @@ impl<S: Source> Walk<'_, S> {
     fn rows(&mut self, within: &Place, table: &'static Object, step: &Step) -> Result<Vec<u32>, Fault> {
         let all = self.source.rows(table, within);
         let missing = |what: String| {
-            self.path.fault(code::NO_OBJECT, format!("{}{} has no row {what}", within.path(), table.name))
+            let there_are = there_are(&self.source.rows(table, within));
+            let text = format!("{}{} has no row {what}{there_are}", within.path(), table.name);
+            self.path.fault(code::NO_OBJECT, text)
         };
         match step {
             Step::All => Ok(all),
@@ -305,20 +308,43 @@ impl<S: Source> Walk<'_, S> {
     }
 
     fn unknown(&self, object: &'static Object, name: &str) -> Fault {
-        if name.ends_with("()") {
-            return self.path.fault(code::COMMAND, format!("{} has no command {name}", object.path));
-        }
-        let near = object.parameters.iter().find(|parameter| parameter.name.eq_ignore_ascii_case(name));
-        let meant = near.map_or_else(String::new, |near| format!(" (did you mean {}?)", near.name));
-        self.path.fault(code::UNKNOWN_PARAMETER, format!("{} has no parameter {name}{meant}", object.path))
+        let (code, kind) = if name.ends_with("()") {
+            (code::COMMAND, "command")
+        } else {
+            (code::UNKNOWN_PARAMETER, "parameter")
+        };
+        self.path.fault(code, format!("{} has no {kind} {name}{}", object.path, meant(object, name)))
     }
 
     fn nothing(&self, object: &'static Object, name: &str) -> Fault {
         let accepted: Vec<&str> = object.below().map(|below| below.name).collect();
         let accepted =
             if accepted.is_empty() { String::new() } else { format!("; there is {}", accepted.join(", ")) };
-        self.path.fault(code::NO_PATH, format!("{} has no object {name}{accepted}", object.path))
+        let meant = meant(object, name);
+        self.path.fault(code::NO_PATH, format!("{} has no object {name}{meant}{accepted}", object.path))
     }
+}
+
+/// What of an object may have been meant by a name that it has not.
+fn meant(object: &'static Object, name: &str) -> String {
+    let parameters = object.parameters.iter().map(|parameter| parameter.name);
+    let objects = object.below().map(|below| below.name);
+    let all: Vec<&str> = parameters.chain(object.commands.iter().copied()).chain(objects).collect();
+    let same = all.iter().copied().find(|other| other.eq_ignore_ascii_case(name));
+    same.or_else(|| nearest(name, all)).map_or_else(String::new, |near| format!(" (did you mean {near}?)"))
+}
+
+/// The rows that a table has, for somebody who named another.
+fn there_are(rows: &[u32]) -> String {
+    const SHOWN: usize = 8;
+    let mut text = String::from(if rows.is_empty() { "; there is none" } else { "; there is " });
+    for (at, row) in rows.iter().take(SHOWN).enumerate() {
+        let _ = write!(text, "{}{row}", if at == 0 { "" } else { ", " });
+    }
+    if rows.len() > SHOWN {
+        let _ = write!(text, " and {} more", rows.len() - SHOWN);
+    }
+    text
 }
 
 /// Whether a step looks for rows, instead of naming one by its key.

@@ -124,6 +124,18 @@ fn what_is_not_there_is_refused_with_the_code_of_usp() {
     assert_eq!(refused("Device.DHCPv4.Client.{i}.Enable"), code::PATH_SYNTAX);
     let fault = found("Device.DHCPv4.Client.1.ipaddress").unwrap_err();
     assert!(fault.text.contains("did you mean IPAddress"), "{fault}");
+    for (slip, said) in [
+        ("Device.DHCPv4.Client.1.IPAdress", "did you mean IPAddress?"),
+        ("Device.DHCPv4.Client.1.Release", "did you mean Release()?"),
+        ("Device.DHCPv4.Client.1.Renwe()", "did you mean Renew()?"),
+        ("Device.DHCPv4.Clients.1.", "did you mean Client?"),
+        ("Device.DHCPv4.Client.1.Stat", "did you mean Stats?"),
+        ("Device.DHCPv4.Client.9.Enable", "has no row 9; there is 1, 7"),
+        ("Device.DHCPv4.Client.7.SentOption.1.", "has no row 1; there is none"),
+    ] {
+        let fault = found(slip).unwrap_err();
+        assert!(fault.text.contains(said), "{slip}: {fault}");
+    }
 }
 
 #[test]
