@@ -17,6 +17,7 @@ use std::time::Instant;
 
 use dhcpmgr_message::ClientName;
 use dhcpmgr_plugin_api::{Emitted, Protocol};
+use futures_util::future::join_all;
 use tokio::sync::watch;
 
 pub use start::{StartError, check, run};
@@ -316,11 +317,13 @@ impl Daemon {
     }
 
     async fn statuses(&self) -> Vec<ClientStatus> {
-        let mut statuses = Vec::new();
-        for running in self.running() {
-            statuses.extend(running.controller.status().await);
-        }
-        statuses
+        // All at once: one after the other, each would wait for its turn behind whatever else the thread has to do.
+        let running = self.running();
+        join_all(running.iter().map(|running| running.controller.status()))
+            .await
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     async fn status(&self) -> Status {
