@@ -29,6 +29,10 @@ pub(super) fn run(table: &mut Table) -> Result {
     // Each read is told in the log with what it took.
     daemon.start_logging("warn,dhcpmgr::daemon::model=trace")?;
     await_bound(&daemon, usize::from(CLIENTS))?;
+    eventually("the daemon is on the bus", || {
+        let ping = ["call", "org.dhcpmgr1", "/org/dhcpmgr1", "org.freedesktop.DBus.Peer", "Ping"];
+        Ok(bus.busctl(&ping)?.status.success().then_some(()))
+    })?;
     std::thread::sleep(Duration::from_secs(2));
 
     let pid = daemon.process()?.pid();
