@@ -12,6 +12,8 @@ use super::scale::{await_bound, config, own_memory};
 use super::table::{Bound, Table};
 
 const CLIENTS: u8 = 64;
+/// Room in `/run/dhcpmgr`, bytes.
+const RUN: u64 = 32 << 20;
 const READS: usize = 200;
 const CHANGES: u64 = 10_000;
 /// Between two changes: 1,000 a second.
@@ -24,6 +26,8 @@ pub(super) fn run(table: &mut Table) -> Result {
     let lab = Lab::with_uplinks(CLIENTS)?;
     let _server = lab.kea().lease(7200).option("domain-name-servers", "192.0.2.53").start()?;
     let mut daemon = Daemon::install(&lab)?;
+    // `/run` is in memory everywhere; here it would be a disk.
+    let _disks = daemon.on_small_disks(RUN)?;
     let bus = SystemBus::start(&lab, &daemon, &[POLICY])?;
     daemon.configure(&config(&lab))?;
     // Each read is told in the log with what it took.
