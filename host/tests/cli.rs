@@ -16,6 +16,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use dhcpmgr::cli::render::{self, Style};
+use dhcpmgr::control::views::ClientStatus;
 use dhcpmgr::control::{Controls, Request, Response, bind, serve};
 use dhcpmgr::data_model::Fault;
 use dhcpmgr::data_model::door::Flat;
@@ -356,6 +357,10 @@ fn config_check_needs_no_daemon_and_names_every_mistake() {
 struct Core(EventLog);
 
 impl Controls for Core {
+    async fn clients(&self) -> Vec<ClientStatus> {
+        Vec::new()
+    }
+
     async fn read(&self, paths: &[String]) -> Result<Flat, Fault> {
         Ok(Flat(paths.iter().map(|path| (path.clone(), "x".into())).collect()))
     }

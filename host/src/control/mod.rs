@@ -16,6 +16,8 @@ use std::future::Future;
 pub use listen::{MAX_CONNECTIONS, MAX_LINE_BYTES, bind, inherited, serve};
 pub use protocol::*;
 
+use views::ClientStatus;
+
 use crate::data_model::Fault;
 use crate::data_model::door::Flat;
 use crate::events::EventLog;
@@ -24,6 +26,9 @@ use crate::events::EventLog;
 pub trait Controls {
     /// Answers one request; never called with [`Request::Events`]. Several may be under way at a time.
     fn handle(&self, request: Request) -> impl Future<Output = Response>;
+
+    /// The clients of [`views::Status`].
+    fn clients(&self) -> impl Future<Output = Vec<ClientStatus>>;
 
     /// Reads the data model.
     fn read(&self, paths: &[String]) -> impl Future<Output = Result<Flat, Fault>>;

@@ -12,6 +12,7 @@ use tokio::task::LocalSet;
 use tokio::time::timeout;
 
 use super::listen::MAX_FOLLOWERS;
+use super::views::ClientStatus;
 use super::{Controls, MAX_CONNECTIONS, MAX_LINE_BYTES, Request, Response, bind, serve};
 use crate::data_model::Fault;
 use crate::data_model::door::Flat;
@@ -22,6 +23,10 @@ use crate::events::{Event, EventKind, EventLog};
 struct Echo(EventLog);
 
 impl Controls for Echo {
+    async fn clients(&self) -> Vec<ClientStatus> {
+        Vec::new()
+    }
+
     async fn read(&self, paths: &[String]) -> Result<Flat, Fault> {
         Ok(Flat(paths.iter().map(|path| (path.clone(), "x".into())).collect()))
     }

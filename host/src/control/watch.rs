@@ -16,6 +16,7 @@ use super::{Controls, Response};
 use crate::clock;
 use crate::data_model::notice::Notice;
 use crate::events::{Event, EventKind};
+use crate::order;
 use std::sync::Arc;
 
 /// Between two lines.
@@ -83,7 +84,7 @@ impl Told {
     fn take(&mut self, event: Option<Arc<Event>>) {
         let Some(event) = event else { return };
         self.changed.extend(&event.changed);
-        self.changed.sort_unstable();
+        order::sort(&mut self.changed);
         self.changed.dedup();
         if event.event == EventKind::OperationComplete {
             self.operations.extend(event.detail.clone());

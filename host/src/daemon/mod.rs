@@ -8,7 +8,6 @@ mod softwires;
 mod start;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Instant;
@@ -17,6 +16,7 @@ use dhcpmgr_message::ClientName;
 use dhcpmgr_plugin_api::{Emitted, Protocol};
 use tokio::sync::watch;
 
+use crate::flat::FlatMap;
 pub use start::{StartError, check, run};
 
 use crate::clients::{self, Census};
@@ -42,7 +42,7 @@ pub struct Daemon {
     backends: Rc<Backends>,
     config: RefCell<Config>,
     files: RefCell<Vec<PathBuf>>,
-    controllers: RefCell<BTreeMap<ClientName, Running>>,
+    controllers: RefCell<FlatMap<ClientName, Running>>,
     hooks: Hooks,
     started: Instant,
     /// Where metrics are served.
@@ -301,20 +301,12 @@ impl Daemon {
         }
     }
 
-    async fn statuses(&self) -> Vec<ClientStatus> {
-        let mut statuses = Vec::new();
-        for running in self.running() {
-            statuses.extend(running.controller.status().await);
-        }
-        statuses
-    }
-
     async fn status(&self) -> Status {
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             uptime: self.started.elapsed().as_secs(),
-            clients: self.statuses().await,
+            clients: self.clients().await,
             handlers: self.shared.chain.status(),
             lans: self.shared.delegations.lans().await,
             wans: self.shared.softwires.views(),
@@ -371,6 +363,14 @@ impl metrics::Source for Daemon {
 }
 
 impl Controls for Daemon {
+    async fn clients(&self) -> Vec<ClientStatus> {
+        let mut statuses = Vec::new();
+        for running in self.running() {
+            statuses.extend(running.controller.status().await);
+        }
+        statuses
+    }
+
     async fn handle(&self, request: Request) -> Response {
         match request {
             Request::Status => Response::done(self.status().await),
@@ -381,7 +381,7 @@ impl Controls for Daemon {
                     return Response::refused(reason);
                 }
                 let wanted = |status: &ClientStatus| client.as_ref().is_none_or(|name| status.name == *name);
-                let statuses = self.statuses().await.into_iter();
+                let statuses = self.clients().await.into_iter();
                 Response::done(statuses.filter(wanted).map(ClientStatus::into_lease).collect::<Vec<_>>())
             }
             Request::Why { client } => match self.controller(&client) {

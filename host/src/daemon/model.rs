@@ -1,7 +1,6 @@
 //! The data model of the running daemon: gathers what is true, and carries out what is written.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 
 use dhcpmgr_message::{Bytes, ClientName};
 use tokio::sync::Mutex;
@@ -9,7 +8,7 @@ use tokio::sync::Mutex;
 use super::Daemon;
 use crate::clock;
 use crate::config::Config;
-use crate::control::{Request, Response};
+use crate::control::{Controls as _, Request, Response};
 use crate::controller::Command;
 use crate::data_model::desired::{Desired, Whole};
 use crate::data_model::door::{Change, Changed, DataModel, Flat};
@@ -18,6 +17,7 @@ use crate::data_model::live::{Asked, Facts, Inputs};
 use crate::data_model::numbers::Numbers;
 use crate::data_model::{Fault, Value, code, read};
 use crate::events::{Event, EventKind};
+use crate::flat::FlatMap;
 use crate::paths::Paths;
 use crate::store::Store;
 
@@ -31,7 +31,7 @@ pub(super) struct Model {
     desired: RefCell<Desired>,
     /// Numbers of rows that come and go with leases.
     passing: RefCell<Numbers>,
-    baselines: RefCell<BTreeMap<ClientName, BTreeMap<String, u64>>>,
+    baselines: RefCell<FlatMap<ClientName, FlatMap<String, u64>>>,
     store: Store,
     /// Who writes; a change is whole before the next begins.
     pub(super) writing: Mutex<()>,
@@ -110,7 +110,7 @@ async fn keep(store: &Store, desired: Desired) -> Result<(), String> {
 
 impl Daemon {
     async fn inputs(&self) -> Inputs {
-        let statuses = self.statuses().await;
+        let statuses = self.clients().await;
         let lans = self.shared.delegations.lans().await;
         let whole = self.model.whole();
         let handlers = whole.config.clients.values().map(|client| {
@@ -258,8 +258,8 @@ fn answer(outcome: Result<impl serde::Serialize, Fault>) -> Response {
 }
 
 /// Sets what can be set of each object, and says what cannot.
-fn set_partially(mut trial: Trial<'_>, values: BTreeMap<String, Value>) -> (Trial<'_>, Changed) {
-    let mut objects: BTreeMap<String, Vec<(String, Value)>> = BTreeMap::new();
+fn set_partially(mut trial: Trial<'_>, values: FlatMap<String, Value>) -> (Trial<'_>, Changed) {
+    let mut objects: FlatMap<String, Vec<(String, Value)>> = FlatMap::new();
     for (path, value) in values {
         let object = path.rsplit_once('.').map_or_else(String::new, |(object, _)| object.to_owned());
         objects.entry(object).or_default().push((path, value));

@@ -28,6 +28,7 @@ use crate::clients::{self, Census, Confirmation, LeftOver};
 use crate::clock::BootId;
 use crate::config::{self, Config, Loaded};
 use crate::control;
+use crate::control::Controls as _;
 use crate::controller::{Shared, end_process};
 use crate::delegation::{DelegationOptions, Delegations};
 use crate::events::EventLog;
@@ -324,7 +325,7 @@ async fn serve(
     spawn_local(Rc::clone(&daemon.shared.softwires).run(Rc::clone(&daemon) as Rc<dyn Outlet>));
     daemon.go_on_in_order().await;
     // Every lease that is still in force is known now: what else carries our tag there was left by an earlier end.
-    let _ = daemon.statuses().await;
+    let _ = daemon.clients().await;
     daemon.tell(daemon.shared.delegations.settle().await);
     swept.extend(daemon.shared.delegations.interfaces());
     swept.extend(daemon.backends.interfaces());

@@ -1,12 +1,11 @@
 //! What became different between two reads: for those who watch.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde::{Deserialize, Serialize};
 
 use super::door::Flat;
 use super::value::Value;
 use crate::events::Change;
+use crate::flat::{FlatMap, FlatSet};
 
 /// One line of `dhcpmgr watch --json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,7 +17,7 @@ pub struct Notice {
     pub changed: Vec<Change>,
     /// Parameters with another value, and those of new rows.
     #[serde(default)]
-    pub values: BTreeMap<String, Value>,
+    pub values: FlatMap<String, Value>,
     /// Rows that are new.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub created: Vec<String>,
@@ -43,13 +42,13 @@ impl Notice {
     /// The difference. What counts down by itself makes none.
     #[must_use]
     pub fn between(before: &Flat, after: &Flat) -> Self {
-        let old: BTreeMap<&str, &Value> =
+        let old: FlatMap<&str, &Value> =
             before.0.iter().map(|(path, value)| (path.as_str(), value)).collect();
         let differs = |(path, value): &&(String, Value)| {
             old.get(path.as_str()).is_none_or(|old| *old != value && !is_quiet(path))
         };
         let (was, is) = (rows(before), rows(after));
-        let missing = |of: &BTreeSet<String>, from: &BTreeSet<String>| of.difference(from).cloned().collect();
+        let missing = |of: &FlatSet<String>, from: &FlatSet<String>| of.difference(from).cloned().collect();
         Self {
             values: after.0.iter().filter(differs).cloned().collect(),
             created: missing(&is, &was),
@@ -60,8 +59,8 @@ impl Notice {
 }
 
 /// The rows that parameters stand in.
-fn rows(flat: &Flat) -> BTreeSet<String> {
-    let mut rows = BTreeSet::new();
+fn rows(flat: &Flat) -> FlatSet<String> {
+    let mut rows = FlatSet::new();
     for (path, _) in &flat.0 {
         let mut end = 0;
         for part in path.split_inclusive('.') {

@@ -1,7 +1,5 @@
 //! The tree of a gateway with two clients, read and written.
 
-use std::collections::BTreeMap;
-
 use super::desired::{Desired, Whole};
 use super::edit::{Order, Outcome, Trial};
 use super::error::{Fault, code};
@@ -11,6 +9,7 @@ use super::read;
 use super::value::Value;
 use crate::config::{self, Config};
 use crate::control::views::ClientStatus;
+use crate::flat::FlatMap;
 
 const FILES: &str = "[clients.wan4]\nprotocol = \"v4\"\ninterface = \"wan0\"\nrequest = [43]\nmetric = 100\n\
     [clients.wan4.send]\n60 = { text = \"acme\" }\n\
@@ -52,7 +51,7 @@ impl House {
             lans: serde_json::from_str(LANS).unwrap(),
             wans: Vec::new(),
             duid: "000300010203".to_owned(),
-            baselines: BTreeMap::new(),
+            baselines: FlatMap::new(),
             wall_ms: 1_800_000_000_000,
         };
         Self { files, inputs, desired: Desired::default(), passing: Numbers::default() }

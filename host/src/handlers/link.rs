@@ -17,6 +17,7 @@ use super::text::one_line;
 use super::worker::Worker;
 use super::{HandlerNotice, HandlerState, HandlerStatus, needs};
 use crate::config::{Handler, Isolation};
+use crate::flat::FlatMap;
 use crate::softwire::backend::Support;
 
 /// The longest reason that a module may give, characters.
@@ -36,13 +37,13 @@ pub(super) struct Link {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Memory {
     /// Its last good plan.
-    pub(super) plans: BTreeMap<ClientName, Plan>,
+    pub(super) plans: FlatMap<ClientName, Plan>,
     /// What its policy last made of a proposal.
-    pub(super) rulings: BTreeMap<ClientName, Ruling>,
+    pub(super) rulings: FlatMap<ClientName, Ruling>,
     /// What it last wanted requested and sent.
-    pub(super) options: BTreeMap<ClientName, Options>,
+    pub(super) options: FlatMap<ClientName, Options>,
     /// What was written to its parameters, name → text.
-    pub(super) written: BTreeMap<ClientName, BTreeMap<String, String>>,
+    pub(super) written: FlatMap<ClientName, BTreeMap<String, String>>,
 }
 
 /// Where modules and workers are found.

@@ -1,6 +1,5 @@
 //! Vendor parameters (`X_…`) of a client: listed, read and written for the data model.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dhcpmgr_message::{ClientName, wire};
@@ -13,6 +12,8 @@ use super::link::{Link, lock};
 use super::merge::Conflict;
 use super::{VendorParameter, sanity};
 use crate::config::Grant;
+use crate::flat::FlatSet;
+use crate::order;
 
 impl Chain {
     /// Whether any handler has parameters for a client.
@@ -42,7 +43,7 @@ impl Chain {
             }
         }
         self.report_conflicts(&query.client, About::Parameters, conflicts);
-        all.sort_by(|a, b| a.name.cmp(&b.name));
+        order::sort_by(&mut all, |a, b| a.name.cmp(&b.name));
         all
     }
 
@@ -119,7 +120,7 @@ impl Link {
 
     async fn parameters(&self, query: &ParametersQuery) -> Vec<VendorParameter> {
         let Ok(input) = wire::encode(&self.own_query(query)).map(Arc::from) else { return Vec::new() };
-        let judge = |bytes: &[u8], _: &BTreeSet<Grant>| {
+        let judge = |bytes: &[u8], _: &FlatSet<Grant>| {
             let parameters: Vec<Parameter> = decode(bytes, "list of parameters")?;
             sanity::check_parameters(&parameters)
                 .map_err(|why| format!("its parameters cannot be right: {why}"))?;
@@ -149,7 +150,7 @@ impl Link {
     async fn set_parameter(&self, query: &ParametersQuery, name: &str, value: &str) -> Result<(), String> {
         let change = ParameterChange::new(self.own_query(query), name, value);
         let input: Arc<[u8]> = wire::encode(&change).map_err(|e| e.to_string())?.into();
-        let judge = |_: &[u8], _: &BTreeSet<Grant>| Ok((true, Vec::new()));
+        let judge = |_: &[u8], _: &FlatSet<Grant>| Ok((true, Vec::new()));
         let (report, accepted) =
             self.ask(&query.client, Hook::Parameters, operation::SET_PARAMETER, &input, judge).await;
         match accepted {

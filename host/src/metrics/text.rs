@@ -1,12 +1,11 @@
 //! What is told, and under which names. Names are a contract as the JSON is: added, never renamed.
 
-use std::collections::BTreeMap;
-
 use dhcpmgr_plugin_api::Protocol;
 
 use super::page::{Page, seconds};
 use crate::control::views::{ClientState, ClientStatus, LanStanding, Lease, Status};
 use crate::events::Counted;
+use crate::flat::FlatMap;
 use crate::handlers::{HandlerState, HandlerStatus};
 use crate::word::word;
 
@@ -117,7 +116,7 @@ fn handlers(page: &mut Page, handlers: &[HandlerStatus]) {
 fn messages(page: &mut Page, status: &Status) {
     let messages = &status.messages;
     let mut family = page.counter("dhcpmgr_messages", "Messages of client shims, by what became of them.");
-    let outcomes = BTreeMap::from([
+    let outcomes = FlatMap::from([
         ("accepted", messages.accepted),
         ("duplicate", messages.duplicates),
         ("malformed", messages.malformed),
@@ -176,7 +175,7 @@ mod tests {
             "expires_in": null, "options": {},
         });
         let counted = ClientCounted {
-            events: BTreeMap::from([(EventKind::LeaseAcquired, 1), (EventKind::Vendor("vendor".into()), 4)]),
+            events: FlatMap::from([(EventKind::LeaseAcquired, 1), (EventKind::Vendor("vendor".into()), 4)]),
             time_to_lease: Times { buckets: vec![(50_000, 0)], count: 1, sum_us: 120_000 },
         };
         Figures {
@@ -194,7 +193,7 @@ mod tests {
                 messages: MessageCounters { malformed: 3, ..MessageCounters::default() },
             },
             counted: Counted {
-                clients: BTreeMap::from([("wan4".parse().unwrap(), counted)]),
+                clients: FlatMap::from([("wan4".parse().unwrap(), counted)]),
                 ..Default::default()
             },
         }

@@ -43,8 +43,9 @@ pub use tunnel::{Counters, Tunnel};
 use crate::config::Sysctl;
 use dhcpmgr_message::{DomainName, IfName, InterfaceAddress, Prefix};
 use dhcpmgr_plugin_api::{RoutePlan, RulePlan};
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
+
+use crate::flat::FlatMap;
 
 /// What one [`Owner`] wants of the kernel and of the resolver, in absolute time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +76,7 @@ pub struct Desired {
     pub unreachable: Vec<Prefix>,
     /// Sysctls of the interface. What they were before is given back when nobody desires them any more. They are set
     /// when this is applied and when the link comes up, and not watched in between: the kernel does not tell.
-    pub sysctls: BTreeMap<Sysctl, u8>,
+    pub sysctls: FlatMap<Sysctl, u8>,
 }
 
 impl Desired {
@@ -94,7 +95,7 @@ impl Desired {
             domain: None,
             search: Vec::new(),
             unreachable: Vec::new(),
-            sysctls: BTreeMap::new(),
+            sysctls: FlatMap::new(),
         }
     }
 }

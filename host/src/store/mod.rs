@@ -27,6 +27,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::clock::BootId;
+use crate::order;
 pub use deferred::Deferred;
 use directory::Directory;
 pub use error::StoreError;
@@ -160,7 +161,7 @@ impl Store {
             .filter_map(|file| file.strip_suffix(SUFFIX).map(str::to_owned))
             .filter(|name| file_name(name).is_ok())
             .collect();
-        names.sort();
+        order::sort(&mut names);
         names
     }
 

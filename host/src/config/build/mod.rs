@@ -12,8 +12,6 @@ mod softwire;
 mod sysctls;
 mod v6;
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use dhcpmgr_message::ClientName;
 use dhcpmgr_plugin_api::Protocol;
 use tracing_subscriber::filter::Targets;
@@ -22,6 +20,8 @@ use super::model::{Config, Daemon, Dns, Metrics};
 use super::reader::{Report, Section};
 use super::tree::Entry;
 use super::words::{DNS_BACKENDS, PROTOCOLS, word_of};
+use crate::flat::{FlatMap, FlatSet};
+use crate::order;
 
 const SECTIONS: [&str; 10] = [
     "daemon",
@@ -96,9 +96,9 @@ fn metrics(top: &Section<'_>) -> Metrics {
 }
 
 /// The clients, and the names of all that have a section, also of those with an error.
-fn clients(top: &Section<'_>) -> (BTreeMap<ClientName, super::Client>, BTreeSet<ClientName>) {
-    let (mut clients, mut declared) = (BTreeMap::new(), BTreeSet::new());
-    let mut taken: BTreeMap<(Protocol, String), ClientName> = BTreeMap::new();
+fn clients(top: &Section<'_>) -> (FlatMap<ClientName, super::Client>, FlatSet<ClientName>) {
+    let (mut clients, mut declared) = (FlatMap::new(), FlatSet::new());
+    let mut taken: FlatMap<(Protocol, String), ClientName> = FlatMap::new();
     let Some(section) = section(top, "clients") else { return (clients, declared) };
     for (entry, item) in section.items() {
         let name = match entry.name.parse::<ClientName>() {
@@ -127,7 +127,7 @@ fn clients(top: &Section<'_>) -> (BTreeMap<ClientName, super::Client>, BTreeSet<
     (clients, declared)
 }
 
-fn handlers(top: &Section<'_>, clients: &BTreeSet<ClientName>) -> Vec<super::Handler> {
+fn handlers(top: &Section<'_>, clients: &FlatSet<ClientName>) -> Vec<super::Handler> {
     let Some(section) = section(top, "handlers") else { return Vec::new() };
     let mut handlers = Vec::new();
     for (entry, item) in section.items() {
@@ -143,11 +143,11 @@ fn handlers(top: &Section<'_>, clients: &BTreeSet<ClientName>) -> Vec<super::Han
         handlers.extend(handler::handler(&entry.name, entry.name_at, &table, clients));
     }
     // Stable: those of the same order stay as the files have them.
-    handlers.sort_by_key(|handler: &super::Handler| handler.order);
+    order::sort_by_key(&mut handlers, |handler: &super::Handler| handler.order);
     handlers
 }
 
-fn hooks(top: &Section<'_>, clients: &BTreeSet<ClientName>) -> Vec<super::ProgramHook> {
+fn hooks(top: &Section<'_>, clients: &FlatSet<ClientName>) -> Vec<super::ProgramHook> {
     let Some(section) = section(top, "hooks") else { return Vec::new() };
     let mut hooks = Vec::new();
     for (entry, item) in section.items() {

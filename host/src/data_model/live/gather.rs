@@ -15,6 +15,8 @@ use super::{ClientFacts, Facts};
 use crate::config::{Client, Config};
 use crate::control::views::{ClientStatus, LanStanding, LanView, WanView};
 use crate::events::{Lease, RuleView};
+use crate::flat::FlatMap;
+use crate::order;
 
 /// What the tree is made of.
 #[derive(Debug, Default, Clone)]
@@ -22,7 +24,7 @@ pub struct Inputs {
     /// How the clients are.
     pub statuses: Vec<ClientStatus>,
     /// What handlers send and request, by client.
-    pub handlers: BTreeMap<ClientName, Asked>,
+    pub handlers: FlatMap<ClientName, Asked>,
     /// What LANs have.
     pub lans: Vec<LanView>,
     /// What carries IPv4 on each WAN.
@@ -30,7 +32,7 @@ pub struct Inputs {
     /// The DUID of the device, hex.
     pub duid: String,
     /// What the counters were when they were last reset.
-    pub baselines: BTreeMap<ClientName, BTreeMap<String, u64>>,
+    pub baselines: FlatMap<ClientName, FlatMap<String, u64>>,
     /// The wall clock, milliseconds.
     pub wall_ms: u64,
 }
@@ -39,9 +41,9 @@ pub struct Inputs {
 #[derive(Debug, Default, Clone)]
 pub struct Asked {
     /// Option code → value, and who sends it.
-    pub sent: BTreeMap<u16, (Bytes, String)>,
+    pub sent: FlatMap<u16, (Bytes, String)>,
     /// Option code → who wants it.
-    pub requested: BTreeMap<u16, String>,
+    pub requested: FlatMap<u16, String>,
 }
 
 const V4_CLIENTS: &str = "Device.DHCPv4.Client.";
@@ -79,7 +81,7 @@ impl Facts {
         let mut names: Vec<&IfName> =
             all.iter().filter(|(_, parked)| !parked).map(|(client, _)| &client.interface).collect();
         names.extend(lans);
-        names.sort();
+        order::sort(&mut names);
         names.dedup();
         let keys: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
         for (name, number) in names.iter().zip(desired.numbers.settle(INTERFACES, &keys)) {
@@ -92,7 +94,7 @@ impl Facts {
                 prefixes: Vec::new(),
             });
         }
-        let mut statuses: BTreeMap<ClientName, ClientStatus> =
+        let mut statuses: FlatMap<ClientName, ClientStatus> =
             inputs.statuses.into_iter().map(|status| (status.name.clone(), status)).collect();
         for protocol in [Protocol::V4, Protocol::V6] {
             let own: Vec<_> = all.iter().filter(|(client, _)| client.protocol == protocol).collect();
@@ -112,7 +114,7 @@ impl Facts {
                 row.number_rows(passing);
                 rows.push(row);
             }
-            rows.sort_by_key(|row| row.number);
+            order::sort_by_key(&mut rows, |row| row.number);
             match protocol {
                 Protocol::V4 => facts.v4 = rows,
                 Protocol::V6 => facts.v6 = rows,
@@ -150,13 +152,13 @@ impl Facts {
         let numbers = passing.settle("Device.DNS.Client.Server.", &keys);
         let row = |((address, interface, v6), number)| DnsServer { number, address, interface, v6 };
         self.servers = servers.into_iter().zip(numbers).map(row).collect();
-        self.servers.sort_by_key(|row| row.number);
+        order::sort_by_key(&mut self.servers, |row| row.number);
         let keys: Vec<String> =
             routes.iter().map(|(to, via, _, interface)| format!("{to} {via:?} {interface}")).collect();
         let numbers = passing.settle("Device.Routing.Router.1.IPv4Forwarding.", &keys);
         let row = |((to, via, metric, interface), number)| V4Route { number, to, via, metric, interface };
         self.routes = routes.into_iter().zip(numbers).map(row).collect();
-        self.routes.sort_by_key(|row| row.number);
+        order::sort_by_key(&mut self.routes, |row| row.number);
         self.feed_softwires(wans, passing);
     }
 
@@ -185,11 +187,11 @@ impl Facts {
             let rules = passing.settle(&format!("Device.MAP.Domain.{number}.Rule."), &keys);
             self.domains.push(MapDomain { number, wan, softwire, interface, rules });
         }
-        self.domains.sort_by_key(|row| row.number);
+        order::sort_by_key(&mut self.domains, |row| row.number);
         let numbers = passing.settle("Device.DSLite.InterfaceSetting.", &tunnels);
         self.tunnels =
             tunnels.into_iter().zip(numbers).map(|(aftr, number)| Tunnel { number, aftr }).collect();
-        self.tunnels.sort_by_key(|row| row.number);
+        order::sort_by_key(&mut self.tunnels, |row| row.number);
     }
 
     fn feed_interfaces(&mut self, lans: &[LanView], passing: &mut Numbers) {
@@ -256,16 +258,16 @@ impl Facts {
                     Some(V6Address { number, address: v6, leased: within.is_empty(), within, left })
                 })
                 .collect();
-            row.v4.sort_by_key(|row| row.0);
-            row.v6.sort_by_key(|row| row.number);
-            row.prefixes.sort_by_key(|row| row.number);
+            order::sort_by_key(&mut row.v4, |row| row.0);
+            order::sort_by_key(&mut row.v6, |row| row.number);
+            order::sort_by_key(&mut row.prefixes, |row| row.number);
         }
         self.refer();
     }
 
     /// Parents and prefixes are named by their rows.
     fn refer(&mut self) {
-        let rows: BTreeMap<String, String> = self
+        let rows: FlatMap<String, String> = self
             .interfaces
             .iter()
             .flat_map(|interface| {
@@ -290,8 +292,8 @@ fn soonest(preferred: Option<u32>, valid: Option<u32>, left: Option<u64>) -> Opt
 
 /// A client without what changes by itself.
 fn one(client: &Client, base: Option<&Client>, asked: Option<&Asked>, desired: &mut Desired) -> ClientFacts {
-    let mut sent: Given = BTreeMap::new();
-    let mut requested: Given = BTreeMap::new();
+    let mut sent: Given = FlatMap::new();
+    let mut requested: Given = FlatMap::new();
     if let Some(asked) = asked {
         let of_others = |(code, (value, who)): (&u16, &(Bytes, String))| {
             (*code, (value.clone(), Owner::Other(who.clone())))
@@ -315,7 +317,7 @@ fn one(client: &Client, base: Option<&Client>, asked: Option<&Asked>, desired: &
     edits.sent.settle(&sent);
     let of_others = requested.iter().filter(|(_, (_, owner))| *owner != Owner::Files).map(|(code, _)| *code);
     let mut all_requested: Vec<u16> = of_others.chain(client.request.iter().copied()).collect();
-    all_requested.sort_unstable();
+    order::sort(&mut all_requested);
     all_requested.dedup();
     // Only DHCPv4 has rows for them.
     let requested = if client.protocol == Protocol::V4 {
@@ -334,7 +336,7 @@ fn one(client: &Client, base: Option<&Client>, asked: Option<&Asked>, desired: &
         requested,
         written_request: edits.values.get("RequestedOptions").cloned(),
         all_requested,
-        counters: BTreeMap::new(),
+        counters: FlatMap::new(),
         published: Vec::new(),
         received: Vec::new(),
         server: None,
@@ -344,7 +346,7 @@ fn one(client: &Client, base: Option<&Client>, asked: Option<&Asked>, desired: &
 
 impl ClientFacts {
     /// The counters since they were reset.
-    fn count(&mut self, baseline: Option<&BTreeMap<String, u64>>) {
+    fn count(&mut self, baseline: Option<&FlatMap<String, u64>>) {
         let Some(status) = &self.status else { return };
         let since = |name: &String, count: &u64| {
             let before = baseline.and_then(|baseline| baseline.get(name)).copied().unwrap_or_default();
@@ -378,7 +380,7 @@ impl ClientFacts {
             let numbers = passing.settle(&table("ReceivedOption"), &keys);
             let received = rows.into_iter().zip(numbers).map(|((code, value), number)| (number, code, value));
             let mut received: Vec<_> = received.collect();
-            received.sort_by_key(|row| row.0);
+            order::sort_by_key(&mut received, |row| row.0);
             (self.ias, self.server, self.received) = (ias, server, received);
         }
         self.published = published;

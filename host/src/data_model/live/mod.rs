@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 use dhcpmgr_message::IfName;
 use dhcpmgr_plugin_api::Protocol;
 
+use crate::flat::FlatMap;
+
 pub(super) use client::below_client;
 pub use client::{can_be_told, not_supported};
 pub use gather::{Asked, Inputs};
@@ -69,7 +71,7 @@ pub struct ClientFacts {
     /// What is requested, whoever asks for it.
     pub all_requested: Vec<u16>,
     /// Messages by name, since they were last reset.
-    pub counters: BTreeMap<String, u64>,
+    pub counters: FlatMap<String, u64>,
     /// Numbers of the rows of X_DHCPMGR_Published, ReceivedOption, Server and X_DHCPMGR_IA.
     pub(super) published: Vec<u32>,
     received: Vec<(u32, u16, String)>,

@@ -15,7 +15,6 @@ mod golden;
 mod judge;
 mod report;
 
-use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -24,6 +23,7 @@ use dhcpmgr_message::Bytes;
 use dhcpmgr_plugin_api::{Hook, LeaseEvent, Manifest, Protocol};
 
 pub use self::report::{Finding, Kind, Memory, ModuleSaid, Report, Times};
+use crate::flat::FlatSet;
 
 use self::copy::Module;
 use self::fuzz::Dice;
@@ -41,7 +41,7 @@ pub struct Order {
     /// Its settings as MessagePack; no bytes mean none.
     pub settings: Bytes,
     /// What it is granted.
-    pub grants: BTreeSet<Grant>,
+    pub grants: FlatSet<Grant>,
     /// How long a call may take.
     pub deadline: Duration,
     /// How long it is asked what nobody ever asked, and the same again and again.

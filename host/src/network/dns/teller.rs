@@ -1,6 +1,5 @@
 //! The task that tells resolvconf or systemd-resolved, one interface after the other.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use dhcpmgr_message::IfName;
@@ -9,13 +8,14 @@ use tokio::sync::{Notify, mpsc};
 use super::resolvconf::Resolvconf;
 use super::{Record, State, lock};
 use crate::config::DnsBackend;
+use crate::flat::FlatSet;
 use crate::network::NetworkEvent;
 
 /// What is still to be told; an interface that changes again meanwhile is told once.
 #[derive(Default)]
 pub(super) struct Orders {
     /// Interfaces whose records changed.
-    pub(super) interfaces: BTreeSet<IfName>,
+    pub(super) interfaces: FlatSet<IfName>,
     /// Interfaces of a back-end that is left.
     pub(super) undo: Vec<(DnsBackend, IfName)>,
     /// An order is being carried out.
