@@ -10,7 +10,7 @@ const CLIENT: &str = "Device.DHCPv4.Client.1.";
 const OBJECT: &str = "/org/dhcpmgr1/clients/wan4";
 
 /// A system bus below the root of the daemon, with our policy.
-struct Bus<'lab> {
+pub(crate) struct Bus<'lab> {
     lab: &'lab Lab,
     address: String,
     config: String,
@@ -18,7 +18,7 @@ struct Bus<'lab> {
 }
 
 impl<'lab> Bus<'lab> {
-    fn new(lab: &'lab Lab, daemon: &Daemon<'_>) -> Result<Self> {
+    pub(crate) fn new(lab: &'lab Lab, daemon: &Daemon<'_>) -> Result<Self> {
         let socket = daemon.root().join("run/dbus/system_bus_socket");
         std::fs::create_dir_all(daemon.root().join("run/dbus"))?;
         let policy = lab.dir().join("org.dhcpmgr1.conf");
@@ -59,7 +59,7 @@ impl<'lab> Bus<'lab> {
         }
     }
 
-    fn served(&self) -> Result {
+    pub(crate) fn served(&self) -> Result {
         eventually("org.dhcpmgr1 is on the bus", || {
             let asked =
                 self.output(&["call", "org.dhcpmgr1", "/org/dhcpmgr1", "org.freedesktop.DBus.Peer", "Ping"])?;
@@ -73,7 +73,7 @@ impl<'lab> Bus<'lab> {
     }
 
     /// Calls a method of the manager; gives the first value of the answer.
-    fn call(&self, words: &[&str]) -> Result<Value> {
+    pub(crate) fn call(&self, words: &[&str]) -> Result<Value> {
         let manager = ["call", "org.dhcpmgr1", "/org/dhcpmgr1", "org.dhcpmgr1.Manager"];
         let output = self.output(&[&manager, words].concat())?;
         if !output.status.success() {

@@ -20,6 +20,7 @@ mod task;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use dhcpmgr_plugin_api::LeaseEvent;
 use tokio::sync::{mpsc, oneshot};
 
 pub use adoption::end as end_process;
@@ -80,6 +81,7 @@ enum Order {
     Aside(Option<Aside>),
     Reconfigure(Box<Client>),
     Status(oneshot::Sender<ClientStatus>),
+    Lease(oneshot::Sender<Option<LeaseEvent>>),
     Why(oneshot::Sender<Why>),
     End(Ending, oneshot::Sender<()>),
 }
@@ -141,6 +143,11 @@ impl Controller {
     /// The client at a glance.
     pub async fn status(&self) -> Option<ClientStatus> {
         self.ask(Order::Status).await
+    }
+
+    /// The lease in force, as handlers see it.
+    pub async fn lease(&self) -> Option<LeaseEvent> {
+        self.ask(Order::Lease).await.flatten()
     }
 
     /// Whether its task is no more, although nobody ended it.

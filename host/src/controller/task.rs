@@ -256,6 +256,9 @@ impl Task {
                 self.listen().await;
                 let _ = reply.send(self.status());
             }
+            Order::Lease(reply) => {
+                let _ = reply.send(self.source.as_ref().map(|message| self.lease_event(message)));
+            }
             Order::Why(reply) => {
                 self.listen().await;
                 let _ = reply.send(self.why());

@@ -6,6 +6,7 @@ mod model;
 mod privileges;
 mod softwires;
 mod start;
+mod vendor;
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -234,6 +235,7 @@ impl Daemon {
         }
         let config = self.model.over(&loaded.config)?;
         self.model.take(loaded.config);
+        self.shared.chain.keep_parameters(self.model.parameters());
         let changes = self.apply(config).await;
         for line in self.backends.restore_filters().await {
             tracing::error!("{line}");

@@ -11,13 +11,14 @@ use crate::config::Config;
 use crate::control::{Controls as _, Request, Response};
 use crate::controller::Command;
 use crate::data_model::desired::{Desired, Whole};
-use crate::data_model::door::{Change, Changed, DataModel, Flat};
+use crate::data_model::door::{Change, Changed, DataModel, Flat, Supported};
 use crate::data_model::edit::{Order, Outcome, Trial};
 use crate::data_model::live::{Asked, Facts, Inputs};
 use crate::data_model::numbers::Numbers;
 use crate::data_model::{Fault, Value, code, read};
 use crate::events::{Event, EventKind};
 use crate::flat::FlatMap;
+use crate::handlers::Kept;
 use crate::paths::Paths;
 use crate::store::Store;
 
@@ -93,6 +94,11 @@ impl Model {
         *self.files.borrow_mut() = files;
     }
 
+    /// What was written to the parameters of handlers.
+    pub(super) fn parameters(&self) -> Kept {
+        self.desired.borrow().parameters()
+    }
+
     fn whole(&self) -> Whole {
         self.desired.borrow().over(&self.files.borrow())
     }
@@ -109,7 +115,8 @@ async fn keep(store: &Store, desired: Desired) -> Result<(), String> {
 }
 
 impl Daemon {
-    async fn inputs(&self) -> Inputs {
+    /// What is true now, as far as these paths may name it.
+    async fn inputs(&self, paths: &[&str]) -> Inputs {
         let statuses = self.clients().await;
         let lans = self.shared.delegations.lans().await;
         let whole = self.model.whole();
@@ -128,6 +135,7 @@ impl Daemon {
         Inputs {
             handlers: handlers.collect(),
             statuses,
+            vendor: self.vendor_parameters(paths).await,
             lans,
             wans: self.shared.softwires.views(),
             duid: self.shared.keeper.duid().as_ref().map(Bytes::to_hex).unwrap_or_default(),
@@ -136,8 +144,8 @@ impl Daemon {
         }
     }
 
-    async fn facts(&self) -> Facts {
-        let inputs = self.inputs().await;
+    async fn facts(&self, paths: &[&str]) -> Facts {
+        let inputs = self.inputs(paths).await;
         let whole = self.model.whole();
         let (mut desired, mut passing) = (self.model.desired.borrow_mut(), self.model.passing.borrow_mut());
         Facts::gather(&self.model.files.borrow(), &whole, inputs, &mut desired, &mut passing)
@@ -158,7 +166,7 @@ impl Daemon {
 
     /// Tries a change out, carries it out, and takes it back when a part of it cannot be carried out.
     async fn commit(&self, outcome: Outcome) -> Result<(), Vec<Fault>> {
-        let Outcome { desired, whole, orders, switched } = outcome;
+        let Outcome { desired, whole, orders, switched, .. } = outcome;
         let before = self.model.desired.borrow().clone();
         let differs = desired != before;
         if differs {
@@ -172,8 +180,7 @@ impl Daemon {
             })?;
             self.model.kept.set(size);
             self.model.set_aside.set(false);
-            *self.model.desired.borrow_mut() = desired;
-            self.apply(whole.config).await;
+            self.put(desired, whole.config).await;
         }
         for name in switched {
             let running = self.controllers.borrow().get(&name).cloned();
@@ -190,14 +197,20 @@ impl Daemon {
                     // What cannot be kept now is found at the next start; what runs is as it was.
                     let _ = keep(&self.model.store, before.clone()).await;
                     let whole = before.over(&self.model.files.borrow());
-                    *self.model.desired.borrow_mut() = before;
-                    self.apply(whole.config).await;
+                    self.put(before, whole.config).await;
                 }
                 return Err(vec![Fault::new(code::COMMAND, "Device.", why)]);
             }
             done.push(order);
         }
         Ok(())
+    }
+
+    /// Puts in force what was written.
+    async fn put(&self, desired: Desired, config: Config) {
+        self.shared.chain.keep_parameters(desired.parameters());
+        *self.model.desired.borrow_mut() = desired;
+        self.apply(config).await;
     }
 
     async fn carry_out(&self, order: &Order) -> Result<(), String> {
@@ -219,6 +232,39 @@ impl Daemon {
         controller.command(command).await.map_err(|why| format!("client {name}: {why}"))
     }
 
+    /// Sets what can be set of each object, and says what cannot.
+    async fn set_partially<'a>(
+        &self,
+        mut trial: Trial<'a>,
+        values: FlatMap<String, Value>,
+    ) -> (Trial<'a>, Changed) {
+        let mut objects: FlatMap<String, Vec<(String, Value)>> = FlatMap::new();
+        for (path, value) in values {
+            let object = path.rsplit_once('.').map_or_else(String::new, |(object, _)| object.to_owned());
+            objects.entry(object).or_default().push((path, value));
+        }
+        let mut changed = Changed::default();
+        for parameters in objects.into_values() {
+            let mut attempt = trial.clone();
+            let set = parameters.iter().try_for_each(|(path, value)| attempt.set(path, value));
+            let faults = match set.map_err(|fault| vec![fault]).and_then(|()| attempt.clone().finish()) {
+                Err(faults) => faults,
+                Ok(outcome) => {
+                    // Those of the objects before have agreed already.
+                    let new = outcome.vendor.get(trial.vendor().len()..).unwrap_or_default();
+                    self.agree(new).await.err().unwrap_or_default()
+                }
+            };
+            if faults.is_empty() {
+                changed.paths.extend(parameters.into_iter().map(|(path, _)| path));
+                trial = attempt;
+            } else {
+                changed.failed.extend(faults);
+            }
+        }
+        (trial, changed)
+    }
+
     fn publish_model(&self, kind: EventKind, paths: &[String]) {
         const MOST: usize = 16;
         let mut detail = paths.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");
@@ -233,7 +279,7 @@ impl Daemon {
         let change = match request {
             Request::Get { paths, levels } => return answer(self.get(&paths, levels).await),
             Request::GetInstances { path } => return answer(self.instances(&path).await),
-            Request::GetSupported { path } => return answer(self.supported(&path)),
+            Request::GetSupported { path } => return answer(self.supported(&path).await),
             Request::Set { values, allow_partial } => Change::Set { values, allow_partial },
             Request::Add { path, values } => Change::Add { path, values },
             Request::Delete { paths } => Change::Delete { paths },
@@ -257,52 +303,34 @@ fn answer(outcome: Result<impl serde::Serialize, Fault>) -> Response {
     }
 }
 
-/// Sets what can be set of each object, and says what cannot.
-fn set_partially(mut trial: Trial<'_>, values: FlatMap<String, Value>) -> (Trial<'_>, Changed) {
-    let mut objects: FlatMap<String, Vec<(String, Value)>> = FlatMap::new();
-    for (path, value) in values {
-        let object = path.rsplit_once('.').map_or_else(String::new, |(object, _)| object.to_owned());
-        objects.entry(object).or_default().push((path, value));
-    }
-    let mut changed = Changed::default();
-    for parameters in objects.into_values() {
-        let mut attempt = trial.clone();
-        let set = parameters.iter().try_for_each(|(path, value)| attempt.set(path, value));
-        let faults = match set {
-            Err(fault) => vec![fault],
-            Ok(()) => attempt.clone().finish().err().unwrap_or_default(),
-        };
-        if faults.is_empty() {
-            changed.paths.extend(parameters.into_iter().map(|(path, _)| path));
-            trial = attempt;
-        } else {
-            changed.failed.extend(faults);
-        }
-    }
-    (trial, changed)
-}
-
 impl DataModel for Daemon {
     async fn get(&self, paths: &[String], levels: u32) -> Result<Flat, Fault> {
-        let facts = self.facts().await;
+        let facts = self.facts(&paths.iter().map(String::as_str).collect::<Vec<_>>()).await;
         self.keep_numbers().await;
         read::get(&facts, paths, levels)
     }
 
     async fn instances(&self, path: &str) -> Result<Vec<String>, Fault> {
-        let facts = self.facts().await;
+        // Rows, and nothing in them, unless they are searched for.
+        let searched = [path];
+        let facts = self.facts(if path.contains('[') { &searched } else { &[] }).await;
         self.keep_numbers().await;
         read::instances(&facts, path)
     }
 
+    async fn supported(&self, path: &str) -> Result<Vec<Supported>, Fault> {
+        read::supported(path, &self.facts(&["Device."]).await.supported())
+    }
+
     async fn change(&self, change: Change) -> Result<Changed, Vec<Fault>> {
         let _writer = self.model.writing.lock().await;
-        let inputs = self.inputs().await;
+        let inputs = self.inputs(&change.paths()).await;
         let files = self.model.files.borrow().clone();
         let (desired, passing) = (self.model.desired.borrow().clone(), self.model.passing.borrow().clone());
         let mut trial = Trial::new(&files, &inputs, desired, passing);
         let one = |fault: Fault| vec![fault];
         let is_operation = matches!(change, Change::Operate { .. });
+        let is_partial = matches!(change, Change::Set { allow_partial: true, .. });
         let changed = match change {
             Change::Set { values, allow_partial: false } => {
                 let faults: Vec<Fault> =
@@ -314,7 +342,7 @@ impl DataModel for Daemon {
             }
             Change::Set { values, allow_partial: true } => {
                 let changed;
-                (trial, changed) = set_partially(trial, values);
+                (trial, changed) = self.set_partially(trial, values).await;
                 changed
             }
             Change::Add { path, values } => {
@@ -332,7 +360,17 @@ impl DataModel for Daemon {
                 Changed { paths: trial.operate(&command).map_err(one)?, failed: Vec::new() }
             }
         };
-        self.commit(trial.finish()?).await?;
+        // All of it is right before any handler is asked.
+        let outcome = trial.finish()?;
+        let vendor = outcome.vendor.clone();
+        if !is_partial {
+            self.agree(&vendor).await?;
+        }
+        if let Err(faults) = self.commit(outcome).await {
+            self.take_back(&vendor).await;
+            return Err(faults);
+        }
+        self.parameters_changed(&vendor).await;
         let kind = if is_operation { EventKind::OperationComplete } else { EventKind::ModelChanged };
         if !changed.paths.is_empty() {
             self.publish_model(kind, &changed.paths);

@@ -251,6 +251,7 @@ async fn serve(
     })
     .await?;
     let chain = Chain::load(&config.handlers, &paths.handlers(), &own_executable()).await;
+    chain.keep_parameters(model.parameters());
     let mut notices = chain.notices();
     let records = Store::volatile(paths.clients(), boot);
     let mut census = Census::take(&paths).with(service.stored_pidfds());

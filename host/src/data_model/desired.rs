@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use std::collections::BTreeMap;
+
 use dhcpmgr_message::{Bytes, ClientName};
 use dhcpmgr_plugin_api::Protocol;
 use serde::{Deserialize, Serialize};
@@ -12,6 +14,7 @@ use super::numbers::Numbers;
 use super::options::OptionTable;
 use crate::config::{self, Client, Config, IaConfig};
 use crate::flat::{FlatMap, FlatSet};
+use crate::handlers::Kept;
 use crate::store::Record;
 
 /// Everything that is kept.
@@ -49,6 +52,9 @@ pub struct Edits {
     /// ReqOption.
     #[serde(default)]
     pub requested: OptionTable,
+    /// What was written to the parameters of handlers: handler → name → value.
+    #[serde(default, skip_serializing_if = "FlatMap::is_empty")]
+    pub parameters: FlatMap<String, BTreeMap<String, String>>,
 }
 
 /// The configuration in force: the files with what was written over them.
@@ -95,10 +101,20 @@ impl Desired {
         edits.sum::<usize>() + self.numbers.size()
     }
 
-    /// Forgets what was written of clients whose section is gone from the files: one of that name in a later
-    /// configuration is another client.
+    /// What was written to the parameters of handlers.
+    #[must_use]
+    pub fn parameters(&self) -> Kept {
+        let written = self.clients.iter().filter(|(_, edits)| !edits.parameters.is_empty());
+        written.map(|(client, edits)| (client.clone(), edits.parameters.clone())).collect()
+    }
+
+    /// Forgets what was written of clients and handlers whose section is gone from the files: one of that name in a
+    /// later configuration is another one.
     pub fn forget_all_but(&mut self, files: &Config) {
         self.clients.retain(|name, edits| edits.added.is_some() || files.clients.contains_key(name));
+        for edits in self.clients.values_mut() {
+            edits.parameters.retain(|name, _| files.handlers.iter().any(|handler| handler.name == *name));
+        }
     }
 }
 

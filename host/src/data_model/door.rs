@@ -11,7 +11,6 @@ use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::error::Fault;
-use super::read;
 use super::value::Value;
 use crate::flat::FlatMap;
 
@@ -33,9 +32,7 @@ pub trait DataModel {
     ///
     /// # Errors
     /// A path that is not right, or of which nothing can be there.
-    fn supported(&self, path: &str) -> Result<Vec<Supported>, Fault> {
-        read::supported(path)
-    }
+    fn supported(&self, path: &str) -> impl Future<Output = Result<Vec<Supported>, Fault>>;
 
     /// Writes. Nothing is done unless all of it can be done; with `allow_partial` that holds for each object.
     ///
@@ -71,6 +68,19 @@ pub enum Change {
         /// Its path, with the parentheses.
         command: String,
     },
+}
+
+impl Change {
+    /// The paths that it is about.
+    #[must_use]
+    pub fn paths(&self) -> Vec<&str> {
+        match self {
+            Self::Set { values, .. } => values.keys().map(String::as_str).collect(),
+            Self::Add { path, .. } => vec![path],
+            Self::Delete { paths } => paths.iter().map(String::as_str).collect(),
+            Self::Operate { command } => vec![command],
+        }
+    }
 }
 
 /// What was written.

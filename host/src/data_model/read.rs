@@ -42,7 +42,7 @@ pub fn get(source: &impl Source, paths: &[String], levels: u32) -> Result<Flat, 
                         each(&place, parameter.name, value);
                     }
                 }
-                Found::Extra(place, name, value) => each(&place, &name, value),
+                Found::Extra(place, extra) => each(&place, &extra.name, extra.value),
                 Found::Object(place) => expand(&place, levels, source, &mut each),
                 Found::Table(within, table) => {
                     for number in source.rows(table, &within) {
@@ -100,8 +100,8 @@ fn nested(source: &impl Source, place: &Place, rows: &mut Vec<String>) {
     }
 }
 
-/// What can be at and below a path; rows of any number, or `{i}`.
-pub fn supported(text: &str) -> Result<Vec<Supported>, Fault> {
+/// What can be at and below a path; rows of any number, or `{i}`. What clients have besides the tables is `published`.
+pub fn supported(text: &str, published: &[Supported]) -> Result<Vec<Supported>, Fault> {
     let path = Path::parse(text)?;
     let mut object = Object::root();
     let mut leaf = None;
@@ -121,6 +121,9 @@ pub fn supported(text: &str) -> Result<Vec<Supported>, Fault> {
     let mut all = Vec::new();
     for object in OBJECTS.iter().filter(|other| other.path.starts_with(object.path)) {
         describe(object, &mut all);
+        let own =
+            |item: &&Supported| item.path.strip_prefix(object.path).is_some_and(|name| !name.contains('.'));
+        all.extend(published.iter().filter(own).cloned());
     }
     if let Some(name) = leaf {
         let wanted = format!("{}{name}", object.path);

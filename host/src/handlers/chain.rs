@@ -50,7 +50,11 @@ impl Chain {
     ///
     /// Must be called within a tokio runtime whose thread lives as long as the chain: the workers die with it.
     pub async fn load(handlers: &[Handler], directory: &Path, worker_exe: &Path) -> Self {
-        let places = Places { directory: directory.to_owned(), worker_exe: worker_exe.to_owned() };
+        let places = Places {
+            directory: directory.to_owned(),
+            worker_exe: worker_exe.to_owned(),
+            kept: Arc::default(),
+        };
         let notices = broadcast::channel(NOTICES).0;
         let links = join_all(handlers.iter().map(|h| Link::load(h, &places, notices.clone()))).await;
         let links = Mutex::new(links.into_iter().map(Arc::new).collect());
@@ -185,7 +189,10 @@ impl Chain {
 
 /// Whether a running handler can stay under a new section: what it was started with is the same.
 fn stays(old: &Handler, new: &Handler) -> bool {
-    old.module == new.module && old.isolation == new.isolation && old.settings == new.settings
+    old.module == new.module
+        && old.isolation == new.isolation
+        && old.public_keys == new.public_keys
+        && old.settings == new.settings
 }
 
 /// Takes over what can change while the handler runs; says what did.

@@ -1,6 +1,5 @@
 //! One link of the chain: a configured handler, what it may contribute, and what it contributed last.
 
-use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,13 +10,14 @@ use tokio::sync::broadcast;
 use super::condition::{BY_THE_OPERATOR, Condition};
 use super::in_process::InProcess;
 use super::merge::Ruling;
+use super::parameters::Kept;
 use super::runner::Runner;
 use super::statistics::Statistics;
 use super::text::one_line;
-use super::worker::Worker;
+use super::worker::{Job, Worker};
 use super::{HandlerNotice, HandlerState, HandlerStatus, needs};
 use crate::config::{Handler, Isolation};
-use crate::flat::FlatMap;
+use crate::flat::{FlatMap, FlatSet};
 use crate::softwire::backend::Support;
 
 /// The longest reason that a module may give, characters.
@@ -31,6 +31,8 @@ pub(super) struct Link {
     config: Mutex<Handler>,
     pub(super) memory: Mutex<Memory>,
     pub(super) statistics: Mutex<Statistics>,
+    /// What was written to parameters of all handlers.
+    pub(super) kept: Arc<Mutex<Kept>>,
 }
 
 /// What is kept of a handler's answers, and for it.
@@ -42,8 +44,10 @@ pub(super) struct Memory {
     pub(super) rulings: FlatMap<ClientName, Ruling>,
     /// What it last wanted requested and sent.
     pub(super) options: FlatMap<ClientName, Options>,
-    /// What was written to its parameters, name → text.
-    pub(super) written: FlatMap<ClientName, BTreeMap<String, String>>,
+    /// What is wrong with its parameters.
+    pub(super) complaints: FlatMap<ClientName, Vec<String>>,
+    /// Names of parameters to which something was written that is no value of theirs any more.
+    pub(super) unfit: FlatMap<ClientName, FlatSet<String>>,
 }
 
 /// Where modules and workers are found.
@@ -53,6 +57,8 @@ pub(super) struct Places {
     pub(super) directory: PathBuf,
     /// The program that is a worker when it is told so.
     pub(super) worker_exe: PathBuf,
+    /// What was written to parameters of handlers.
+    pub(super) kept: Arc<Mutex<Kept>>,
 }
 
 impl Link {
@@ -70,8 +76,9 @@ impl Link {
                 Runner::Refused(condition.facts().reason.clone().unwrap_or(reason))
             }
         };
-        let statistics = Mutex::default();
-        Self { condition, runner, config: Mutex::new(config.clone()), memory: Mutex::default(), statistics }
+        let config = Mutex::new(config.clone());
+        let (memory, statistics, kept) = (Mutex::default(), Mutex::default(), Arc::clone(&places.kept));
+        Self { condition, runner, config, memory, statistics, kept }
     }
 
     pub(super) fn config(&self) -> MutexGuard<'_, Handler> {
@@ -116,9 +123,10 @@ impl Link {
         memory.rulings.remove(client);
     }
 
-    /// Takes over what another start of the same module contributed, and what was written to its parameters.
+    /// Takes over what another start of the same module contributed.
     pub(super) fn inherit(&self, former: &Self) {
-        *lock(&self.memory) = lock(&former.memory).clone();
+        // Its parameters may be others.
+        *lock(&self.memory) = Memory { unfit: FlatMap::new(), ..lock(&former.memory).clone() };
     }
 
     /// Whether it is asked at a hook. One that was never loaded has no plan either, and that is to be told.
@@ -168,12 +176,13 @@ impl Link {
             }),
             sandbox: facts.sandbox.clone(),
             pid: facts.pid,
+            signed_by: facts.signed_by.clone(),
             calls: statistics.calls(),
             failures: statistics.failures(),
             restarts: facts.restarts,
             p99_us: statistics.p99_us(),
             hooks: statistics.hooks(),
-            conflicts: Vec::new(),
+            conflicts: self.complaints(),
         }
     }
 }
@@ -182,12 +191,17 @@ async fn start(config: &Handler, places: &Places, condition: &Condition) -> Resu
     let path = module_path(&config.module, &places.directory)?;
     Ok(match config.isolation {
         Isolation::InProcess => {
-            let handler = InProcess::load(condition.clone(), &path, config.settings.as_ref())?;
+            let handler = InProcess::load(condition.clone(), &path, config)?;
             Runner::InProcess(Box::new(handler))
         }
         Isolation::Worker => {
-            let settings = config.settings.clone();
-            Runner::Worker(Worker::start(condition.clone(), places.worker_exe.clone(), path, settings).await)
+            let job = Job {
+                exe: places.worker_exe.clone(),
+                module: path,
+                settings: config.settings.clone(),
+                public_keys: config.public_keys.clone(),
+            };
+            Runner::Worker(Worker::start(condition.clone(), job).await)
         }
     })
 }

@@ -1,6 +1,5 @@
 //! Putting the facts together.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use dhcpmgr_message::{Bytes, ClientName, IfName};
@@ -11,11 +10,13 @@ use super::super::numbers::Numbers;
 use super::super::options::{Given, Owner};
 use super::feeds::{DnsServer, Interface, Left, MapDomain, Tunnel, V4Route, V6Address, V6Prefix};
 use super::options::each;
+use super::vendor::extras;
 use super::{ClientFacts, Facts};
 use crate::config::{Client, Config};
 use crate::control::views::{ClientStatus, LanStanding, LanView, WanView};
 use crate::events::{Lease, RuleView};
 use crate::flat::FlatMap;
+use crate::handlers::VendorParameter;
 use crate::order;
 
 /// What the tree is made of.
@@ -25,6 +26,8 @@ pub struct Inputs {
     pub statuses: Vec<ClientStatus>,
     /// What handlers send and request, by client.
     pub handlers: FlatMap<ClientName, Asked>,
+    /// What handlers have for clients besides.
+    pub vendor: FlatMap<ClientName, Vec<VendorParameter>>,
     /// What LANs have.
     pub lans: Vec<LanView>,
     /// What carries IPv4 on each WAN.
@@ -112,6 +115,8 @@ impl Facts {
                 row.status = statuses.remove(&client.name);
                 row.count(baseline);
                 row.number_rows(passing);
+                let vendor = inputs.vendor.get(&client.name).map_or(&[][..], Vec::as_slice);
+                row.extras = extras(protocol, vendor, row.parameters());
                 rows.push(row);
             }
             order::sort_by_key(&mut rows, |row| row.number);
@@ -341,6 +346,7 @@ fn one(client: &Client, base: Option<&Client>, asked: Option<&Asked>, desired: &
         received: Vec::new(),
         server: None,
         ias: Vec::new(),
+        extras: Vec::new(),
     }
 }
 
@@ -359,7 +365,7 @@ impl ClientFacts {
     /// Numbers for the rows of its lease.
     fn number_rows(&mut self, passing: &mut Numbers) {
         let table = |table: &str| format!("{}{}.{table}.", clients(self.client.protocol), self.number);
-        let published: Vec<&String> = self.parameters().into_iter().flat_map(BTreeMap::keys).collect();
+        let published: Vec<&String> = self.parameters().into_iter().flat_map(|all| all.keys()).collect();
         let published = passing.settle(&table("X_DHCPMGR_Published"), &published);
         if let Some(lease) = self.v6() {
             let keys: Vec<String> = lease.ias.iter().map(|ia| format!("{:?} {}", ia.kind, ia.iaid)).collect();
