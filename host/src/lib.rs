@@ -23,6 +23,7 @@ pub mod import;
 pub mod lease_monitor;
 pub mod metrics;
 pub mod network;
+pub mod observer;
 pub mod order;
 pub mod paths;
 pub mod random;
