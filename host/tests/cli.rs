@@ -19,7 +19,9 @@ use dhcpmgr::cli::render::{self, Style};
 use dhcpmgr::control::views::ClientStatus;
 use dhcpmgr::control::{Controls, Request, Response, bind, serve};
 use dhcpmgr::data_model::Fault;
-use dhcpmgr::data_model::door::Flat;
+use dhcpmgr::data_model::door::{Change, Changed, DataModel, Flat, Supported};
+use dhcpmgr::data_model::notice::Notices;
+use dhcpmgr::data_model::subscription::Subscription;
 use dhcpmgr::events::EventLog;
 use serde_json::{Value, json};
 
@@ -361,10 +363,6 @@ impl Controls for Core {
         Vec::new()
     }
 
-    async fn read(&self, paths: &[String]) -> Result<Flat, Fault> {
-        Ok(Flat(paths.iter().map(|path| (path.clone(), "x".into())).collect()))
-    }
-
     async fn handle(&self, request: Request) -> Response {
         match request {
             Request::Status => Response::done(recorded("status.json")),
@@ -375,6 +373,29 @@ impl Controls for Core {
 
     fn events(&self) -> &EventLog {
         &self.0
+    }
+}
+
+/// Not asked for here.
+impl DataModel for Core {
+    async fn get(&self, _paths: &[String], _levels: u32) -> Result<Flat, Fault> {
+        unreachable!()
+    }
+
+    async fn instances(&self, _path: &str) -> Result<Vec<String>, Fault> {
+        unreachable!()
+    }
+
+    async fn supported(&self, _path: &str) -> Result<Vec<Supported>, Fault> {
+        unreachable!()
+    }
+
+    async fn change(&self, _change: Change) -> Result<Changed, Vec<Fault>> {
+        unreachable!()
+    }
+
+    async fn subscribe(&self, _wanted: Subscription) -> Result<Notices, Fault> {
+        unreachable!()
     }
 }
 
