@@ -1,15 +1,20 @@
 //! `dhcpmgr-dibbler ACTION`: see the library beside for what it does and how.
-#![forbid(unsafe_code)]
+#![cfg_attr(target_env = "gnu", no_main)]
 
 use std::env;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
-use dhcpmgr_dibbler::{PROGRAM, context, environment, streams};
+use dhcpmgr_dibbler::{PROGRAM, context, environment};
 use dhcpmgr_message::context::FILE;
+use dhcpmgr_shim::start::{Avoid, prepare};
 
-fn main() {
-    streams::leave_sockets_alone();
+dhcpmgr_shim::start!(run);
+
+fn run() {
+    // `dibbler-client start` closes its own streams and opens sockets, which then have the numbers 0, 1 and 2 and are
+    // inherited by the script: a line of log would go to a DHCP server or into the kernel's netlink.
+    prepare(Avoid::Sockets);
     PROGRAM.main(|| {
         let context = context::read(Path::new(FILE))?;
         let variables = env::vars_os().map(|(name, value)| (name.into_vec(), value.into_vec()));

@@ -1,12 +1,16 @@
 //! `dhcpmgr-udhcpc EVENT`: see the library beside for what it does and how.
-#![forbid(unsafe_code)]
+#![cfg_attr(target_env = "gnu", no_main)]
 
 use std::env;
 use std::os::unix::ffi::OsStringExt;
 
+use dhcpmgr_shim::start::{Avoid, prepare};
 use dhcpmgr_udhcpc::{PROGRAM, environment};
 
-fn main() {
+dhcpmgr_shim::start!(run);
+
+fn run() {
+    prepare(Avoid::Nothing);
     PROGRAM.main(|| {
         let variables = env::vars_os().map(|(name, value)| (name.into_vec(), value.into_vec()));
         Ok(environment::read(variables))
