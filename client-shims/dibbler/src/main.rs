@@ -15,8 +15,11 @@ fn run() {
     // `dibbler-client start` closes its own streams and opens sockets, which then have the numbers 0, 1 and 2 and are
     // inherited by the script: a line of log would go to a DHCP server or into the kernel's netlink.
     prepare(Avoid::Sockets);
-    PROGRAM.main(|| {
+    PROGRAM.main(|door| {
         let context = context::read(Path::new(FILE))?;
+        if let Some(path) = &context.socket {
+            door.knock(path);
+        }
         let variables = env::vars_os().map(|(name, value)| (name.into_vec(), value.into_vec()));
         environment::read(context, variables)
     });

@@ -8,25 +8,56 @@ use std::time::{Duration, Instant};
 use dhcpmgr_message::Answer;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::sched_yield;
 use nix::sys::socket::{self, AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, UnixAddr};
 
 /// How long to wait before the next attempt to connect when the daemon's backlog is full. There is nothing to
 /// poll for: the kernel refuses at once.
 const BACKLOG_PAUSE: Duration = Duration::from_millis(2);
 
-/// Sends the message to the `SOCK_SEQPACKET` socket and waits for the answer.
-///
-/// # Errors
-/// Nobody took the message, or nobody said so in time: what failed, for the log.
-pub fn send(path: &[u8], message: &[u8], deadline: Instant) -> Result<Answer, io::Error> {
-    let socket = socket::socket(
-        AddressFamily::Unix,
-        SockType::SeqPacket,
-        SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC,
-        None,
-    )?;
-    connect(&socket, &UnixAddr::new(path)?, deadline)?;
-    let sent = retry(&socket, PollFlags::POLLOUT, deadline, || {
+/// The daemon's answer is looked for so long without sleeping: a good one comes sooner than this process could be put to
+/// sleep and woken again. The processor is offered to the daemon meanwhile, in case there is only one.
+const ON_THE_SPOT: Duration = Duration::from_micros(150);
+
+/// The way to the daemon.
+#[derive(Debug, Default)]
+pub struct Door(Option<OwnedFd>);
+
+impl Door {
+    /// Tells the daemon that somebody is there, without a word: it wakes up while the message is still being written. The
+    /// path is that of its socket. What goes wrong is seen later, by [`Door::send`].
+    pub fn knock(&mut self, path: &[u8]) {
+        self.0 = open(path).ok().and_then(|(socket, address)| {
+            socket::connect(socket.as_raw_fd(), &address).ok().map(|()| socket)
+        });
+    }
+
+    /// Sends the message to the `SOCK_SEQPACKET` socket of this path, at which it may have knocked, and waits for the
+    /// answer.
+    ///
+    /// # Errors
+    /// Nobody took the message, or nobody said so in time: what failed, for the log.
+    pub fn send(self, path: &[u8], message: &[u8], deadline: Instant) -> Result<Answer, io::Error> {
+        let socket = match self.0 {
+            Some(socket) => socket,
+            None => {
+                let (socket, address) = open(path)?;
+                connect(&socket, &address, deadline)?;
+                socket
+            }
+        };
+        send(&socket, message, deadline)
+    }
+}
+
+fn open(path: &[u8]) -> io::Result<(OwnedFd, UnixAddr)> {
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let socket = socket::socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
+    Ok((socket, UnixAddr::new(path)?))
+}
+
+fn send(socket: &OwnedFd, message: &[u8], deadline: Instant) -> Result<Answer, io::Error> {
+    let sent = retry(socket, PollFlags::POLLOUT, deadline, || {
         socket::send(socket.as_raw_fd(), message, MsgFlags::MSG_NOSIGNAL)
     })?;
     if sent != message.len() {
@@ -34,11 +65,15 @@ pub fn send(path: &[u8], message: &[u8], deadline: Instant) -> Result<Answer, io
     }
     // Nothing follows: the daemon need not wait for more.
     socket::shutdown(socket.as_raw_fd(), Shutdown::Write)?;
-    // Nobody answers faster than a poll: waiting first saves a call that fails.
-    wait(&socket, PollFlags::POLLIN, deadline)?;
     let mut answer = [0; 4096];
-    let len = retry(&socket, PollFlags::POLLIN, deadline, || {
-        socket::recv(socket.as_raw_fd(), &mut answer, MsgFlags::empty())
+    let started = Instant::now();
+    let len = retry(socket, PollFlags::POLLIN, deadline, || {
+        loop {
+            match socket::recv(socket.as_raw_fd(), &mut answer, MsgFlags::empty()) {
+                Err(Errno::EAGAIN) if started.elapsed() < ON_THE_SPOT => sched_yield()?,
+                done => return done,
+            }
+        }
     })?;
     if len == 0 {
         return Err(io::Error::other("the daemon hung up without an answer"));
