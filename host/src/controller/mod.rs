@@ -107,7 +107,8 @@ impl Controller {
         let (sender, inbox) = mpsc::channel(INBOX);
         shared.sessions.open(client.name.clone(), client.interface.clone(), sender);
         let (orders, incoming) = mpsc::channel(INBOX);
-        tokio::task::spawn_local(Task::new(client, shared).run(inherited, inbox, incoming));
+        let task = Box::new(Task::new(client, shared));
+        tokio::task::spawn_local(task.run(inherited, inbox, incoming));
         Self(orders)
     }
 

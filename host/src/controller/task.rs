@@ -122,8 +122,9 @@ impl Task {
         }
     }
 
+    /// Boxed: a future that begins with a value holds it twice.
     pub(super) async fn run(
-        mut self,
+        mut self: Box<Self>,
         inherited: Inherited,
         mut inbox: mpsc::Receiver<Arrival>,
         mut orders: mpsc::Receiver<Order>,
