@@ -26,6 +26,7 @@ pub mod paths;
 pub mod random;
 pub mod recovery;
 pub mod service;
+pub mod signature;
 pub mod softwire;
 pub mod store;
 pub mod trust;

@@ -35,6 +35,12 @@ impl Paths {
         self.root.join("etc/dhcpmgr/conf.d")
     }
 
+    /// `/usr/include/dhcpmgr`: what handlers in C are built with.
+    #[must_use]
+    pub fn headers(&self) -> PathBuf {
+        self.root.join("usr/include/dhcpmgr")
+    }
+
     /// `/run/dhcpmgr`
     #[must_use]
     pub fn runtime(&self) -> PathBuf {

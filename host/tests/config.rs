@@ -102,7 +102,7 @@ fn an_empty_file_configures_nothing() {
     assert_eq!(read("").unwrap(), Config::default());
 }
 
-const TOP: &str = "accepted: daemon, dns, metrics, clients, handlers, delegations, ula, router_advertisements, softwire, hooks";
+const TOP: &str = "accepted: daemon, dns, metrics, clients, signatures, handlers, delegations, ula, router_advertisements, softwire, hooks";
 const LISTEN: &str =
     "accepted: \"socket\", or a loopback address with a port, such as \"127.0.0.1:9546\" or \"[::1]:9546\"";
 const CLIENT_KEYS: &str = "accepted: enabled, protocol, interface, program, request, send, metric, on_stop, recovery, \
@@ -137,7 +137,7 @@ fn mistakes() -> Vec<(String, String)> {
         ),
         handler(
             "isolaton = 1",
-            "6:1: H.isolaton: is not a known key (did you mean \"isolation\"?); accepted: module, isolation, grants, clients, order, overrides, deadline_ms, deadlines, settings",
+            "6:1: H.isolaton: is not a known key (did you mean \"isolation\"?); accepted: module, public_keys, isolation, grants, clients, order, overrides, deadline_ms, deadlines, settings",
         ),
         text(
             "[clients.a]\nprotocol = \"v5\"\ninterface = \"x\"\n",
@@ -738,6 +738,8 @@ fn the_examples_of_the_guide_are_accepted_and_it_names_every_default() {
     assert_eq!(send.clients["wan6"].send.keys().copied().collect::<Vec<_>>(), [15, 16, 17, 39]);
     let pack = read(blocks.next().unwrap()).unwrap();
     assert!(!pack.handlers[0].settings.0.is_empty());
+    let signed = read(blocks.next().unwrap()).unwrap();
+    assert_eq!(signed.handlers[0].public_keys, signed.public_keys);
     let hooks = read(blocks.next().unwrap()).unwrap().hooks;
     assert_eq!(hooks[0].timeout, std::time::Duration::from_millis(2000));
     let lans = read(blocks.next().unwrap()).unwrap().lans;

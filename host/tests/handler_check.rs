@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use support::c::{acme, hostile};
-use support::{compile_c, module, modules};
+use support::{compile_c, module, modules, root};
 
 fn dhcpmgr(module: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dhcpmgr"));
@@ -133,6 +133,18 @@ fn answers_that_depend_on_the_clock_are_found() {
 }
 
 #[test]
+fn what_is_known_of_one_client_in_an_answer_for_another_is_found() {
+    let report = check(&hostile(&["WRONG_STATIC"]), &SHORT);
+    assert_eq!(kinds(&report), ["mixed-clients"], "{report}");
+    let findings = report["findings"].as_array().unwrap();
+    let finding = findings.iter().find(|finding| finding["kind"] == "mixed-clients").unwrap();
+    assert_eq!(finding["input"]["client"], "wan4", "the client that was asked about");
+    assert!(finding["told"].as_str().unwrap().ends_with(", after a lease of another client"), "{finding}");
+    // One that counts its calls, each client's for itself, is fine.
+    assert_eq!(kinds(&found("none", &SHORT)), [""; 0]);
+}
+
+#[test]
 fn contributions_without_a_grant_are_found_each_with_its_name() {
     let report = found("ungranted", &SHORT);
     assert_eq!(kinds(&report), ["ungranted"], "{report}");
@@ -144,7 +156,9 @@ fn contributions_without_a_grant_are_found_each_with_its_name() {
 
 #[test]
 fn plans_that_cannot_be_right_are_found() {
-    for (mode, grant) in [("many-routes", "routes"), ("control-characters", "ntp"), ("huge", "dns")] {
+    for (mode, grant) in
+        [("many-routes", "routes"), ("control-characters", "ntp"), ("huge", "dns"), ("lies", "events")]
+    {
         let report = found(mode, &[&SHORT[..], &["--grant", grant]].concat());
         assert_eq!(kinds(&report), ["invalid-plan"], "{mode}: {report}");
     }
@@ -214,6 +228,46 @@ fn neither_root_nor_a_safe_place_is_needed() {
         .filter(|name| name.starts_with("dhcpmgr-check-"))
         .collect();
     assert_eq!(left, [""; 0]);
+}
+
+#[test]
+fn a_signature_is_asked_for_with_a_key() {
+    if cfg!(not(all(target_env = "gnu", target_arch = "x86_64"))) {
+        return eprintln!("SKIPPED: the signed module is for x86_64 with glibc");
+    }
+    let (released, directory) = (root().join("tests/released"), tempfile::tempdir().unwrap());
+    let file = directory.path().join("libacme.so");
+    fs::copy(released.join("x86_64/rust-1.0.so"), &file).unwrap();
+    let key = |name: &str| {
+        let text = fs::read_to_string(released.join(format!("signatures/{name}.pub"))).unwrap();
+        text.lines().nth(1).unwrap().to_owned()
+    };
+    let signed_with = |name: &str| {
+        check(&file, &["--public-key", &key(name), "--seconds", "0", "--deadline", "2000", "--grant", "dns"])
+    };
+    let missing = signed_with("vendor");
+    assert_eq!(kinds(&missing), ["refused"], "{missing}");
+    assert!(missing["findings"][0]["what"].as_str().unwrap().contains("libacme.so.minisig"), "{missing}");
+    fs::copy(released.join("signatures/rust-1.0.so.minisig"), directory.path().join("libacme.so.minisig"))
+        .unwrap();
+    // Where others could write the file, a copy is checked, with its signature.
+    for mode in [0o755, 0o777] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        let report = signed_with("vendor");
+        assert_eq!(kinds(&report), [""; 0], "{report}");
+        assert_eq!(report["signed_by"], "E0D675FF5D08431E");
+        let other = signed_with("next");
+        assert_eq!(kinds(&other), ["refused"], "{other}");
+        assert!(
+            other["findings"]
+                .to_string()
+                .contains("/libacme.so.minisig is by key E0D675FF5D08431E, accepted is 60DD")
+        );
+    }
+    let refused = dhcpmgr(&file, &["--public-key", "minisign.pub"]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("is no public key of minisign; accepted: "), "{said}");
 }
 
 #[test]

@@ -80,13 +80,27 @@ fn a_new_handler_in_rust_is_tested_built_checked_and_loaded() {
 
 #[test]
 fn a_new_handler_in_c_needs_nothing_but_a_compiler() {
-    let directory = tempfile::tempdir().unwrap();
-    for (name, sdk) in [("acme-options", None), ("other", Some(root().join("plugin-api/c")))] {
+    let (directory, nothing, installed) =
+        (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (sdk, headers) = (root().join("plugin-api/c"), installed.path().join("usr/include/dhcpmgr"));
+    fs::create_dir_all(&headers).unwrap();
+    for header in ["dhcpmgr_plugin.h", "dhcpmgr_read.h", "dhcpmgr_write.h", "dhcpmgr_test.h"] {
+        fs::copy(sdk.join(header), headers.join(header)).unwrap();
+    }
+    let headers = headers.canonicalize().unwrap();
+    for (name, installation, given, used) in [
+        ("acme-options", &nothing, None, "sdk"),
+        ("other", &installed, None, headers.to_str().unwrap()),
+        ("third", &installed, Some(&sdk), sdk.to_str().unwrap()),
+    ] {
         let project = directory.path().join(name);
-        let mut arguments = vec!["handler", "new", name, "--c", "--dir", project.to_str().unwrap()];
-        arguments.extend(sdk.as_ref().map(|sdk| ["--sdk", sdk.to_str().unwrap()]).into_iter().flatten());
+        let mut arguments = vec!["--root", installation.path().to_str().unwrap()];
+        arguments.extend(["handler", "new", name, "--c", "--dir", project.to_str().unwrap()]);
+        arguments.extend(given.map(|sdk| ["--sdk", sdk.to_str().unwrap()]).into_iter().flatten());
         done(&dhcpmgr(&arguments));
-        assert_eq!(project.join("sdk").exists(), sdk.is_none());
+        let makefile = fs::read_to_string(project.join("Makefile")).unwrap();
+        assert!(makefile.contains(&format!("\nSDK ?= {used}\n")), "{makefile}");
+        assert_eq!(project.join("sdk").exists(), used == "sdk");
         let make = |target: &[&str]| {
             done(&Command::new("make").args(target).current_dir(&project).output().unwrap())
         };

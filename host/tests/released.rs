@@ -4,6 +4,7 @@
 mod handlers_support;
 mod support;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -11,7 +12,7 @@ use std::sync::OnceLock;
 use dhcpmgr::config::Isolation;
 use dhcpmgr::handlers::HandlerState;
 use dhcpmgr::handlers::loader::{Module, inspect};
-use dhcpmgr_plugin_api::ApiVersion;
+use dhcpmgr_plugin_api::{ApiVersion, Happening, ParametersQuery, Protocol};
 use handlers_support::*;
 use support::{install, root};
 
@@ -43,7 +44,7 @@ fn none_of_them_is_missing() {
     let Some(modules) = released() else { return };
     let names: Vec<_> = modules.iter().map(|(name, _)| name.as_str()).collect();
     // A release adds a line; none is ever taken away.
-    assert_eq!(names, ["c-1.1", "rust-1.0"]);
+    assert_eq!(names, ["c-1.1", "rust-1.0", "rust-1.1"]);
 }
 
 #[test]
@@ -66,13 +67,45 @@ async fn they_answer_in_a_worker_and_in_the_daemon() {
             let option = b"\x01\x0bhttp://acs/".to_vec();
             event.v4.as_mut().unwrap().options.insert(43, option.into());
             let plan = chain.decide(&event).await.plan;
-            let expected = if name.starts_with('c') {
-                ("ManagementServer.URL", "http://acs/")
-            } else {
-                ("First.Client", "wan4")
+            let expected = match name.as_str() {
+                "c-1.1" => ("ManagementServer.URL", "http://acs/"),
+                "rust-1.0" => ("First.Client", "wan4"),
+                "rust-1.1" => ("Policy.Leases", "1"),
+                other => panic!("what does {other} say?"),
             };
             assert_eq!(plan.parameters[expected.0], expected.1, "{name} {isolation:?}");
             assert_eq!(status(&chain, "old").state, HandlerState::Healthy);
         }
+    }
+}
+
+/// Each hook of 1.1, as that module was built to answer.
+#[tokio::test]
+async fn the_one_with_every_hook_is_asked_at_each() {
+    let Some(modules) = released() else { return };
+    let (_, path) = modules.iter().find(|(name, _)| name == "rust-1.1").unwrap();
+    let (client, query) = (
+        "wan4".parse().unwrap(),
+        ParametersQuery::new("wan4".parse().unwrap(), "wan0".parse().unwrap(), Protocol::V4),
+    );
+    for isolation in [Isolation::Worker, Isolation::InProcess] {
+        let with = |verdict: &str, mode: &str| {
+            let settings = BTreeMap::from([(verdict, mode), ("emit", "policy-saw")]);
+            with_settings(handler("old", path, isolation), &settings)
+        };
+        let chain = chain(&[with("decide", "replace")]).await;
+        chain.ask_options(&client, &"wan0".parse().unwrap(), Protocol::V4).await;
+        let wants = chain.wants(&client, Protocol::V4);
+        assert!(wants.request.contains(&43) && wants.send[&60].0 == b"policy of wan4", "{wants:?}");
+        chain.set_parameter(&query, "X_POLICY_Colour", "blue").await.unwrap();
+        let plan = chain.decide(&lease()).await.plan;
+        assert_eq!(plan.mtu.map(|mtu| mtu.0), Some(1400));
+        assert_eq!(plan.parameters["Policy.Colour"], "blue");
+        assert_eq!(chain.parameter(&query, "X_POLICY_Leases").await.unwrap().value, "1");
+        let reactions = chain.react(&Happening::of("lease-acquired", lease())).await;
+        assert_eq!(reactions[0].1.name, "policy-saw");
+        let refusing = handlers_support::chain(&[with("validate", "refuse")]).await;
+        let refused = refusing.decide(&lease()).await.refused.unwrap();
+        assert_eq!(refused.1, "the operator does not want this lease");
     }
 }

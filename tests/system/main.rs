@@ -20,6 +20,7 @@ mod expiry;
 mod foreign;
 mod given;
 mod handler_hooks;
+mod handler_life;
 mod handlers;
 mod hooks;
 mod hostile;

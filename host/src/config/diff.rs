@@ -63,7 +63,7 @@ pub struct HandlerChange {
     pub name: String,
     /// The keys, as in TOML.
     pub keys: Vec<&'static str>,
-    /// It has to be made anew: module, isolation or settings differ. Otherwise only what the host does with it changes.
+    /// It has to be made anew: module, isolation, keys or settings differ. Otherwise only what the host does with it changes.
     pub reload: bool,
 }
 
@@ -285,6 +285,7 @@ fn handler_change(before: &Handler, after: &Handler) -> Option<HandlerChange> {
         name: _,
         module: _,
         isolation: _,
+        public_keys: _,
         grants: _,
         clients: _,
         deadline: _,
@@ -294,7 +295,7 @@ fn handler_change(before: &Handler, after: &Handler) -> Option<HandlerChange> {
         settings: _,
         written: _,
     } = before;
-    let object = differing!(before, after, module, isolation, settings);
+    let object = differing!(before, after, module, isolation, public_keys, settings);
     let host = differing!(before, after, grants, clients, order, overrides, deadlines);
     let deadline = if before.deadline == after.deadline { Vec::new() } else { vec!["deadline_ms"] };
     let change = HandlerChange {

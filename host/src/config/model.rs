@@ -15,6 +15,7 @@ use super::lan::Lans;
 use super::softwire::Softwire;
 use super::written::Written;
 use crate::clients::Program;
+use crate::signature::PublicKey;
 
 /// Everything the operator decided.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -27,6 +28,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// `[clients.NAME]`
     pub clients: BTreeMap<ClientName, Client>,
+    /// `[signatures]`: whose modules are accepted, where their handlers say nothing else; anybody's when empty.
+    pub public_keys: Vec<PublicKey>,
     /// `[handlers.NAME]`, in the order of the files: the order of the chain.
     pub handlers: Vec<Handler>,
     /// `[delegations.IFACE]`, `[ula]`, `[router_advertisements]`
@@ -307,6 +310,8 @@ pub struct Handler {
     pub module: String,
     /// Where it runs.
     pub isolation: Isolation,
+    /// Who may have signed its module; no signature is asked for when empty.
+    pub public_keys: Vec<PublicKey>,
     /// What it may contribute.
     pub grants: BTreeSet<Grant>,
     /// The clients it is asked for; every client whose protocol the module declares when absent.

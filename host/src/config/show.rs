@@ -16,6 +16,7 @@ use super::words::{
     DNS_BACKENDS, GRANTS, ISOLATIONS, MTU_POLICIES, ON_STOP, ON_STUCK, PROTOCOLS, RA_BACKENDS, RA_DNS,
     ROUTE_POLICIES, SOFTWIRE_BACKENDS, UNNEEDED, word_of,
 };
+use crate::signature::PublicKey;
 
 /// Writes the configuration.
 #[must_use]
@@ -32,8 +33,14 @@ pub fn to_toml(config: &Config) -> String {
     for client in config.clients.values() {
         write_client(&mut out, client);
     }
+    if !config.public_keys.is_empty() {
+        out.section("signatures");
+        out.put("public_keys", keys(&config.public_keys));
+    }
     for handler in &config.handlers {
-        write_handler(&mut out, handler);
+        // Where `[signatures]` has some, none is something to say.
+        let keys = !(config.public_keys.is_empty() && handler.public_keys.is_empty());
+        write_handler(&mut out, handler, keys);
     }
     write_softwire(&mut out, &config.softwire);
     write_lans(&mut out, &config.lans);
@@ -113,11 +120,18 @@ fn association(ia: &IaConfig, hint: &str) -> Value {
     Value::Table(keys.collect())
 }
 
-fn write_handler(out: &mut Writer, handler: &Handler) {
+fn keys(keys: &[PublicKey]) -> Value {
+    keys.iter().map(ToString::to_string).collect::<Vec<_>>().into()
+}
+
+fn write_handler(out: &mut Writer, handler: &Handler, with_keys: bool) {
     let section = format!("handlers.{}", key_text(&handler.name));
     out.section(&section);
     out.text("module", &handler.module);
     out.text("isolation", word_of(ISOLATIONS, &handler.isolation));
+    if with_keys {
+        out.put("public_keys", keys(&handler.public_keys));
+    }
     let words = GRANTS.iter().filter(|(_, grant)| handler.grants.contains(grant));
     out.put("grants", words.map(|(word, _)| (*word).to_owned()).collect::<Vec<_>>().into());
     if let Some(clients) = &handler.clients {

@@ -185,7 +185,10 @@ impl Chain {
 
 /// Whether a running handler can stay under a new section: what it was started with is the same.
 fn stays(old: &Handler, new: &Handler) -> bool {
-    old.module == new.module && old.isolation == new.isolation && old.settings == new.settings
+    old.module == new.module
+        && old.isolation == new.isolation
+        && old.public_keys == new.public_keys
+        && old.settings == new.settings
 }
 
 /// Takes over what can change while the handler runs; says what did.

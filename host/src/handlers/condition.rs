@@ -28,6 +28,8 @@ pub(super) struct Facts {
     pub(super) api: Option<ApiVersion>,
     pub(super) sandbox: Vec<String>,
     pub(super) pid: Option<u32>,
+    /// The key that signed the module.
+    pub(super) signed_by: Option<String>,
     pub(super) restarts: u64,
     health: Health,
     /// It failed since it was last well, so that its return is news.
@@ -41,6 +43,8 @@ pub(super) struct Loaded {
     pub(super) api: ApiVersion,
     pub(super) sandbox: Vec<String>,
     pub(super) pid: Option<u32>,
+    /// The key that signed it, where a signature is asked for.
+    pub(super) signed_by: Option<String>,
 }
 
 /// The facts of one handler, shared between its runner (which writes) and the chain (which reads).
@@ -62,6 +66,7 @@ impl Condition {
             api: None,
             sandbox: Vec::new(),
             pid: None,
+            signed_by: None,
             restarts: 0,
             health: Health::default(),
             failing: false,
@@ -100,6 +105,7 @@ impl Condition {
         facts.api = Some(loaded.api);
         facts.sandbox = loaded.sandbox;
         facts.pid = loaded.pid;
+        facts.signed_by = loaded.signed_by;
         let was_failing = std::mem::take(&mut facts.failing);
         drop(facts);
         if was_failing {

@@ -4,12 +4,15 @@
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use dhcpmgr_plugin_api::Manifest;
+
 use super::condition::{Condition, Loaded};
 use super::health::Verdict;
 use super::instances::Instances;
 use super::loader::{CallError, Module};
 use super::runner::Outcome;
 use super::{HandlerState, manifest};
+use crate::config::Handler;
 
 /// A module in this process.
 #[derive(Debug)]
@@ -22,13 +25,14 @@ pub(super) struct InProcess {
 
 impl InProcess {
     /// Loads the module and makes its handler; the error is the one-line reason why not.
-    pub(super) fn load(condition: Condition, path: &Path, settings: &[u8]) -> Result<Self, String> {
-        let module = Module::load(path).map_err(|e| e.to_string())?;
+    pub(super) fn load(condition: Condition, path: &Path, config: &Handler) -> Result<Self, String> {
+        let settings = config.settings.as_ref();
+        let module = Module::load_signed(path, &config.public_keys).map_err(|e| e.to_string())?;
         let manifest = manifest::check(module.manifest.clone())?;
         manifest::check_settings(&manifest, settings)?;
         let instances = Instances::new(module.clone(), settings.to_vec())
             .map_err(|e| format!("cannot be created: {e}"))?;
-        condition.well(Loaded { manifest, api: module.api, sandbox: Vec::new(), pid: None });
+        condition.well(loaded(&module, manifest));
         Ok(Self { condition, module, settings: settings.to_vec(), instances: Mutex::new(instances) })
     }
 
@@ -69,11 +73,16 @@ impl InProcess {
         let manifest = manifest::check(self.module.manifest.clone())?;
         *self.instances() = fresh;
         self.condition.forgiven();
-        self.condition.well(Loaded { manifest, api: self.module.api, sandbox: Vec::new(), pid: None });
+        self.condition.well(loaded(&self.module, manifest));
         Ok(())
     }
 
     fn instances(&self) -> MutexGuard<'_, Instances> {
         self.instances.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn loaded(module: &Module, manifest: Manifest) -> Loaded {
+    let signed_by = module.signed_by.map(|key| key.to_string());
+    Loaded { manifest, api: module.api, sandbox: Vec::new(), pid: None, signed_by }
 }

@@ -14,7 +14,7 @@ use super::merge::Ruling;
 use super::runner::Runner;
 use super::statistics::Statistics;
 use super::text::one_line;
-use super::worker::Worker;
+use super::worker::{Job, Worker};
 use super::{HandlerNotice, HandlerState, HandlerStatus, needs};
 use crate::config::{Handler, Isolation};
 use crate::softwire::backend::Support;
@@ -167,6 +167,7 @@ impl Link {
             }),
             sandbox: facts.sandbox.clone(),
             pid: facts.pid,
+            signed_by: facts.signed_by.clone(),
             calls: statistics.calls(),
             failures: statistics.failures(),
             restarts: facts.restarts,
@@ -181,12 +182,17 @@ async fn start(config: &Handler, places: &Places, condition: &Condition) -> Resu
     let path = module_path(&config.module, &places.directory)?;
     Ok(match config.isolation {
         Isolation::InProcess => {
-            let handler = InProcess::load(condition.clone(), &path, config.settings.as_ref())?;
+            let handler = InProcess::load(condition.clone(), &path, config)?;
             Runner::InProcess(Box::new(handler))
         }
         Isolation::Worker => {
-            let settings = config.settings.clone();
-            Runner::Worker(Worker::start(condition.clone(), places.worker_exe.clone(), path, settings).await)
+            let job = Job {
+                exe: places.worker_exe.clone(),
+                module: path,
+                settings: config.settings.clone(),
+                public_keys: config.public_keys.clone(),
+            };
+            Runner::Worker(Worker::start(condition.clone(), job).await)
         }
     })
 }

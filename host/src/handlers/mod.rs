@@ -144,6 +144,9 @@ pub struct HandlerStatus {
     /// Process id of the worker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
+    /// Id of the key that signed the module, where a signature is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<String>,
     /// Calls made.
     pub calls: u64,
     /// Calls that gave no plan.

@@ -66,6 +66,17 @@ static int32_t call(void *handler, uint32_t operation, const uint8_t *input, uin
         dhcpmgr_plan_parameter(&plan, "Clock", text, (uint32_t)strlen(text));
         return dhcpmgr_end(&plan);
     }
+#elif defined(WRONG_STATIC)
+    {
+        /* Of whichever client was asked about last. */
+        static uint32_t before;
+        char text[32];
+        sprintf(text, "%lu", (unsigned long)before);
+        before = size;
+        plan = dhcpmgr_begin(answer);
+        dhcpmgr_plan_parameter(&plan, "Before", text, (uint32_t)strlen(text));
+        return dhcpmgr_end(&plan);
+    }
 #elif defined(WRONG_SMALL_LEAK)
     if (malloc(1000) == NULL) {
         return dhcpmgr_fail(answer, "no memory");

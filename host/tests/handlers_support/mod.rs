@@ -26,6 +26,7 @@ pub fn handler(name: &str, module: &Path, isolation: Isolation) -> Handler {
         name: name.to_owned(),
         module: module.to_str().unwrap().to_owned(),
         isolation,
+        public_keys: Vec::new(),
         grants: Grant::ALL.into(),
         clients: None,
         deadline: SOON,

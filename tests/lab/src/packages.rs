@@ -27,6 +27,7 @@ pub const LAB: &[Need] = &[
     ("dbus-daemon", "dbus-daemon"),
     ("s6-svscan", "s6"),
     ("nft", "nftables"),
+    ("minisign", "minisign"),
 ];
 
 /// What the tests need besides that set the clock and cut the power: a machine of their own, with a disk.

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use crate::cli::args::Format;
 use crate::config::Grant;
+use crate::signature::{PUBLIC_KEY, PublicKey};
 
 const RELOAD_HELP: &str = "\
 The new module is up before it takes the place of the old one, with what that contributed last. When it does not come up, \
@@ -16,8 +17,8 @@ Its worker ends, its options are no longer requested, and what it contributed la
 `dhcpmgr handler release`, or until the daemon is started again.";
 
 const NEW_HELP: &str = "\
-Needs no daemon. The handler finds a URL in option 43, with settings and tests: make of it what you need. In C the \
-headers are part of the project unless --sdk names them. Nothing is ever overwritten.
+Needs no daemon. The handler finds a URL in option 43, with settings and tests: make of it what you need. In C it is \
+built with the headers in /usr/include/dhcpmgr; where there are none, they become part of the project. --sdk names others. Nothing is ever overwritten.
 
 Examples:
   dhcpmgr handler new acme-options --sdk ~/dhcpmgr/plugin-api
@@ -26,7 +27,7 @@ Examples:
 const CHECK_HELP: &str = "\
 Needs no daemon and no root. Reads what the file says without running any of its code, loads it in the sandbox, and asks \
 it real leases, made-up ones and the same again. Finds panics, crashes, hangs, memory that grows, answers that differ \
-from time to time, plans that cannot be right and contributions that are not granted. Exit status 0 when nothing was \
+from time to time or with what another client was told, plans that cannot be right and contributions that are not granted. Exit status 0 when nothing was \
 found that fails the check, 1 otherwise.
 
 The settings are a TOML file with what stands below [handlers.NAME.settings].
@@ -34,6 +35,7 @@ The settings are a TOML file with what stands below [handlers.NAME.settings].
 Examples:
   dhcpmgr handler check ./libacme_options.so
   dhcpmgr handler check ./libacme_options.so --settings acme.toml --grant dns --seconds 60
+  dhcpmgr handler check ./libacme_options.so --public-key \"$(tail -n 1 minisign.pub)\"
   dhcpmgr handler check ./libacme_options.so --json | jq -r '.findings[] | [.kind, .what] | @tsv'";
 
 /// `dhcpmgr handler`
@@ -91,7 +93,7 @@ pub struct New {
     /// Write it in C
     #[arg(long)]
     pub c: bool,
-    /// What to build against: the directory plugin-api of dhcpmgr's sources, in C its directory c
+    /// What to build against: the directory plugin-api of dhcpmgr's sources; in C a directory with the headers
     #[arg(long, value_name = "DIR")]
     pub sdk: Option<PathBuf>,
 }
@@ -108,6 +110,9 @@ pub struct Check {
     /// What it is granted besides events, parameters and send-options; may be given more than once
     #[arg(long = "grant", value_name = "GRANT", value_parser = grant)]
     pub grants: Vec<Grant>,
+    /// A public key of minisign that must have signed it (FILE.so.minisig); may be given more than once
+    #[arg(long = "public-key", value_name = "KEY", value_parser = public_key)]
+    pub public_keys: Vec<PublicKey>,
     /// Milliseconds that a call may take, as `deadline_ms`
     #[arg(long, value_name = "MS", default_value_t = 250, value_parser = clap::value_parser!(u64).range(1..=60_000))]
     pub deadline: u64,
@@ -120,6 +125,10 @@ pub struct Check {
     /// How.
     #[command(flatten)]
     pub format: Format,
+}
+
+fn public_key(text: &str) -> Result<PublicKey, String> {
+    text.parse().map_err(|error| format!("{error}; accepted: {PUBLIC_KEY}"))
 }
 
 fn grant(word: &str) -> Result<Grant, String> {

@@ -25,6 +25,7 @@ pub(super) fn check(arguments: &Check) -> Result<(), Failure> {
         exe: std::env::current_exe().map_err(|e| fail("this program cannot be found", e))?,
         module: arguments.module.clone(),
         settings: arguments.settings.as_deref().map(settings).transpose()?.unwrap_or_default(),
+        public_keys: arguments.public_keys.clone(),
         grants: Grant::THIRD_PARTY.into_iter().chain(arguments.grants.iter().copied()).collect(),
         deadline: Duration::from_millis(arguments.deadline),
         time: Duration::from_secs(arguments.seconds),

@@ -23,7 +23,7 @@ pub(super) fn handler(paths: &Paths, action: HandlerAction) -> Result<(), Failur
         HandlerAction::Reload(one) => tell(paths, &Request::HandlerReload { handler: one.name }),
         HandlerAction::Quarantine(one) => tell(paths, &Request::HandlerQuarantine { handler: one.name }),
         HandlerAction::Release(one) => tell(paths, &Request::HandlerReset { handler: one.name }),
-        HandlerAction::New(order) => new::new(&order),
+        HandlerAction::New(order) => new::new(paths, &order),
         HandlerAction::Check(order) => check::check(&order),
     }
 }

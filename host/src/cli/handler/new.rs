@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::New;
 use crate::cli::output::{Failure, put};
+use crate::paths::Paths;
 
 /// The headers of the SDK for C.
 const HEADERS: [(&str, &str); 4] = [
@@ -21,10 +22,16 @@ const MAX_NAME: usize = 64;
 /// A project in memory: paths below its directory, and texts.
 type Files = Vec<(String, String)>;
 
-pub(super) fn new(arguments: &New) -> Result<(), Failure> {
+pub(super) fn new(paths: &Paths, arguments: &New) -> Result<(), Failure> {
     let name = &arguments.name;
     check_name(name).map_err(|why| Failure::Failed(format!("\"{}\" {why}", name.escape_default())))?;
-    let sdk = arguments.sdk.as_deref().map(|sdk| find_sdk(sdk, arguments.c)).transpose()?;
+    let installed = paths.headers();
+    let sdk = match &arguments.sdk {
+        Some(sdk) => Some(find_sdk(sdk, arguments.c)?),
+        // What is not whole, or has an odd path, is not used: the project gets headers of its own then.
+        None if arguments.c => find_sdk(&installed, true).ok(),
+        None => None,
+    };
     let files = if arguments.c { in_c(name, sdk.as_deref()) } else { in_rust(name, sdk.as_deref())? };
     let directory = arguments.dir.clone().unwrap_or_else(|| name.into());
     write(&directory, &files)?;
@@ -44,7 +51,8 @@ fn check_name(name: &str) -> Result<(), &'static str> {
 
 /// The directory to build against, made absolute, when it is one.
 fn find_sdk(given: &Path, c: bool) -> Result<String, Failure> {
-    let marks: &[&str] = if c { &["dhcpmgr_plugin.h"] } else { &["Cargo.toml", "src/export.rs"] };
+    let headers = HEADERS.map(|(header, _)| header);
+    let marks: &[&str] = if c { &headers } else { &["Cargo.toml", "src/export.rs"] };
     let fail = |why: String| Failure::Failed(format!("--sdk {}: {why}", given.display()));
     let path = given.canonicalize().map_err(|e| fail(e.to_string()))?;
     if let Some(missing) = marks.iter().find(|mark| !path.join(mark).is_file()) {

@@ -21,6 +21,9 @@ pub fn check(report: &Report, style: Style) -> String {
             module.api,
             module.sdk
         );
+        if let Some(key) = &report.signed_by {
+            let _ = writeln!(text, "signed   with key {}", plain(key));
+        }
         let _ = writeln!(text, "sandbox  {}", plain(&report.sandbox.join(" ")));
         let _ = writeln!(
             text,

@@ -23,6 +23,9 @@ fn handlers_unfinished(handlers: &[HandlerStatus], style: Style) -> String {
     for handler in handlers {
         let name = plain(&handler.name);
         let _ = write!(text, "{name}: {}", plain(&handler.module));
+        if let Some(key) = &handler.signed_by {
+            let _ = write!(text, ", signed with key {}", plain(key));
+        }
         if let Some(pid) = handler.pid {
             let _ = write!(text, ", worker {pid}, restarted {}", times(handler.restarts));
         }

@@ -7,14 +7,17 @@ use dhcpmgr_message::ClientName;
 use dhcpmgr_plugin_api::{Hook, Plan};
 
 use super::settings::{places, settings};
+use super::signatures;
 use crate::config::model::{Grant, Handler, Isolation};
 use crate::config::reader::{Item, Section};
 use crate::config::source::Place;
 use crate::config::words::{GRANTS, ISOLATIONS, quoted};
 use crate::config::written::Written;
+use crate::signature::PublicKey;
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "module",
+    "public_keys",
     "isolation",
     "grants",
     "clients",
@@ -41,6 +44,7 @@ pub(super) fn handler(
     at: Place,
     table: &Section<'_>,
     declared: &BTreeSet<ClientName>,
+    public_keys: &[PublicKey],
 ) -> Option<Handler> {
     table.accept_only(&KEYS, &[]);
     let module = match table.get("module") {
@@ -55,6 +59,12 @@ pub(super) fn handler(
         .get("isolation")
         .and_then(|item| item.choice("a way to run a handler", ISOLATIONS))
         .unwrap_or(if ours { Isolation::InProcess } else { Isolation::Worker });
+    let public_keys = match table.get("public_keys") {
+        Some(item) => signatures::public_keys(&item),
+        // They come in one package with the daemon, whose signature nobody asks for either.
+        None if ours => Vec::new(),
+        None => public_keys.to_vec(),
+    };
     let grants = match table.get("grants") {
         Some(item) => grants(&item),
         None if ours => BTreeSet::from(Grant::ALL),
@@ -78,6 +88,7 @@ pub(super) fn handler(
         name: name.to_owned(),
         module: module?,
         isolation,
+        public_keys,
         grants,
         clients,
         deadline: Duration::from_millis(deadline.into()),

@@ -8,6 +8,7 @@ mod recovery;
 mod send;
 mod send6;
 mod settings;
+mod signatures;
 mod softwire;
 mod sysctls;
 mod v6;
@@ -22,12 +23,14 @@ use super::model::{Config, Daemon, Dns, Metrics};
 use super::reader::{Report, Section};
 use super::tree::Entry;
 use super::words::{DNS_BACKENDS, PROTOCOLS, word_of};
+use crate::signature::PublicKey;
 
-const SECTIONS: [&str; 10] = [
+const SECTIONS: [&str; 11] = [
     "daemon",
     "dns",
     "metrics",
     "clients",
+    "signatures",
     "handlers",
     "delegations",
     "ula",
@@ -41,12 +44,14 @@ pub(super) fn config(entries: &[Entry], report: &Report<'_>) -> Config {
     let top = Section { report, key: String::new(), entries };
     top.accept_only(&SECTIONS, &[]);
     let (clients, declared) = clients(&top);
-    let handlers = handlers(&top, &declared);
+    let public_keys =
+        section(&top, "signatures").map(|keys| signatures::signatures(&keys)).unwrap_or_default();
+    let handlers = handlers(&top, &declared, &public_keys);
     let lans = delegation::lans(&top, &clients, &declared);
     let softwire = softwire::softwire(&top);
     let hooks = hooks(&top, &declared);
     let (dns, metrics) = (dns(&top), metrics(&top));
-    Config { daemon: daemon(&top), dns, metrics, clients, handlers, lans, softwire, hooks }
+    Config { daemon: daemon(&top), dns, metrics, clients, public_keys, handlers, lans, softwire, hooks }
 }
 
 fn section<'a>(top: &Section<'a>, name: &str) -> Option<Section<'a>> {
@@ -127,7 +132,11 @@ fn clients(top: &Section<'_>) -> (BTreeMap<ClientName, super::Client>, BTreeSet<
     (clients, declared)
 }
 
-fn handlers(top: &Section<'_>, clients: &BTreeSet<ClientName>) -> Vec<super::Handler> {
+fn handlers(
+    top: &Section<'_>,
+    clients: &BTreeSet<ClientName>,
+    public_keys: &[PublicKey],
+) -> Vec<super::Handler> {
     let Some(section) = section(top, "handlers") else { return Vec::new() };
     let mut handlers = Vec::new();
     for (entry, item) in section.items() {
@@ -140,7 +149,7 @@ fn handlers(top: &Section<'_>, clients: &BTreeSet<ClientName>) -> Vec<super::Han
             continue;
         }
         let Some(table) = item.table("a table, [handlers.NAME]") else { continue };
-        handlers.extend(handler::handler(&entry.name, entry.name_at, &table, clients));
+        handlers.extend(handler::handler(&entry.name, entry.name_at, &table, clients, public_keys));
     }
     // Stable: those of the same order stay as the files have them.
     handlers.sort_by_key(|handler: &super::Handler| handler.order);

@@ -10,6 +10,7 @@ use dhcpmgr_plugin_api::note::NoteInfo;
 
 use super::report::{Kind, Report};
 use crate::handlers::loader::{LoadError, inspect};
+use crate::signature;
 
 /// A module file that may be loaded.
 pub(super) struct Module {
@@ -70,6 +71,10 @@ impl Copy {
         let copy = Self { directory, file };
         fs::copy(module, &copy.file)?;
         fs::set_permissions(&copy.file, Permissions::from_mode(0o755))?;
+        match fs::copy(signature::beside(module), signature::beside(&copy.file)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         Ok(copy)
     }
 

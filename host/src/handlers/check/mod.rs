@@ -6,9 +6,11 @@
 //! | the file is read | wrong machine, wrong API, none of its code has run |
 //! | a worker loads it | manifests and settings that are refused, hangs, crashes |
 //! | two workers are asked the same | answers that differ, invalid and ungranted ones, panics |
+//! | one is asked about one client, one about two | what is known of one client in answers for another |
 //! | one is asked the same again and again | memory that grows |
 //! | one is asked what nobody ever asked | the rest |
 
+mod clients;
 mod copy;
 mod fuzz;
 mod golden;
@@ -28,8 +30,10 @@ pub use self::report::{Finding, Kind, Memory, ModuleSaid, Report, Times};
 use self::copy::Module;
 use self::fuzz::Dice;
 use self::golden::Question;
+use super::worker::Job;
 use super::worker::probe::{Probe, Reply, Trouble};
 use crate::config::Grant;
+use crate::signature::PublicKey;
 
 /// What is to be checked, and how.
 #[derive(Debug, Clone)]
@@ -40,6 +44,8 @@ pub struct Order {
     pub module: PathBuf,
     /// Its settings as MessagePack; no bytes mean none.
     pub settings: Bytes,
+    /// Who may have signed it; no signature is asked for when empty.
+    pub public_keys: Vec<PublicKey>,
     /// What it is granted.
     pub grants: BTreeSet<Grant>,
     /// How long a call may take.
@@ -74,7 +80,14 @@ pub fn check(order: &Order) -> io::Result<Report> {
             Report { file: order.module.display().to_string(), seed: order.seed, ..Report::default() };
         let module = Module::inspect(&order.module, &mut report)?;
         if let Some(module) = module {
-            Session { order, module, report: &mut report, took: Vec::new(), starts: STARTS }.run().await;
+            let job = Job {
+                exe: order.exe.clone(),
+                module: module.path().to_owned(),
+                settings: order.settings.clone(),
+                public_keys: order.public_keys.clone(),
+            };
+            let took = Vec::new();
+            Session { order, module, job, report: &mut report, took, starts: STARTS }.run().await;
         }
         report.ok = !report.findings.iter().any(|finding| finding.fails);
         Ok(report)
@@ -85,6 +98,7 @@ pub fn check(order: &Order) -> io::Result<Report> {
 struct Session<'a> {
     order: &'a Order,
     module: Module,
+    job: Job,
     report: &'a mut Report,
     took: Vec<u32>,
     starts: u32,
@@ -96,6 +110,7 @@ impl Session<'_> {
         let leases = golden::leases(&manifest);
         let mut dice = Dice::new(self.order.seed);
         self.compare(probe, &manifest, &leases, &mut dice).await;
+        self.beside_another(&manifest, &leases, &mut dice).await;
         let until = Instant::now() + self.order.time;
         self.repeat(&manifest, &leases, self.order.time / 5).await;
         self.make_up(&manifest, &leases, &mut dice, until).await;
@@ -110,6 +125,7 @@ impl Session<'_> {
             Protocol::V6 => "v6",
         };
         self.report.sandbox = loaded.sandbox;
+        self.report.signed_by = loaded.signed_by;
         self.report.module = Some(ModuleSaid {
             name: manifest.name.clone(),
             version: manifest.version.clone(),
@@ -130,7 +146,7 @@ impl Session<'_> {
 
     async fn start_telling(&mut self) -> Option<(Probe, super::condition::Loaded)> {
         self.starts = self.starts.checked_sub(1)?;
-        match Probe::start(&self.order.exe, self.module.path(), &self.order.settings).await {
+        match Probe::start(&self.job).await {
             Ok(started) => Some(started),
             Err(trouble) => {
                 let (kind, what) = match trouble {
@@ -159,8 +175,9 @@ impl Session<'_> {
         if place.is_none() {
             *place = self.start().await;
         }
+        let client = question.lease.client.as_str();
         let (reply, took) =
-            place.as_mut()?.call(question.operation, &question.input, self.order.deadline).await;
+            place.as_mut()?.call(client, question.operation, &question.input, self.order.deadline).await;
         self.report.calls += 1;
         self.took.push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
         let input = || report::shown(&question.lease);
@@ -203,7 +220,8 @@ impl Session<'_> {
 
     async fn late_again(&mut self, question: &Question) -> bool {
         let Some(mut probe) = self.start().await else { return true };
-        let (reply, _) = probe.call(question.operation, &question.input, self.order.deadline).await;
+        let client = question.lease.client.as_str();
+        let (reply, _) = probe.call(client, question.operation, &question.input, self.order.deadline).await;
         probe.end().await;
         matches!(reply, Err(Trouble::Late(_)))
     }
@@ -243,12 +261,8 @@ impl Session<'_> {
                 continue;
             };
             leaps += u32::from(memory > 0 && one.as_ref().map_or(0, Probe::memory) > memory + LEAP);
-            let differ = match (&answer, &second) {
-                (Reply::Answer(answer), Reply::Answer(second)) => !judge::same(&question, answer, second),
-                (answer, second) => answer != second,
-            };
             let input = || report::shown(&question.lease);
-            if differ {
+            if differ(&question, &answer, &second) {
                 let what = "two workers that were asked the same in the same order answered differently";
                 self.report.found(Kind::NonDeterminism, what, &question.name, input());
             }
@@ -340,6 +354,14 @@ impl Session<'_> {
         if let Some(probe) = place {
             probe.end().await;
         }
+    }
+}
+
+/// Whether two replies to the same question differ.
+fn differ(question: &Question, one: &Reply, other: &Reply) -> bool {
+    match (one.bytes(), other.bytes()) {
+        (Some(one), Some(other)) => !judge::same(question, one, other),
+        _ => one != other,
     }
 }
 

@@ -18,6 +18,9 @@ pub struct Report {
     pub module: Option<ModuleSaid>,
     /// The layers of the sandbox that the kernel really gave.
     pub sandbox: Vec<String>,
+    /// Id of the key that signed it, where a signature was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<String>,
     /// With it the same leases are made up again.
     pub seed: u64,
     /// Calls made.
@@ -124,6 +127,8 @@ pub enum Kind {
     Leak,
     /// The same inputs in the same order gave another answer.
     NonDeterminism,
+    /// What it was told of one client shows in its answers for another.
+    MixedClients,
     /// The same lease again gave another plan.
     Restless,
     /// It contributes what it is not granted.
@@ -154,6 +159,7 @@ impl Kind {
             Self::Slow => "slow",
             Self::Leak => "leak",
             Self::NonDeterminism => "non-determinism",
+            Self::MixedClients => "mixed-clients",
             Self::Restless => "restless",
             Self::Ungranted => "ungranted",
             Self::InvalidPlan => "invalid-plan",
@@ -226,8 +232,14 @@ mod tests {
 
     #[test]
     fn words_are_those_of_the_json() {
-        for kind in [Kind::Refused, Kind::NonDeterminism, Kind::InvalidPlan, Kind::MissingHook, Kind::Access]
-        {
+        for kind in [
+            Kind::Refused,
+            Kind::NonDeterminism,
+            Kind::MixedClients,
+            Kind::InvalidPlan,
+            Kind::MissingHook,
+            Kind::Access,
+        ] {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.word());
         }
     }

@@ -38,6 +38,14 @@ pub enum LoadError {
         /// What is wrong, and what to do.
         why: String,
     },
+    /// A signature is asked for, and it has none that is accepted.
+    #[error("module {} {why}", path.display())]
+    Signature {
+        /// The module.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        why: String,
+    },
     /// It is no shared object, one for another machine, or a damaged one.
     #[error("module {} {why}", path.display())]
     File {

@@ -1,8 +1,10 @@
 //! Loads handler modules: reads what a file claims, checks who could have written it, and only then runs its code.
 //!
 //! The file is opened once. That very file is checked (owner, mode), its note is read (`elf`), and it is handed
-//! to the dynamic linker as `/proc/self/fd/N`, so nothing can be put in its place in between. Nothing is ever
-//! unloaded; a new version of a module runs in a new process.
+//! to the dynamic linker as `/proc/self/fd/N`, so nothing can be put in its place in between. Where a signature is
+//! asked for, all this is done with a copy in memory that is sealed before its signature is checked (`signed`): nobody
+//! can write into that either, not even who may write into the file. Nothing is ever unloaded; a new version of a module
+//! runs in a new process.
 //!
 //! The function table is frozen, so the layouts on both sides are equal whatever the SDK was; that an abi_stable
 //! host refuses modules with *fewer* fields than its own therefore never matters here.
@@ -12,6 +14,7 @@ mod c_door;
 mod elf;
 mod error;
 mod open;
+mod signed;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -22,6 +25,7 @@ use dhcpmgr_plugin_api::root_module::{self, RootModuleRef};
 use dhcpmgr_plugin_api::{ApiVersion, DATA_LIMITS, Manifest};
 pub use error::LoadError;
 
+use crate::signature::{KeyId, PublicKey};
 use dhcpmgr_message::wire;
 
 /// A loaded module. It stays loaded until the process ends.
@@ -35,6 +39,8 @@ pub struct Module {
     pub sdk: SdkVersion,
     /// The file it was loaded from, as it was given.
     pub path: PathBuf,
+    /// The key that signed it, where a signature was asked for.
+    pub signed_by: Option<KeyId>,
     door: Door,
 }
 
@@ -48,12 +54,17 @@ enum Door {
 impl Module {
     /// Loads a module. None of its code runs before the file has passed every check that needs none.
     pub fn load(path: &Path) -> Result<Self, LoadError> {
-        Self::load_for(path, ApiVersion::CURRENT)
+        Self::load_signed(path, &[])
+    }
+
+    /// Loads a module that one of these keys signed; no keys ask for no signature.
+    pub fn load_signed(path: &Path, keys: &[PublicKey]) -> Result<Self, LoadError> {
+        Checked::open(path, keys)?.load()
     }
 
     /// Loads a module as a host with this version of the handler API would.
     pub fn load_for(path: &Path, host: ApiVersion) -> Result<Self, LoadError> {
-        Checked::open_for(path, host)?.load()
+        Checked::open_for(path, &[], host)?.load()
     }
 
     /// Makes a handler from its settings as MessagePack; no bytes mean no settings.
@@ -72,43 +83,50 @@ pub struct Checked {
     path: PathBuf,
     file: File,
     note: NoteInfo,
+    signed_by: Option<KeyId>,
 }
 
 impl Checked {
-    /// Opens a module file and checks it.
-    pub fn open(path: &Path) -> Result<Self, LoadError> {
-        Self::open_for(path, ApiVersion::CURRENT)
+    /// Opens a module file and checks it, and that one of these keys signed it; no keys ask for no signature.
+    pub fn open(path: &Path, keys: &[PublicKey]) -> Result<Self, LoadError> {
+        Self::open_for(path, keys, ApiVersion::CURRENT)
     }
 
-    fn open_for(path: &Path, host: ApiVersion) -> Result<Self, LoadError> {
-        let file = access::open(path)?;
+    fn open_for(path: &Path, keys: &[PublicKey], host: ApiVersion) -> Result<Self, LoadError> {
+        let mut file = access::open(path)?;
+        let mut signed_by = None;
+        if !keys.is_empty() {
+            let (copy, by) = signed::copy(path, file, keys)?;
+            (file, signed_by) = (copy, Some(by));
+        }
         let note = read_note(path, &file, host)?;
-        Ok(Self { path: path.to_owned(), file, note })
+        Ok(Self { path: path.to_owned(), file, note, signed_by })
     }
 
-    /// The open file.
+    /// The file that will be loaded where it lies in a file system: not a copy in memory.
     #[must_use]
-    pub fn file(&self) -> &File {
-        &self.file
+    pub fn file(&self) -> Option<&File> {
+        self.signed_by.is_none().then_some(&self.file)
     }
 
     /// Runs the module's constructors and asks what it says of itself.
     pub fn load(self) -> Result<Module, LoadError> {
-        let Self { path, file, note } = self;
+        let Self { path, file, note, signed_by } = self;
         let door = open::functions(&path, file, note.in_c)?;
         let manifest = read_manifest(&path, door)?;
-        Ok(Module { manifest, api: note.api, sdk: note.sdk, path, door })
+        Ok(Module { manifest, api: note.api, sdk: note.sdk, path, signed_by, door })
     }
 }
 
 impl std::fmt::Debug for Module {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { manifest, api, sdk, path, door: _ } = self;
+        let Self { manifest, api, sdk, path, signed_by, door: _ } = self;
         f.debug_struct("Module")
             .field("path", path)
             .field("name", &manifest.name)
             .field("api", &format_args!("{api}"))
             .field("sdk", &format_args!("{sdk}"))
+            .field("signed_by", signed_by)
             .finish_non_exhaustive()
     }
 }

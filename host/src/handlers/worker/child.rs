@@ -20,6 +20,7 @@ use super::sandbox::Sandbox;
 use crate::handlers::instances::Instances;
 use crate::handlers::loader::{CallError, Checked};
 use crate::handlers::manifest;
+use crate::signature::PublicKey;
 
 pub(super) fn main() -> ExitCode {
     match run() {
@@ -61,8 +62,9 @@ fn load(init: &Init) -> Result<(Hello, Instances), String> {
             .to_owned());
     }
     let path = Path::new(std::ffi::OsStr::from_bytes(init.module.as_ref()));
-    let checked = Checked::open(path).map_err(|e| e.to_string())?;
-    let readable = readable_by_all(checked.file());
+    let keys: Result<Vec<PublicKey>, _> = init.public_keys.iter().map(|key| key.parse()).collect();
+    let checked = Checked::open(path, &keys?).map_err(|e| e.to_string())?;
+    let readable = checked.file().is_none_or(readable_by_all);
     let mut sandbox = Sandbox::enter(checked.file())?;
     let module = checked.load().map_err(|e| {
         let hint = if readable { "" } else { "; the worker may not read it, run chmod a+r on it" };
@@ -71,10 +73,11 @@ fn load(init: &Init) -> Result<(Hello, Instances), String> {
     // What is wrong with the settings is told before the module stumbles over it.
     manifest::check_settings(&module.manifest, init.settings.as_ref())?;
     let (manifest, api) = (Some(module.manifest.clone()), Some(module.api));
+    let signed_by = module.signed_by.map(|key| key.to_string());
     let instances = Instances::new(module, init.settings.as_ref().to_vec())
         .map_err(|e| format!("cannot be created: {e}"))?;
     sandbox.close()?;
-    Ok((Hello { refused: None, manifest, api, sandbox: sandbox.layers() }, instances))
+    Ok((Hello { refused: None, manifest, api, sandbox: sandbox.layers(), signed_by }, instances))
 }
 
 fn readable_by_all(file: &File) -> bool {

@@ -12,7 +12,7 @@ use dhcpmgr_plugin_api::{ApiVersion, DATA_LIMITS, Manifest};
 use serde::{Deserialize, Serialize};
 
 /// The version of what is written here.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 /// The most bytes that go to a worker in one frame.
 pub(super) const REQUEST_BYTES: usize = DATA_LIMITS.bytes + REQUEST_HEAD;
 /// The most bytes that come from a worker in one frame.
@@ -33,6 +33,8 @@ pub(super) struct Init {
     pub(super) module: Bytes,
     /// The handler's settings.
     pub(super) settings: Bytes,
+    /// Who may have signed the module; no signature is asked for when empty.
+    pub(super) public_keys: Vec<String>,
 }
 
 /// The first frame from the worker: refused, or loaded and locked in.
@@ -47,6 +49,8 @@ pub(super) struct Hello {
     pub(super) api: Option<ApiVersion>,
     /// The layers of the sandbox that are in force.
     pub(super) sandbox: Vec<String>,
+    /// The id of the key that signed the module.
+    pub(super) signed_by: Option<String>,
 }
 
 /// A request as the worker reads it.

@@ -32,6 +32,7 @@ use tokio::task::AbortHandle;
 
 use super::condition::Condition;
 use super::runner::Outcome;
+use crate::signature::PublicKey;
 use supervisor::{Call, Order, Supervisor};
 
 /// The hidden argument that makes the daemon's program a worker.
@@ -53,6 +54,18 @@ pub fn main() -> ExitCode {
     child::main()
 }
 
+/// What a worker is started for.
+#[derive(Debug)]
+pub(super) struct Job {
+    /// The program that becomes the worker.
+    pub(super) exe: PathBuf,
+    pub(super) module: PathBuf,
+    /// As MessagePack.
+    pub(super) settings: Bytes,
+    /// Who may have signed the module; no signature is asked for when empty.
+    pub(super) public_keys: Vec<PublicKey>,
+}
+
 /// A handler in a process of its own, as the rest of the chain sees it.
 #[derive(Debug)]
 pub(super) struct Worker {
@@ -64,11 +77,11 @@ pub(super) struct Worker {
 
 impl Worker {
     /// Starts the worker, and waits until it is up, is refused, or has failed for the first time.
-    pub(super) async fn start(condition: Condition, exe: PathBuf, module: PathBuf, settings: Bytes) -> Self {
+    pub(super) async fn start(condition: Condition, job: Job) -> Self {
         let (calls, waiting) = mpsc::channel(QUEUE);
         let (orders, ordered) = mpsc::unbounded_channel();
         let (first, started) = oneshot::channel();
-        let supervisor = Supervisor::new(condition.clone(), exe, module, settings, waiting, ordered, first);
+        let supervisor = Supervisor::new(condition.clone(), job, waiting, ordered, first);
         let supervisor = tokio::spawn(supervisor.run()).abort_handle();
         // Either way the condition says what came of it.
         let _ = started.await;

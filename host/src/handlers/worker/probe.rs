@@ -1,10 +1,8 @@
 //! One worker, held directly and without a chain: what tests of a module by its author need, and the daemon never does.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use dhcpmgr_message::Bytes;
-
+use super::Job;
 use super::process::{Called, Process, StartError};
 use crate::handlers::condition::Loaded;
 
@@ -56,14 +54,20 @@ pub(in crate::handlers) enum Reply {
     Failed(String),
 }
 
+impl Reply {
+    /// The answer, if it is one.
+    pub(in crate::handlers) fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Answer(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+}
+
 impl Probe {
     /// Starts a worker and loads the module in it.
-    pub(in crate::handlers) async fn start(
-        exe: &Path,
-        module: &Path,
-        settings: &Bytes,
-    ) -> Result<(Self, Loaded), Trouble> {
-        match Process::start("check", exe, module, settings).await {
+    pub(in crate::handlers) async fn start(job: &Job) -> Result<(Self, Loaded), Trouble> {
+        match Process::start("check", job).await {
             Ok((process, loaded)) => Ok((Self { process, pid: loaded.pid, next_id: 0 }, loaded)),
             Err(StartError::Refused(reason)) => Err(Trouble::Refused(reason)),
             Err(StartError::Died(reason)) => Err(Trouble::of(reason)),
@@ -73,13 +77,14 @@ impl Probe {
     /// One call and how long it took. After trouble the worker must not be asked again.
     pub(in crate::handlers) async fn call(
         &mut self,
+        client: &str,
         operation: u32,
         input: &[u8],
         deadline: Duration,
     ) -> (Result<Reply, Trouble>, Duration) {
         self.next_id += 1;
         let started = Instant::now();
-        let called = self.process.call(self.next_id, "check", operation, input, deadline).await;
+        let called = self.process.call(self.next_id, client, operation, input, deadline).await;
         let took = started.elapsed();
         let reply = match called {
             Ok(Called::Answer(bytes)) => Ok(Reply::Answer(bytes)),

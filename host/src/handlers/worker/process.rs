@@ -21,11 +21,12 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::ARGUMENT;
 use super::frame::{self, Hello, Init, Reply};
 use super::stderr::{self, LastWords};
+use super::{ARGUMENT, Job};
 use crate::handlers::condition::Loaded;
 use crate::handlers::manifest;
+use crate::signature::PublicKey;
 
 /// How long a module may take to load and to make its handler.
 const LOAD_DEADLINE: Duration = Duration::from_secs(5);
@@ -72,18 +73,15 @@ pub(super) enum Called {
 
 impl Process {
     /// Starts a worker and waits until its module is loaded and the door is closed behind it.
-    pub(super) async fn start(
-        handler: &str,
-        exe: &Path,
-        module: &Path,
-        settings: &Bytes,
-    ) -> Result<(Self, Loaded), StartError> {
-        let mut process = Self::spawn(handler, exe)
-            .map_err(|e| StartError::Died(format!("cannot start a worker from {}: {e}", exe.display())))?;
+    pub(super) async fn start(handler: &str, job: &Job) -> Result<(Self, Loaded), StartError> {
+        let mut process = Self::spawn(handler, &job.exe).map_err(|e| {
+            StartError::Died(format!("cannot start a worker from {}: {e}", job.exe.display()))
+        })?;
         let init = Init {
             version: frame::VERSION,
-            module: Bytes(module.as_os_str().as_bytes().to_vec()),
-            settings: settings.clone(),
+            module: Bytes(job.module.as_os_str().as_bytes().to_vec()),
+            settings: job.settings.clone(),
+            public_keys: job.public_keys.iter().map(ToString::to_string).collect(),
         };
         let init = wire::encode(&init).map_err(|e| StartError::Refused(e.to_string()))?;
         let greeted = timeout(LOAD_DEADLINE, async {
@@ -106,7 +104,7 @@ impl Process {
             .frame(length)
             .and_then(|f| wire::decode_within(f, &DATA_LIMITS).map_err(|e| e.to_string()));
         let hello: Hello = hello.map_err(|e| StartError::Died(format!("its worker said no hello: {e}")))?;
-        let loaded = process.believe(hello).map_err(StartError::Refused)?;
+        let loaded = process.believe(hello, &job.public_keys).map_err(StartError::Refused)?;
         Ok((process, loaded))
     }
 
@@ -132,7 +130,7 @@ impl Process {
         Ok(Self { socket, child, stderr, last_words, buffer: vec![0; frame::REPLY_BYTES] })
     }
 
-    fn believe(&self, hello: Hello) -> Result<Loaded, String> {
+    fn believe(&self, hello: Hello, keys: &[PublicKey]) -> Result<Loaded, String> {
         if let Some(reason) = hello.refused {
             return Err(reason);
         }
@@ -140,7 +138,12 @@ impl Process {
             return Err("its worker did not say what the module is".to_owned());
         };
         let manifest = manifest::check(manifest)?;
-        Ok(Loaded { manifest, api, sandbox: hello.sandbox, pid: self.child.id() })
+        // The module has run: where nothing is asked for, it may say what it likes.
+        let signed_by = hello.signed_by.filter(|by| keys.iter().any(|key| key.id().to_string() == *by));
+        if signed_by.is_none() && !keys.is_empty() {
+            return Err("its worker did not say who signed the module".to_owned());
+        }
+        Ok(Loaded { manifest, api, sandbox: hello.sandbox, pid: self.child.id(), signed_by })
     }
 
     /// One call of a client's handler. An error means that this process must not be used any more, and says why.

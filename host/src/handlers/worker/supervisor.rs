@@ -3,14 +3,14 @@
 //! One task a handler. Calls are answered one after the other; while there is no worker they are answered at once,
 //! with the reason. Nothing here ever makes a lease wait for a restart.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dhcpmgr_message::{Bytes, ClientName};
+use dhcpmgr_message::ClientName;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
+use super::Job;
 use super::process::{Called, Process, StartError};
 use crate::handlers::condition::{BY_THE_OPERATOR, Condition};
 use crate::handlers::health::Verdict;
@@ -42,9 +42,7 @@ pub(super) enum Order {
 #[derive(Debug)]
 pub(super) struct Supervisor {
     condition: Condition,
-    exe: PathBuf,
-    module: PathBuf,
-    settings: Bytes,
+    job: Job,
     calls: mpsc::Receiver<Call>,
     orders: mpsc::UnboundedReceiver<Order>,
     /// Whoever waits to hear how the next start goes.
@@ -66,22 +64,19 @@ enum End {
 impl Supervisor {
     pub(super) fn new(
         condition: Condition,
-        exe: PathBuf,
-        module: PathBuf,
-        settings: Bytes,
+        job: Job,
         calls: mpsc::Receiver<Call>,
         orders: mpsc::UnboundedReceiver<Order>,
         first: oneshot::Sender<Result<(), String>>,
     ) -> Self {
         let waiting = vec![first];
-        Self { condition, exe, module, settings, calls, orders, waiting, start: 0, next_id: 0 }
+        Self { condition, job, calls, orders, waiting, start: 0, next_id: 0 }
     }
 
     pub(super) async fn run(mut self) {
         loop {
             self.start += 1;
-            let started =
-                Process::start(self.condition.handler(), &self.exe, &self.module, &self.settings).await;
+            let started = Process::start(self.condition.handler(), &self.job).await;
             let verdict = match started {
                 Ok((mut process, loaded)) => {
                     self.condition.well(loaded);

@@ -58,7 +58,23 @@ pub fn lay_out(binaries: &Binaries, manual: &Path, root: &Path, systemd: Systemd
         let text = fs::read_to_string(&file).context(|| format!("reading {}", file.display()))?;
         write(root, place, &for_systemd(&text, systemd))?;
     }
+    headers(root)?;
     run(Command::new(manual).arg(root)).map(drop)
+}
+
+/// What handlers in C are built with, as `handler new` looks for it (`Paths::headers`).
+fn headers(root: &Path) -> Result {
+    let sdk = workspace().join("plugin-api/c");
+    for entry in fs::read_dir(&sdk).context(|| format!("reading {}", sdk.display()))? {
+        let file = entry?.path();
+        let Some(name) = file.file_name().and_then(|name| name.to_str()).filter(|name| name.ends_with(".h"))
+        else {
+            continue;
+        };
+        let text = fs::read_to_string(&file).context(|| format!("reading {}", file.display()))?;
+        write(root, &format!("usr/include/dhcpmgr/{name}"), &text)?;
+    }
+    Ok(())
 }
 
 /// Writes what belongs below `usr/share/doc`, and packs what Debian packs.
@@ -110,6 +126,25 @@ pub(super) fn write(root: &Path, place: &str, text: &str) -> Result {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_handler_in_c_is_built_with_the_headers_of_an_installation() {
+        let root = tempfile::tempdir().unwrap();
+        headers(root.path()).unwrap();
+        let output = Command::new("cc")
+            .args(["-std=c99", "-Wall", "-Werror", "-fsyntax-only", "-I"])
+            .arg(root.path().join("usr/include/dhcpmgr"))
+            .arg(workspace().join("plugin-api/c/example/acme.c"))
+            .arg(workspace().join("plugin-api/c/example/acme_test.c"))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let mode = fs::metadata(root.path().join("usr/include/dhcpmgr/dhcpmgr_plugin.h"))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o644);
+    }
 
     #[test]
     fn an_older_systemd_gets_a_unit_without_words_that_it_does_not_know() {

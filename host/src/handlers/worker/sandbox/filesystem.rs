@@ -15,11 +15,14 @@ const LIBRARIES: [&str; 7] =
 /// The newest rules that we know; older kernels enforce what they have of them.
 const NEWEST: ABI = ABI::V6;
 
-/// Only the module and libraries, only reading and mapping.
-pub(super) fn libraries_only(module: &File) -> Option<String> {
+/// Only the module and libraries, only reading and mapping. A module in memory needs no rule, and could have none: Landlock
+/// knows files by where they lie.
+pub(super) fn libraries_only(module: Option<&File>) -> Option<String> {
     let read = AccessFs::ReadFile | AccessFs::Execute;
     let restricted = ruleset().and_then(|mut rules| {
-        rules = rules.add_rule(PathBeneath::new(module, read))?;
+        if let Some(module) = module {
+            rules = rules.add_rule(PathBeneath::new(module, read))?;
+        }
         // Whatever of these exists; a plain file takes the rights of files out of the set by itself.
         for place in LIBRARIES.iter().filter_map(|place| PathFd::new(place).ok()) {
             rules = rules.add_rule(PathBeneath::new(place, read | AccessFs::ReadDir))?;
@@ -82,7 +85,7 @@ mod tests {
         let module = tempfile::NamedTempFile::new().unwrap();
         let other = tempfile::NamedTempFile::new().unwrap();
         alone(move || {
-            let Some(layer) = libraries_only(module.as_file()) else {
+            let Some(layer) = libraries_only(Some(module.as_file())) else {
                 return eprintln!("skipped: no Landlock in this kernel");
             };
             assert!(layer.starts_with("landlock v"), "{layer}");

@@ -37,8 +37,9 @@ pub(super) struct Sandbox {
 }
 
 impl Sandbox {
-    /// The first step. Fails only when something that every kernel has is refused.
-    pub(super) fn enter(module: &File) -> Result<Self, String> {
+    /// The first step. `module` is the file that is to be read yet, when it lies in a file system. Fails only when something
+    /// that every kernel has is refused.
+    pub(super) fn enter(module: Option<&File>) -> Result<Self, String> {
         let mut sandbox = Self::default();
         limits::before_loading()?;
         sandbox.layers.push("rlimits".to_owned());
