@@ -8,16 +8,11 @@ use std::time::{Duration, Instant};
 use dhcpmgr_message::Answer;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sched::sched_yield;
 use nix::sys::socket::{self, AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, UnixAddr};
 
 /// How long to wait before the next attempt to connect when the daemon's backlog is full. There is nothing to
 /// poll for: the kernel refuses at once.
 const BACKLOG_PAUSE: Duration = Duration::from_millis(2);
-
-/// The daemon's answer is looked for so long without sleeping: a good one comes sooner than this process could be put to
-/// sleep and woken again. The processor is offered to the daemon meanwhile, in case there is only one.
-const ON_THE_SPOT: Duration = Duration::from_micros(150);
 
 /// The way to the daemon.
 #[derive(Debug, Default)]
@@ -65,15 +60,12 @@ fn send(socket: &OwnedFd, message: &[u8], deadline: Instant) -> Result<Answer, i
     }
     // Nothing follows: the daemon need not wait for more.
     socket::shutdown(socket.as_raw_fd(), Shutdown::Write)?;
+    // Nobody answers faster than a poll: waiting first saves a call that fails. Looking without sleeping gains nothing,
+    // because a processor that is offered to others on a busy machine comes back late.
+    wait(socket, PollFlags::POLLIN, deadline)?;
     let mut answer = [0; 4096];
-    let started = Instant::now();
     let len = retry(socket, PollFlags::POLLIN, deadline, || {
-        loop {
-            match socket::recv(socket.as_raw_fd(), &mut answer, MsgFlags::empty()) {
-                Err(Errno::EAGAIN) if started.elapsed() < ON_THE_SPOT => sched_yield()?,
-                done => return done,
-            }
-        }
+        socket::recv(socket.as_raw_fd(), &mut answer, MsgFlags::empty())
     })?;
     if len == 0 {
         return Err(io::Error::other("the daemon hung up without an answer"));
