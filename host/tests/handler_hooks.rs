@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dhcpmgr::config::{Grant, Handler, Isolation};
-use dhcpmgr::handlers::{Chain, Decision, HandlerState, NoticeKind, Standing};
+use dhcpmgr::handlers::{Chain, Decision, HandlerState, NotTaken, NoticeKind, Standing, VendorParameter};
 use dhcpmgr_message::ClientName;
 use dhcpmgr_plugin_api::{Happening, Hook, ParametersQuery, Protocol};
 use handlers_support::*;
@@ -260,13 +260,24 @@ fn query() -> ParametersQuery {
     ParametersQuery::new(wan4(), "wan0".parse().unwrap(), Protocol::V4)
 }
 
+async fn parameters(chain: &Chain) -> Vec<VendorParameter> {
+    chain.parameters(&query(), &|name| name == "X_RDK_Restart").await
+}
+
+async fn colour(chain: &Chain) -> Option<String> {
+    parameters(chain).await.into_iter().find(|p| p.name == "X_POLICY_Colour").map(|p| p.value)
+}
+
+async fn paint(chain: &Chain, value: &str) -> Result<(), NotTaken> {
+    write(chain, &query(), "p", "X_POLICY_Colour", value).await
+}
+
 #[tokio::test]
 async fn parameters_are_listed_read_and_written_and_what_is_written_comes_with_the_next_lease() {
     for isolation in BOTH {
         let chain = chain(&[policy("p", isolation, json!({}))]).await;
         assert!(chain.has_parameters(&wan4(), Protocol::V4));
-        let names: Vec<_> =
-            chain.parameters(&query()).await.into_iter().map(|p| (p.name, p.writable)).collect();
+        let names: Vec<_> = parameters(&chain).await.into_iter().map(|p| (p.name, p.writable)).collect();
         let named = |name: &str, writable| (name.to_owned(), writable);
         assert_eq!(
             names,
@@ -276,33 +287,79 @@ async fn parameters_are_listed_read_and_written_and_what_is_written_comes_with_t
                 named("X_POLICY_Leases", false)
             ]
         );
-        for (name, value, why) in [
-            ("X_POLICY_Colour", "loud", "handler p: loud is no colour; accepted: red, green, blue"),
-            ("X_POLICY_Leases", "7", "X_POLICY_Leases cannot be written"),
-            ("X_POLICY_Smell", "7", "client wan4 has no parameter X_POLICY_Smell"),
-        ] {
-            assert_eq!(chain.set_parameter(&query(), name, value).await, Err(why.to_owned()));
-        }
+        let loud = NotTaken::Refused("handler p: loud is no colour; accepted: red, green, blue".to_owned());
+        assert_eq!(paint(&chain, "loud").await, Err(loud));
+        let gone = chain.set_parameter(&query(), "q", "X_POLICY_Colour", "red").await;
+        assert_eq!(gone, Err(NotTaken::Failed("handler q is gone".to_owned())));
         assert_eq!(chain.decide(&lease()).await.plan.parameters["Policy.Colour"], "none");
-        chain.set_parameter(&query(), "X_POLICY_Colour", "blue").await.unwrap();
-        assert_eq!(chain.parameter(&query(), "X_POLICY_Colour").await.unwrap().value, "blue");
+        paint(&chain, "blue").await.unwrap();
+        assert_eq!(colour(&chain).await.unwrap(), "blue");
         assert_eq!(chain.decide(&lease()).await.plan.parameters["Policy.Colour"], "blue");
         assert_eq!(chain.decide(&lease_of("lte4")).await.plan.parameters["Policy.Colour"], "none");
-        let written = ("p".to_owned(), "X_POLICY_Colour".to_owned(), "blue".to_owned());
-        assert_eq!(chain.written(&wan4()), [written]);
     }
 }
 
 #[tokio::test]
 async fn what_was_written_outlives_the_handler() {
-    let first = policy("p", Isolation::InProcess, json!({}));
-    let chain = chain(std::slice::from_ref(&first)).await;
-    chain.set_parameter(&query(), "X_POLICY_Colour", "blue").await.unwrap();
-    chain.reconfigure(&[policy("p", Isolation::InProcess, json!({"mtu": 1400}))]).await;
-    assert_eq!(chain.parameter(&query(), "X_POLICY_Colour").await.unwrap().value, "blue");
-    let later = handlers_support::chain(&[first]).await;
-    later.restore_parameter(&wan4(), "p", "X_POLICY_Colour", "green");
-    assert_eq!(later.decide(&lease()).await.plan.parameters["Policy.Colour"], "green");
+    for isolation in BOTH {
+        let chain = chain(&[policy("p", isolation, json!({}))]).await;
+        paint(&chain, "blue").await.unwrap();
+        chain.reconfigure(&[policy("p", isolation, json!({"mtu": 1400}))]).await;
+        assert_eq!(colour(&chain).await.unwrap(), "blue", "started anew");
+        chain.reload("p").await.unwrap();
+        assert_eq!(colour(&chain).await.unwrap(), "blue", "reloaded");
+        chain.reconfigure(&[]).await;
+        chain.reconfigure(&[policy("p", isolation, json!({}))]).await;
+        assert_eq!(chain.decide(&lease()).await.plan.parameters["Policy.Colour"], "blue", "there again");
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_hangs_or_crashes_its_handler_is_not_taken_and_costs_a_deadline_at_most() {
+    for (value, what) in [("hang", "gave no answer within"), ("panic", "panicked")] {
+        let chain = chain(&[policy("p", Isolation::Worker, json!({}))]).await;
+        paint(&chain, "green").await.unwrap();
+        let Err(NotTaken::Failed(why)) = paint(&chain, value).await else { panic!("{value} is taken") };
+        assert!(why.starts_with("handler p: ") && why.contains(what), "{why}");
+        let again = async {
+            while colour(&chain).await.as_deref() != Some("green") {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), again).await.expect("it comes back as it was");
+    }
+}
+
+#[tokio::test]
+async fn parameters_that_cannot_be_are_left_out_and_told_once() {
+    for (mode, told) in [
+        ("ours", "its parameter X_RDK_Restart is left out: the data model has something of that name"),
+        ("many", "its parameters are not known: its answer has "),
+        ("fail", "its parameters are not known: the stars do not say"),
+    ] {
+        let chain = chain(&[policy("p", Isolation::Worker, json!({"parameters": mode}))]).await;
+        let names: Vec<_> = parameters(&chain).await.into_iter().map(|p| p.name).collect();
+        assert!(!names.contains(&"X_RDK_Restart".to_owned()) && names.len() < 4, "{mode}: {names:?}");
+        assert_eq!(names.is_empty(), mode != "ours", "{mode}: {names:?}");
+        let lines = status(&chain, "p").conflicts;
+        assert!(lines.len() == 1 && lines[0].starts_with(&format!("wan4: {told}")), "{mode}: {lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_written_to_a_parameter_of_another_type_is_kept_and_not_handed_over() {
+    let of = |mode: &str| policy("p", Isolation::InProcess, json!({"parameters": mode}));
+    let chain = chain(&[of("good")]).await;
+    paint(&chain, "blue").await.unwrap();
+    chain.reconfigure(&[of("retyped")]).await;
+    assert_eq!(colour(&chain).await.unwrap(), "7");
+    assert_eq!(chain.decide(&lease()).await.plan.parameters["Policy.Colour"], "none");
+    let told = "wan4: what was written to its parameter X_POLICY_Colour is not a whole number without a sign, and is \
+                not handed over";
+    assert_eq!(status(&chain, "p").conflicts, [told]);
+    chain.reconfigure(&[of("good")]).await;
+    assert_eq!(colour(&chain).await.unwrap(), "blue");
+    assert!(status(&chain, "p").conflicts.is_empty());
 }
 
 #[tokio::test]
@@ -310,7 +367,7 @@ async fn parameters_need_their_grant() {
     let mut p = policy("p", Isolation::InProcess, json!({}));
     p.grants.remove(&Grant::Parameters);
     let chain = chain(&[p]).await;
-    assert!(!chain.has_parameters(&wan4(), Protocol::V4) && chain.parameters(&query()).await.is_empty());
+    assert!(!chain.has_parameters(&wan4(), Protocol::V4) && parameters(&chain).await.is_empty());
 }
 
 #[tokio::test]

@@ -97,11 +97,13 @@ async fn the_one_with_every_hook_is_asked_at_each() {
         chain.ask_options(&client, &"wan0".parse().unwrap(), Protocol::V4).await;
         let wants = chain.wants(&client, Protocol::V4);
         assert!(wants.request.contains(&43) && wants.send[&60].0 == b"policy of wan4", "{wants:?}");
-        chain.set_parameter(&query, "X_POLICY_Colour", "blue").await.unwrap();
+        write(&chain, &query, "old", "X_POLICY_Colour", "blue").await.unwrap();
         let plan = chain.decide(&lease()).await.plan;
         assert_eq!(plan.mtu.map(|mtu| mtu.0), Some(1400));
         assert_eq!(plan.parameters["Policy.Colour"], "blue");
-        assert_eq!(chain.parameter(&query, "X_POLICY_Leases").await.unwrap().value, "1");
+        let parameters = chain.parameters(&query, &|_| false).await;
+        let leases = parameters.iter().find(|parameter| parameter.name == "X_POLICY_Leases");
+        assert_eq!(leases.unwrap().value, "1");
         let reactions = chain.react(&Happening::of("lease-acquired", lease())).await;
         assert_eq!(reactions[0].1.name, "policy-saw");
         let refusing = handlers_support::chain(&[with("validate", "refuse")]).await;

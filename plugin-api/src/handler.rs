@@ -56,8 +56,9 @@ pub trait Handler: Sized + Send + 'static {
         not_implemented("parameters")
     }
 
-    /// Somebody writes a parameter; an error refuses the value with that text. Nothing needs to be remembered: the host
-    /// keeps the value and hands it over with every question from then on.
+    /// Somebody writes a parameter; an error refuses the value with that text, and all that is written together with it.
+    /// Nothing needs to be remembered: the host keeps the value and hands it over with every question from then on. When
+    /// another part of the same change is refused afterwards, the value before is written in the same way.
     fn set_parameter(&mut self, change: &ParameterChange) -> Result<(), HandlerError> {
         Err(HandlerError::new(format!("{} cannot be written", change.name)))
     }

@@ -28,7 +28,7 @@ impl Source for Tree {
 fuzz_target!(|bytes: &[u8]| {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let _ = Expression::parse(text);
-    let _ = read::supported(text);
+    let _ = read::supported(text, &[]);
     let Ok(path) = Path::parse(text) else { return };
     let Ok(found) = resolve(&path, &Tree) else { return };
     for found in found.into_iter().take(4) {

@@ -14,12 +14,14 @@ mod machine;
 mod recorder;
 mod remembering;
 mod reporting;
+mod showing;
 mod starting;
 mod task;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use dhcpmgr_plugin_api::LeaseEvent;
 use tokio::sync::{mpsc, oneshot};
 
 pub use adoption::end as end_process;
@@ -34,6 +36,7 @@ use crate::handlers::Chain;
 use crate::identity::Keeper;
 use crate::lease_monitor::Sessions;
 use crate::network::{LinkState, Network};
+use crate::observer::Observer;
 use crate::paths::Paths;
 use crate::service::Service;
 use crate::softwire::{Aside, Softwires};
@@ -67,6 +70,8 @@ pub struct Shared {
     pub keeper: Rc<Keeper>,
     /// What started the daemon.
     pub service: Rc<Service>,
+    /// What packets tell of clients.
+    pub observer: Rc<Observer>,
     /// When a controller last looked at the processes of the machine, milliseconds of `CLOCK_BOOTTIME`, and what it found.
     pub last_look: RefCell<Option<(u64, Rc<Census>)>>,
 }
@@ -80,6 +85,7 @@ enum Order {
     Aside(Option<Box<Aside>>),
     Reconfigure(Box<Client>),
     Status(oneshot::Sender<ClientStatus>),
+    Lease(oneshot::Sender<Option<LeaseEvent>>),
     Why(oneshot::Sender<Why>),
     End(Ending, oneshot::Sender<()>),
 }
@@ -142,6 +148,11 @@ impl Controller {
     /// The client at a glance.
     pub async fn status(&self) -> Option<ClientStatus> {
         self.ask(Order::Status).await
+    }
+
+    /// The lease in force, as handlers see it.
+    pub async fn lease(&self) -> Option<LeaseEvent> {
+        self.ask(Order::Lease).await.flatten()
     }
 
     /// Whether its task is no more, although nobody ended it.

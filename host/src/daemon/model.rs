@@ -2,9 +2,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use dhcpmgr_message::{Bytes, ClientName};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 use super::Daemon;
 use crate::clock;
@@ -12,12 +13,16 @@ use crate::config::Config;
 use crate::control::{Request, Response};
 use crate::controller::Command;
 use crate::data_model::desired::{Desired, Whole};
-use crate::data_model::door::{Change, Changed, DataModel, Flat};
+use crate::data_model::door::{Change, Changed, DataModel, Flat, Supported};
 use crate::data_model::edit::{Order, Outcome, Trial};
 use crate::data_model::live::{Asked, Facts, Inputs};
+use crate::data_model::notice::Notices;
 use crate::data_model::numbers::Numbers;
+use crate::data_model::subscription::Subscription;
+use crate::data_model::watchers::Watchers;
 use crate::data_model::{Fault, Value, code, read};
 use crate::events::{Event, EventKind};
+use crate::handlers::Kept;
 use crate::paths::Paths;
 use crate::store::Store;
 
@@ -39,6 +44,12 @@ pub(super) struct Model {
     kept: Cell<usize>,
     /// What is on the flash is not what is in force, and stays there until something is written.
     set_aside: Cell<bool>,
+    /// Who is told what becomes of it.
+    pub(super) watchers: RefCell<Watchers>,
+    /// Who looks at the tree for them; it must not be gathered by one and looked at after what another gathered later.
+    pub(super) looking: Mutex<()>,
+    /// Rung when there is one more of them.
+    pub(super) joined: Notify,
 }
 
 impl Model {
@@ -71,6 +82,9 @@ impl Model {
             writing: Mutex::new(()),
             kept,
             set_aside: Cell::new(set_aside),
+            watchers: RefCell::default(),
+            looking: Mutex::new(()),
+            joined: Notify::new(),
         };
         (model, whole.config)
     }
@@ -93,6 +107,11 @@ impl Model {
         *self.files.borrow_mut() = files;
     }
 
+    /// What was written to the parameters of handlers.
+    pub(super) fn parameters(&self) -> Kept {
+        self.desired.borrow().parameters()
+    }
+
     fn whole(&self) -> Whole {
         self.desired.borrow().over(&self.files.borrow())
     }
@@ -109,7 +128,8 @@ async fn keep(store: &Store, desired: Desired) -> Result<(), String> {
 }
 
 impl Daemon {
-    async fn inputs(&self) -> Inputs {
+    /// What is true now, as far as these paths may name it.
+    async fn inputs(&self, paths: &[&str]) -> Inputs {
         let statuses = self.statuses().await;
         let lans = self.shared.delegations.lans().await;
         let whole = self.model.whole();
@@ -128,6 +148,7 @@ impl Daemon {
         Inputs {
             handlers: handlers.collect(),
             statuses,
+            vendor: self.vendor_parameters(paths).await,
             lans,
             wans: self.shared.softwires.views(),
             duid: self.shared.keeper.duid().as_ref().map(Bytes::to_hex).unwrap_or_default(),
@@ -136,11 +157,18 @@ impl Daemon {
         }
     }
 
-    async fn facts(&self) -> Facts {
-        let inputs = self.inputs().await;
+    async fn facts(&self, paths: &[&str]) -> Facts {
+        let inputs = self.inputs(paths).await;
         let whole = self.model.whole();
         let (mut desired, mut passing) = (self.model.desired.borrow_mut(), self.model.passing.borrow_mut());
         Facts::gather(&self.model.files.borrow(), &whole, inputs, &mut desired, &mut passing)
+    }
+
+    /// The tree as it is, as far as these paths may name it; every number in it is kept.
+    pub(super) async fn present(&self, paths: &[&str]) -> Facts {
+        let facts = self.facts(paths).await;
+        self.keep_numbers().await;
+        facts
     }
 
     /// Puts numbers on the flash that were given since, before anybody is told of them.
@@ -158,7 +186,7 @@ impl Daemon {
 
     /// Tries a change out, carries it out, and takes it back when a part of it cannot be carried out.
     async fn commit(&self, outcome: Outcome) -> Result<(), Vec<Fault>> {
-        let Outcome { desired, whole, orders, switched } = outcome;
+        let Outcome { desired, whole, orders, switched, .. } = outcome;
         let before = self.model.desired.borrow().clone();
         let differs = desired != before;
         if differs {
@@ -172,8 +200,7 @@ impl Daemon {
             })?;
             self.model.kept.set(size);
             self.model.set_aside.set(false);
-            *self.model.desired.borrow_mut() = desired;
-            self.apply(whole.config).await;
+            self.put(desired, whole.config).await;
         }
         for name in switched {
             let running = self.controllers.borrow().get(&name).cloned();
@@ -190,14 +217,20 @@ impl Daemon {
                     // What cannot be kept now is found at the next start; what runs is as it was.
                     let _ = keep(&self.model.store, before.clone()).await;
                     let whole = before.over(&self.model.files.borrow());
-                    *self.model.desired.borrow_mut() = before;
-                    self.apply(whole.config).await;
+                    self.put(before, whole.config).await;
                 }
                 return Err(vec![Fault::new(code::COMMAND, "Device.", why)]);
             }
             done.push(order);
         }
         Ok(())
+    }
+
+    /// Puts in force what was written.
+    async fn put(&self, desired: Desired, config: Config) {
+        self.shared.chain.keep_parameters(desired.parameters());
+        *self.model.desired.borrow_mut() = desired;
+        self.apply(config).await;
     }
 
     async fn carry_out(&self, order: &Order) -> Result<(), String> {
@@ -219,6 +252,39 @@ impl Daemon {
         controller.command(command).await.map_err(|why| format!("client {name}: {why}"))
     }
 
+    /// Sets what can be set of each object, and says what cannot.
+    async fn set_partially<'a>(
+        &self,
+        mut trial: Trial<'a>,
+        values: BTreeMap<String, Value>,
+    ) -> (Trial<'a>, Changed) {
+        let mut objects: BTreeMap<String, Vec<(String, Value)>> = BTreeMap::new();
+        for (path, value) in values {
+            let object = path.rsplit_once('.').map_or_else(String::new, |(object, _)| object.to_owned());
+            objects.entry(object).or_default().push((path, value));
+        }
+        let mut changed = Changed::default();
+        for parameters in objects.into_values() {
+            let mut attempt = trial.clone();
+            let set = parameters.iter().try_for_each(|(path, value)| attempt.set(path, value));
+            let faults = match set.map_err(|fault| vec![fault]).and_then(|()| attempt.clone().finish()) {
+                Err(faults) => faults,
+                Ok(outcome) => {
+                    // Those of the objects before have agreed already.
+                    let new = outcome.vendor.get(trial.vendor().len()..).unwrap_or_default();
+                    self.agree(new).await.err().unwrap_or_default()
+                }
+            };
+            if faults.is_empty() {
+                changed.paths.extend(parameters.into_iter().map(|(path, _)| path));
+                trial = attempt;
+            } else {
+                changed.failed.extend(faults);
+            }
+        }
+        (trial, changed)
+    }
+
     fn publish_model(&self, kind: EventKind, paths: &[String]) {
         const MOST: usize = 16;
         let mut detail = paths.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");
@@ -233,7 +299,7 @@ impl Daemon {
         let change = match request {
             Request::Get { paths, levels } => return answer(self.get(&paths, levels).await),
             Request::GetInstances { path } => return answer(self.instances(&path).await),
-            Request::GetSupported { path } => return answer(self.supported(&path)),
+            Request::GetSupported { path } => return answer(self.supported(&path).await),
             Request::Set { values, allow_partial } => Change::Set { values, allow_partial },
             Request::Add { path, values } => Change::Add { path, values },
             Request::Delete { paths } => Change::Delete { paths },
@@ -257,52 +323,47 @@ fn answer(outcome: Result<impl serde::Serialize, Fault>) -> Response {
     }
 }
 
-/// Sets what can be set of each object, and says what cannot.
-fn set_partially(mut trial: Trial<'_>, values: BTreeMap<String, Value>) -> (Trial<'_>, Changed) {
-    let mut objects: BTreeMap<String, Vec<(String, Value)>> = BTreeMap::new();
-    for (path, value) in values {
-        let object = path.rsplit_once('.').map_or_else(String::new, |(object, _)| object.to_owned());
-        objects.entry(object).or_default().push((path, value));
-    }
-    let mut changed = Changed::default();
-    for parameters in objects.into_values() {
-        let mut attempt = trial.clone();
-        let set = parameters.iter().try_for_each(|(path, value)| attempt.set(path, value));
-        let faults = match set {
-            Err(fault) => vec![fault],
-            Ok(()) => attempt.clone().finish().err().unwrap_or_default(),
-        };
-        if faults.is_empty() {
-            changed.paths.extend(parameters.into_iter().map(|(path, _)| path));
-            trial = attempt;
-        } else {
-            changed.failed.extend(faults);
-        }
-    }
-    (trial, changed)
+pub(super) fn references(paths: &[String]) -> Vec<&str> {
+    paths.iter().map(String::as_str).collect()
 }
 
 impl DataModel for Daemon {
     async fn get(&self, paths: &[String], levels: u32) -> Result<Flat, Fault> {
-        let facts = self.facts().await;
-        self.keep_numbers().await;
-        read::get(&facts, paths, levels)
+        let began = Instant::now();
+        let flat = read::get(&self.present(&references(paths)).await, paths, levels);
+        tracing::trace!(took_us = began.elapsed().as_micros(), "the data model was read");
+        flat
     }
 
     async fn instances(&self, path: &str) -> Result<Vec<String>, Fault> {
-        let facts = self.facts().await;
-        self.keep_numbers().await;
-        read::instances(&facts, path)
+        // Rows, and nothing in them, unless they are searched for.
+        let searched = [path];
+        read::instances(&self.present(if path.contains('[') { &searched } else { &[] }).await, path)
+    }
+
+    async fn subscribe(&self, subscription: Subscription) -> Result<Notices, Fault> {
+        let _turn = self.model.looking.lock().await;
+        let mut all = self.model.watchers.borrow().references();
+        all.extend(subscription.references.iter().cloned());
+        let facts = self.present(&references(&all)).await;
+        let notices = self.model.watchers.borrow_mut().add(subscription, &facts, &clock::timestamp())?;
+        self.model.joined.notify_one();
+        Ok(notices)
+    }
+
+    async fn supported(&self, path: &str) -> Result<Vec<Supported>, Fault> {
+        read::supported(path, &self.facts(&["Device."]).await.supported())
     }
 
     async fn change(&self, change: Change) -> Result<Changed, Vec<Fault>> {
-        let _writer = self.model.writing.lock().await;
-        let inputs = self.inputs().await;
+        let writer = self.model.writing.lock().await;
+        let inputs = self.inputs(&change.paths()).await;
         let files = self.model.files.borrow().clone();
         let (desired, passing) = (self.model.desired.borrow().clone(), self.model.passing.borrow().clone());
         let mut trial = Trial::new(&files, &inputs, desired, passing);
         let one = |fault: Fault| vec![fault];
         let is_operation = matches!(change, Change::Operate { .. });
+        let is_partial = matches!(change, Change::Set { allow_partial: true, .. });
         let changed = match change {
             Change::Set { values, allow_partial: false } => {
                 let faults: Vec<Fault> =
@@ -314,7 +375,7 @@ impl DataModel for Daemon {
             }
             Change::Set { values, allow_partial: true } => {
                 let changed;
-                (trial, changed) = set_partially(trial, values);
+                (trial, changed) = self.set_partially(trial, values).await;
                 changed
             }
             Change::Add { path, values } => {
@@ -332,10 +393,28 @@ impl DataModel for Daemon {
                 Changed { paths: trial.operate(&command).map_err(one)?, failed: Vec::new() }
             }
         };
-        self.commit(trial.finish()?).await?;
+        // All of it is right before any handler is asked.
+        let outcome = trial.finish()?;
+        let vendor = outcome.vendor.clone();
+        if !is_partial {
+            self.agree(&vendor).await?;
+        }
+        if let Err(faults) = self.commit(outcome).await {
+            self.take_back(&vendor).await;
+            return Err(faults);
+        }
+        self.parameters_changed(&vendor).await;
         let kind = if is_operation { EventKind::OperationComplete } else { EventKind::ModelChanged };
+        if is_operation {
+            self.model.watchers.borrow_mut().operated(&changed.paths);
+        }
         if !changed.paths.is_empty() {
             self.publish_model(kind, &changed.paths);
+        }
+        drop(writer);
+        // Before the next: what it takes away again was told.
+        if !self.model.watchers.borrow().is_empty() {
+            self.look().await;
         }
         Ok(changed)
     }

@@ -249,6 +249,7 @@ async fn serve(
     })
     .await?;
     let chain = Chain::load(&config.handlers, &paths.handlers(), &own_executable()).await;
+    chain.keep_parameters(model.parameters());
     let mut notices = chain.notices();
     let records = Store::volatile(paths.clients(), boot);
     let mut census = Census::take(&paths).with(service.stored_pidfds());
@@ -297,6 +298,7 @@ async fn serve(
         sessions: Rc::clone(&sessions),
         records,
         service: Rc::clone(&service),
+        observer: Rc::default(),
         last_look: Default::default(),
     });
     // Before anything happens: hooks hear of all of it.
@@ -313,6 +315,8 @@ async fn serve(
         logging,
         model,
     });
+    // Before any client speaks.
+    daemon.shared.observer.set(config.observer.enabled);
     for client in config.clients.values() {
         daemon.start_client(client.clone(), &mut census).await;
     }
@@ -355,6 +359,8 @@ async fn serve(
     spawn_local(metrics::serve(daemon.metrics.subscribe(), Rc::clone(&daemon)));
     let lans = Rc::clone(&daemon);
     spawn_local(async move { lans.shared.delegations.run(|outcome| lans.tell(outcome)).await });
+    let notifier = Rc::clone(&daemon);
+    spawn_local(async move { notifier.notify().await });
     let for_hooks = Rc::clone(&daemon);
     spawn_local(async move { runner.run(&for_hooks.shared.events).await });
     tracing::info!("dhcpmgrd {} runs", env!("CARGO_PKG_VERSION"));

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::numbers::Numbers;
 use super::options::OptionTable;
 use crate::config::{self, Client, Config, IaConfig};
+use crate::handlers::Kept;
 use crate::store::Record;
 
 /// Everything that is kept.
@@ -49,6 +50,9 @@ pub struct Edits {
     /// ReqOption.
     #[serde(default)]
     pub requested: OptionTable,
+    /// What was written to the parameters of handlers: handler → name → value.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// The configuration in force: the files with what was written over them.
@@ -95,10 +99,20 @@ impl Desired {
         edits.sum::<usize>() + self.numbers.size()
     }
 
-    /// Forgets what was written of clients whose section is gone from the files: one of that name in a later
-    /// configuration is another client.
+    /// What was written to the parameters of handlers.
+    #[must_use]
+    pub fn parameters(&self) -> Kept {
+        let written = self.clients.iter().filter(|(_, edits)| !edits.parameters.is_empty());
+        written.map(|(client, edits)| (client.clone(), edits.parameters.clone())).collect()
+    }
+
+    /// Forgets what was written of clients and handlers whose section is gone from the files: one of that name in a
+    /// later configuration is another one.
     pub fn forget_all_but(&mut self, files: &Config) {
         self.clients.retain(|name, edits| edits.added.is_some() || files.clients.contains_key(name));
+        for edits in self.clients.values_mut() {
+            edits.parameters.retain(|name, _| files.handlers.iter().any(|handler| handler.name == *name));
+        }
     }
 }
 

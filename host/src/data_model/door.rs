@@ -12,7 +12,8 @@ use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::error::Fault;
-use super::read;
+use super::notice::Notices;
+use super::subscription::Subscription;
 use super::value::Value;
 
 /// The data model of the running daemon.
@@ -33,15 +34,20 @@ pub trait DataModel {
     ///
     /// # Errors
     /// A path that is not right, or of which nothing can be there.
-    fn supported(&self, path: &str) -> Result<Vec<Supported>, Fault> {
-        read::supported(path)
-    }
+    fn supported(&self, path: &str) -> impl Future<Output = Result<Vec<Supported>, Fault>>;
 
     /// Writes. Nothing is done unless all of it can be done; with `allow_partial` that holds for each object.
     ///
     /// # Errors
     /// Why nothing was done.
     fn change(&self, change: Change) -> impl Future<Output = Result<Changed, Vec<Fault>>>;
+
+    /// Tells of values that change, of rows that come and go and of commands that are carried out, until the answer is
+    /// dropped.
+    ///
+    /// # Errors
+    /// A reference that is not right or leads nowhere, or too many subscriptions.
+    fn subscribe(&self, subscription: Subscription) -> impl Future<Output = Result<Notices, Fault>>;
 }
 
 /// What is to be written.
@@ -71,6 +77,19 @@ pub enum Change {
         /// Its path, with the parentheses.
         command: String,
     },
+}
+
+impl Change {
+    /// The paths that it is about.
+    #[must_use]
+    pub fn paths(&self) -> Vec<&str> {
+        match self {
+            Self::Set { values, .. } => values.keys().map(String::as_str).collect(),
+            Self::Add { path, .. } => vec![path],
+            Self::Delete { paths } => paths.iter().map(String::as_str).collect(),
+            Self::Operate { command } => vec![command],
+        }
+    }
 }
 
 /// What was written.

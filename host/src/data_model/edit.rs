@@ -3,6 +3,7 @@
 //! Pure: the outcome is what is to be kept, the configuration that follows from it, and orders to clients.
 
 mod rows;
+mod vendor;
 mod whole;
 
 use dhcpmgr_message::{ClientName, IfName};
@@ -17,6 +18,8 @@ use super::path::{Found, Path, Place, Source, resolve};
 use super::schema::{Access, Object, Parameter};
 use super::value::Value;
 use crate::config::Config;
+
+pub use vendor::VendorWrite;
 
 /// The most clients.
 const MOST_CLIENTS: usize = 256;
@@ -45,6 +48,8 @@ pub struct Outcome {
     pub orders: Vec<Order>,
     /// Clients that were told whether to run, for those that were switched by hand meanwhile.
     pub switched: Vec<ClientName>,
+    /// What handlers are to take before anything is done.
+    pub vendor: Vec<VendorWrite>,
 }
 
 /// Something that is tried out.
@@ -56,13 +61,21 @@ pub struct Trial<'a> {
     passing: Numbers,
     orders: Vec<Order>,
     switched: Vec<ClientName>,
+    vendor: Vec<VendorWrite>,
 }
 
 impl<'a> Trial<'a> {
     /// Begins with what is kept now.
     #[must_use]
     pub fn new(files: &'a Config, inputs: &'a Inputs, desired: Desired, passing: Numbers) -> Self {
-        Self { files, inputs, desired, passing, orders: Vec::new(), switched: Vec::new() }
+        let (orders, switched, vendor) = (Vec::new(), Vec::new(), Vec::new());
+        Self { files, inputs, desired, passing, orders, switched, vendor }
+    }
+
+    /// What handlers are to take before anything is done.
+    #[must_use]
+    pub fn vendor(&self) -> &[VendorWrite] {
+        &self.vendor
     }
 
     /// The tree as it would be.
@@ -87,9 +100,7 @@ impl<'a> Trial<'a> {
                     self.write(&facts, &place, parameter, value)
                         .map_err(|fault| Fault { path: text.to_owned(), ..fault })?;
                 }
-                Found::Extra(..) => {
-                    return Err(Fault::new(code::READ_ONLY, text, "a handler publishes it with the lease"));
-                }
+                Found::Extra(place, extra) => self.write_vendor(&facts, &place, extra, text, value)?,
                 _ => {
                     return Err(Fault::new(
                         code::UNKNOWN_PARAMETER,

@@ -20,11 +20,6 @@ pub fn get(source: &impl Source, paths: &[String], levels: u32) -> Result<Flat, 
     };
     for text in paths {
         let path = Path::parse(text)?;
-        // USP has another code for what is not there when it is read.
-        let not_there = |fault: Fault| match fault.code {
-            code::NO_OBJECT => Fault { code: code::NO_PATH, ..fault },
-            _ => fault,
-        };
         let mut at: Option<(Place, String)> = None;
         let mut each = |place: &Place, name: &str, value| {
             // Parameters of an object follow each other: its path is written once.
@@ -35,14 +30,14 @@ pub fn get(source: &impl Source, paths: &[String], levels: u32) -> Result<Flat, 
                 take(prefix, name, value);
             }
         };
-        for found in resolve(&path, source).map_err(not_there)? {
+        for found in resolve(&path, source).map_err(Fault::when_read)? {
             match found {
                 Found::Parameter(place, parameter) => {
                     if let Some(value) = source.value(&place, parameter) {
                         each(&place, parameter.name, value);
                     }
                 }
-                Found::Extra(place, name, value) => each(&place, &name, value),
+                Found::Extra(place, extra) => each(&place, &extra.name, extra.value),
                 Found::Object(place) => expand(&place, levels, source, &mut each),
                 Found::Table(within, table) => {
                     for number in source.rows(table, &within) {
@@ -100,8 +95,8 @@ fn nested(source: &impl Source, place: &Place, rows: &mut Vec<String>) {
     }
 }
 
-/// What can be at and below a path; rows of any number, or `{i}`.
-pub fn supported(text: &str) -> Result<Vec<Supported>, Fault> {
+/// What can be at and below a path; rows of any number, or `{i}`. What clients have besides the tables is `published`.
+pub fn supported(text: &str, published: &[Supported]) -> Result<Vec<Supported>, Fault> {
     let path = Path::parse(text)?;
     let mut object = Object::root();
     let mut leaf = None;
@@ -121,6 +116,9 @@ pub fn supported(text: &str) -> Result<Vec<Supported>, Fault> {
     let mut all = Vec::new();
     for object in OBJECTS.iter().filter(|other| other.path.starts_with(object.path)) {
         describe(object, &mut all);
+        let own =
+            |item: &&Supported| item.path.strip_prefix(object.path).is_some_and(|name| !name.contains('.'));
+        all.extend(published.iter().filter(own).cloned());
     }
     if let Some(name) = leaf {
         let wanted = format!("{}{name}", object.path);

@@ -60,7 +60,7 @@ pub enum Access {
 pub enum Kind {
     /// `boolean`
     Boolean,
-    /// `int`
+    /// `int`, or `long` where it has room for more
     Int {
         /// The least.
         min: i64,
@@ -130,6 +130,7 @@ impl Kind {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Boolean => "boolean",
+            Self::Int { min, .. } if *min < i32::MIN as i64 => "long",
             Self::Int { .. } => "int",
             Self::Unsigned { .. } => "unsignedInt",
             Self::Long => "unsignedLong",

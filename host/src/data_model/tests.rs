@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use dhcpmgr_plugin_api::ParameterKind;
+
 use super::desired::{Desired, Whole};
 use super::edit::{Order, Outcome, Trial};
 use super::error::{Fault, code};
@@ -11,6 +13,7 @@ use super::read;
 use super::value::Value;
 use crate::config::{self, Config};
 use crate::control::views::ClientStatus;
+use crate::handlers::VendorParameter;
 
 const FILES: &str = "[clients.wan4]\nprotocol = \"v4\"\ninterface = \"wan0\"\nrequest = [43]\nmetric = 100\n\
     [clients.wan4.send]\n60 = { text = \"acme\" }\n\
@@ -49,6 +52,7 @@ impl House {
         let inputs = Inputs {
             statuses,
             handlers: [("wan4".parse().unwrap(), asked)].into(),
+            vendor: BTreeMap::new(),
             lans: serde_json::from_str(LANS).unwrap(),
             wans: Vec::new(),
             duid: "000300010203".to_owned(),
@@ -240,6 +244,53 @@ fn what_cannot_be_written_says_why_with_the_code_of_usp() {
 }
 
 #[test]
+fn parameters_of_handlers_are_read_searched_and_tried_out_like_any_other() {
+    let mut house = House::new();
+    let parameter = |name: &str, kind: ParameterKind, writable: bool, value: &str| VendorParameter {
+        name: name.to_owned(),
+        kind,
+        writable,
+        value: value.to_owned(),
+        description: "of the lamp".to_owned(),
+        handler: "acme".to_owned(),
+    };
+    let all = vec![
+        parameter("X_ACME_Colour", ParameterKind::Text, true, "red"),
+        parameter("X_ACME_Level", ParameterKind::Unsigned, true, "7"),
+        parameter("X_ACME_Url", ParameterKind::Text, false, "http://handler"),
+    ];
+    house.inputs.vendor.insert("wan4".parse().unwrap(), all);
+    assert_eq!(house.one(&format!("{C4}X_ACME_Colour")), "red");
+    assert_eq!(house.one(&format!("{C4}X_ACME_Url")), "http://handler", "before what the lease publishes");
+    assert_eq!(house.one("Device.DHCPv4.Client.[X_ACME_Level>6&&X_ACME_Colour==\"red\"].Alias"), "wan4");
+    assert!(house.get("Device.DHCPv6.Client.[X_ACME_Level>6].Alias").is_empty());
+    let supported = read::supported("Device.DHCPv4.Client.{i}.", &house.facts().supported()).unwrap();
+    let level = supported.iter().find(|item| item.path == "Device.DHCPv4.Client.{i}.X_ACME_Level").unwrap();
+    assert_eq!((level.kind.as_str(), level.writable), ("unsignedLong", true));
+    assert_eq!(level.detail, "of the lamp; a whole number of 64 bits");
+    for (name, value, expected) in [
+        ("X_ACME_Level", "x", code::TYPE),
+        ("X_ACME_Level", "-1", code::VALUE),
+        ("X_ACME_Colour", "re\nd", code::VALUE),
+        ("X_ACME_Url", "x", code::READ_ONLY),
+        ("X_ACME_Smell", "x", code::UNKNOWN_PARAMETER),
+    ] {
+        assert_eq!(house.refused(&format!("{C4}{name}"), value), expected, "{name} = {value}");
+    }
+    let outcome = house.set(&format!("{C4}X_ACME_Level"), "8").unwrap();
+    let [write] = &outcome.vendor[..] else { panic!("{:?}", outcome.vendor) };
+    assert_eq!((write.handler.as_str(), write.value.as_str(), write.before.as_str()), ("acme", "8", "7"));
+    assert_eq!(outcome.whole.config, house.files, "no client is configured otherwise");
+    let kept = house.desired.parameters();
+    assert_eq!(kept["wan4"]["acme"], [("X_ACME_Level".to_owned(), "8".to_owned())].into());
+    let again = house.set(&format!("{C4}X_ACME_Level"), "8").unwrap();
+    assert!(again.vendor.is_empty(), "it says so already");
+    // The files know no such handler: what is kept goes with its section.
+    house.desired.forget_all_but(&house.files);
+    assert!(house.desired.parameters().is_empty());
+}
+
+#[test]
 fn rows_come_and_go_and_their_numbers_are_used_up() {
     let mut house = House::new();
     let first = house
@@ -311,11 +362,11 @@ fn commands_and_parameters_that_stand_for_them_are_orders() {
 
 #[test]
 fn the_supported_model_is_told_without_any_row() {
-    let all = read::supported("Device.DHCPv4.Client.{i}.").unwrap();
+    let all = read::supported("Device.DHCPv4.Client.{i}.", &[]).unwrap();
     assert!(all.iter().any(|item| item.path == "Device.DHCPv4.Client.{i}.Renew()" && item.kind == "command"));
     assert!(all.iter().all(|item| item.path.starts_with("Device.DHCPv4.Client.{i}.")));
-    let one = read::supported("Device.DHCPv4.Client.7.SentOption.9.Tag").unwrap();
+    let one = read::supported("Device.DHCPv4.Client.7.SentOption.9.Tag", &[]).unwrap();
     assert_eq!((one.len(), one[0].kind.as_str(), one[0].writable), (1, "unsignedInt", true));
     assert_eq!(one[0].detail, "a whole number from 1 to 254");
-    assert_eq!(read::supported("Device.WiFi.").unwrap_err().code, code::UNKNOWN_PARAMETER);
+    assert_eq!(read::supported("Device.WiFi.", &[]).unwrap_err().code, code::UNKNOWN_PARAMETER);
 }

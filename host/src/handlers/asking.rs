@@ -149,9 +149,10 @@ impl Link {
         let started = Instant::now();
         let outcome = self.runner.call(client, operation, input, deadline).await;
         let took = started.elapsed();
+        let refused = matches!(outcome, Outcome::Refused(_));
         let judged = match outcome {
             Outcome::Unsupported => Ok((T::default(), Vec::new())),
-            Outcome::Failed(reason) => Err(one_line(&reason, REASON)),
+            Outcome::Refused(reason) | Outcome::Failed(reason) => Err(one_line(&reason, REASON)),
             Outcome::Answered { bytes, start } => judge(&bytes, &grants).map_err(|reason| {
                 let reason = one_line(&reason, REASON);
                 self.runner.misbehaved(client, start, &reason);
@@ -166,13 +167,13 @@ impl Link {
                 report.notes.extend(self.late(took, deadline));
                 (report, Some(answer))
             }
-            Err(reason) => (self.report(hook, took, Some(reason)), None),
+            Err(reason) => (HandlerReport { refused, ..self.report(hook, took, Some(reason)) }, None),
         }
     }
 
     fn report(&self, hook: Hook, took: Duration, failure: Option<String>) -> HandlerReport {
         let handler = self.condition.handler().to_owned();
-        HandlerReport { handler, hook, took, failure, cut: Vec::new(), notes: Vec::new() }
+        HandlerReport { handler, hook, took, failure, refused: false, cut: Vec::new(), notes: Vec::new() }
     }
 
     /// A call in the daemon cannot be cut short: that it took too long can only be told.
@@ -204,11 +205,6 @@ impl Link {
             Some(ruling) => ruling.again(proposed, &self.config().grants),
             None => proposed,
         }
-    }
-
-    /// What was written to its parameters for a client; `None` for nothing.
-    pub(super) fn written(&self, client: &ClientName) -> Option<BTreeMap<String, String>> {
-        lock(&self.memory).written.get(client).filter(|written| !written.is_empty()).cloned()
     }
 }
 

@@ -50,7 +50,11 @@ impl Chain {
     ///
     /// Must be called within a tokio runtime whose thread lives as long as the chain: the workers die with it.
     pub async fn load(handlers: &[Handler], directory: &Path, worker_exe: &Path) -> Self {
-        let places = Places { directory: directory.to_owned(), worker_exe: worker_exe.to_owned() };
+        let places = Places {
+            directory: directory.to_owned(),
+            worker_exe: worker_exe.to_owned(),
+            kept: Arc::default(),
+        };
         let notices = broadcast::channel(NOTICES).0;
         let links = join_all(handlers.iter().map(|h| Link::load(h, &places, notices.clone()))).await;
         let links = Mutex::new(links.into_iter().map(Arc::new).collect());

@@ -171,6 +171,7 @@ fn unasked(links: &[Arc<Link>], why: &str) -> Vec<HandlerReport> {
         hook: Hook::Lease,
         took: Duration::ZERO,
         failure: Some(format!("was not asked: {why}")),
+        refused: false,
         cut: Vec::new(),
         notes: Vec::new(),
     };

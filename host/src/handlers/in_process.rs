@@ -45,7 +45,7 @@ impl InProcess {
             Ok(bytes) => Outcome::Answered { bytes, start: 0 },
             Err(CallError::Unsupported(_)) => Outcome::Unsupported,
             // An orderly "no": the handler is well, this lease is not for it.
-            Err(CallError::Failed(reason)) => Outcome::Failed(reason),
+            Err(CallError::Failed(reason)) => Outcome::Refused(reason),
             Err(error) => {
                 let reason = error.to_string();
                 self.misbehaved(client, &reason);

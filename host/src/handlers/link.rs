@@ -1,6 +1,6 @@
 //! One link of the chain: a configured handler, what it may contribute, and what it contributed last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,6 +11,7 @@ use tokio::sync::broadcast;
 use super::condition::{BY_THE_OPERATOR, Condition};
 use super::in_process::InProcess;
 use super::merge::Ruling;
+use super::parameters::Kept;
 use super::runner::Runner;
 use super::statistics::Statistics;
 use super::text::one_line;
@@ -30,6 +31,8 @@ pub(super) struct Link {
     config: Mutex<Handler>,
     pub(super) memory: Mutex<Memory>,
     pub(super) statistics: Mutex<Statistics>,
+    /// What was written to parameters of all handlers.
+    pub(super) kept: Arc<Mutex<Kept>>,
 }
 
 /// What is kept of a handler's answers, and for it.
@@ -41,8 +44,10 @@ pub(super) struct Memory {
     pub(super) rulings: BTreeMap<ClientName, Ruling>,
     /// What it last wanted requested and sent.
     pub(super) options: BTreeMap<ClientName, Options>,
-    /// What was written to its parameters, name → text.
-    pub(super) written: BTreeMap<ClientName, BTreeMap<String, String>>,
+    /// What is wrong with its parameters.
+    pub(super) complaints: BTreeMap<ClientName, Vec<String>>,
+    /// Names of parameters to which something was written that is no value of theirs any more.
+    pub(super) unfit: BTreeMap<ClientName, BTreeSet<String>>,
 }
 
 /// Where modules and workers are found.
@@ -52,6 +57,8 @@ pub(super) struct Places {
     pub(super) directory: PathBuf,
     /// The program that is a worker when it is told so.
     pub(super) worker_exe: PathBuf,
+    /// What was written to parameters of handlers.
+    pub(super) kept: Arc<Mutex<Kept>>,
 }
 
 impl Link {
@@ -69,8 +76,9 @@ impl Link {
                 Runner::Refused(condition.facts().reason.clone().unwrap_or(reason))
             }
         };
-        let statistics = Mutex::default();
-        Self { condition, runner, config: Mutex::new(config.clone()), memory: Mutex::default(), statistics }
+        let config = Mutex::new(config.clone());
+        let (memory, statistics, kept) = (Mutex::default(), Mutex::default(), Arc::clone(&places.kept));
+        Self { condition, runner, config, memory, statistics, kept }
     }
 
     pub(super) fn config(&self) -> MutexGuard<'_, Handler> {
@@ -115,9 +123,10 @@ impl Link {
         memory.rulings.remove(client);
     }
 
-    /// Takes over what another start of the same module contributed, and what was written to its parameters.
+    /// Takes over what another start of the same module contributed.
     pub(super) fn inherit(&self, former: &Self) {
-        *lock(&self.memory) = lock(&former.memory).clone();
+        // Its parameters may be others.
+        *lock(&self.memory) = Memory { unfit: BTreeMap::new(), ..lock(&former.memory).clone() };
     }
 
     /// Whether it is asked at a hook. One that was never loaded has no plan either, and that is to be told.
@@ -173,7 +182,7 @@ impl Link {
             restarts: facts.restarts,
             p99_us: statistics.p99_us(),
             hooks: statistics.hooks(),
-            conflicts: Vec::new(),
+            conflicts: self.complaints(),
         }
     }
 }

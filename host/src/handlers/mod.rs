@@ -32,6 +32,7 @@ use std::time::Duration;
 pub use chain::Chain;
 use dhcpmgr_message::Bytes;
 use dhcpmgr_plugin_api::{Hook, ParameterKind, Plan};
+pub use parameters::{Kept, NotTaken};
 use serde::{Deserialize, Serialize};
 pub use statistics::{HISTOGRAM_US, HookStatus};
 
@@ -85,6 +86,8 @@ pub struct HandlerReport {
     pub took: Duration,
     /// Why it gave no plan; its last good contribution, if any, is in force instead.
     pub failure: Option<String>,
+    /// It said so itself, in an orderly way.
+    pub refused: bool,
     /// What was cut from its plan for want of a grant.
     pub cut: Vec<Grant>,
     /// Its notes for `dhcpmgr why`.
@@ -158,7 +161,7 @@ pub struct HandlerStatus {
     /// The counters of each hook that was called.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hooks: Vec<HookStatus>,
-    /// What it and another handler want differently now, a sentence each.
+    /// What it and another handler want differently now, and what is wrong with its parameters, a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<String>,
 }

@@ -1,6 +1,6 @@
 //! Vendor parameters (`X_…`) of a client: listed, read and written for the data model.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dhcpmgr_message::{ClientName, wire};
@@ -14,6 +14,18 @@ use super::merge::Conflict;
 use super::{VendorParameter, sanity};
 use crate::config::Grant;
 
+/// What was written to parameters and is kept: client → handler → name → value.
+pub type Kept = BTreeMap<ClientName, BTreeMap<String, BTreeMap<String, String>>>;
+
+/// Why a handler does not take a value: a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotTaken {
+    /// The handler says so.
+    Refused(String),
+    /// It gave no answer that can be used.
+    Failed(String),
+}
+
 impl Chain {
     /// Whether any handler has parameters for a client.
     #[must_use]
@@ -22,10 +34,14 @@ impl Chain {
     }
 
     /// The parameters that handlers with the grant `parameters` have for a client, by name. Of two with one name the
-    /// later handler's is taken.
-    pub async fn parameters(&self, query: &ParametersQuery) -> Vec<VendorParameter> {
+    /// later handler's is taken; one whose name `is_ours` is left out.
+    pub async fn parameters(
+        &self,
+        query: &ParametersQuery,
+        is_ours: &dyn Fn(&str) -> bool,
+    ) -> Vec<VendorParameter> {
         let links: Vec<_> = self.with_parameters(query);
-        let answers = join_all(links.iter().map(|link| link.parameters(query))).await;
+        let answers = join_all(links.iter().map(|link| link.parameters(query, is_ours))).await;
         let mut all: Vec<VendorParameter> = Vec::new();
         let mut conflicts = Vec::new();
         for parameter in answers.into_iter().flatten() {
@@ -46,53 +62,30 @@ impl Chain {
         all
     }
 
-    /// One parameter of a client; `None` when no handler has it.
-    pub async fn parameter(&self, query: &ParametersQuery, name: &str) -> Option<VendorParameter> {
-        self.parameters(query).await.into_iter().find(|parameter| parameter.name == name)
-    }
-
-    /// Writes a parameter of a client, when its handler agrees; the error says why not. The value is kept as long as the
-    /// handler is configured, and handed over with each question. What the client's lease means is to be asked anew.
+    /// Asks a handler whether it takes a value for a parameter that it has, of the parameter's type. Nothing is kept by
+    /// that: see [`keep_parameters`](Self::keep_parameters).
+    ///
+    /// # Errors
+    /// Why it does not.
     pub async fn set_parameter(
         &self,
         query: &ParametersQuery,
+        handler: &str,
         name: &str,
         value: &str,
-    ) -> Result<(), String> {
-        let parameter = self
-            .parameter(query, name)
-            .await
-            .ok_or_else(|| format!("client {} has no parameter {name}", query.client))?;
-        if !parameter.writable {
-            return Err(format!("{name} cannot be written"));
-        }
-        parameter
-            .kind
-            .check(value)
-            .map_err(|accepted| format!("{name}: {value:?} is refused; accepted: {accepted}"))?;
+    ) -> Result<(), NotTaken> {
+        sanity::check_pair("parameter", name, value).map_err(NotTaken::Refused)?;
         let links = self.with_parameters(query);
-        let link = links.iter().find(|link| link.condition.handler() == parameter.handler);
-        link.ok_or_else(|| format!("handler {} is gone", parameter.handler))?
-            .set_parameter(query, name, value)
-            .await
-    }
-
-    /// What was written to parameters of a client: handler, name, value. To be kept across restarts of the daemon.
-    #[must_use]
-    pub fn written(&self, client: &ClientName) -> Vec<(String, String, String)> {
-        let of = |link: Arc<Link>| {
-            let handler = link.condition.handler().to_owned();
-            let written = link.written(client).unwrap_or_default();
-            written.into_iter().map(move |(name, value)| (handler.clone(), name, value))
-        };
-        self.links().into_iter().flat_map(of).collect()
-    }
-
-    /// Puts back what was written to a parameter before the daemon was started.
-    pub fn restore_parameter(&self, client: &ClientName, handler: &str, name: &str, value: &str) {
-        for link in self.links().iter().filter(|link| link.condition.handler() == handler) {
-            link.keep(client, name, value);
+        match links.iter().find(|link| link.condition.handler() == handler) {
+            Some(link) => link.set_parameter(query, name, value).await,
+            None => Err(NotTaken::Failed(format!("handler {handler} is gone"))),
         }
+    }
+
+    /// What was written to all parameters, in place of what was before. Handlers are handed their part with each
+    /// question, however often they are started again.
+    pub fn keep_parameters(&self, kept: Kept) {
+        *lock(&self.places.kept) = kept;
     }
 
     fn with_parameters(&self, query: &ParametersQuery) -> Vec<Arc<Link>> {
@@ -108,6 +101,15 @@ impl Link {
             && self.config().grants.contains(&Grant::Parameters)
     }
 
+    /// What was written to its parameters for a client; `None` for nothing.
+    pub(super) fn written(&self, client: &ClientName) -> Option<BTreeMap<String, String>> {
+        let mut written = lock(&self.kept).get(client)?.get(self.condition.handler())?.clone();
+        if let Some(unfit) = lock(&self.memory).unfit.get(client) {
+            written.retain(|name, _| !unfit.contains(name));
+        }
+        (!written.is_empty()).then_some(written)
+    }
+
     fn own_query(&self, query: &ParametersQuery) -> ParametersQuery {
         let mut query = query.clone();
         query.parameters = self.written(&query.client).unwrap_or_default();
@@ -117,7 +119,11 @@ impl Link {
         query
     }
 
-    async fn parameters(&self, query: &ParametersQuery) -> Vec<VendorParameter> {
+    async fn parameters(
+        &self,
+        query: &ParametersQuery,
+        is_ours: &dyn Fn(&str) -> bool,
+    ) -> Vec<VendorParameter> {
         let Ok(input) = wire::encode(&self.own_query(query)).map(Arc::from) else { return Vec::new() };
         let judge = |bytes: &[u8], _: &BTreeSet<Grant>| {
             let parameters: Vec<Parameter> = decode(bytes, "list of parameters")?;
@@ -127,13 +133,22 @@ impl Link {
         };
         let (report, parameters) =
             self.ask(&query.client, Hook::Parameters, operation::PARAMETERS, &input, judge).await;
-        if let Some(reason) = report.failure {
-            tracing::warn!(
-                "{}: handler {} does not tell its parameters: {reason}",
-                query.client,
-                report.handler
-            );
-        }
+        let Some(mut parameters) = parameters else {
+            let why = report.failure.unwrap_or_default();
+            self.complain(&query.client, vec![format!("its parameters are not known: {why}")]);
+            return Vec::new();
+        };
+        let mut complaints = self.without_unfit(&query.client, &parameters);
+        parameters.retain(|Parameter { name, .. }| {
+            let stays = !is_ours(name);
+            if !stays {
+                complaints.push(format!(
+                    "its parameter {name} is left out: the data model has something of that name; accepted: the vendor's own"
+                ));
+            }
+            stays
+        });
+        self.complain(&query.client, complaints);
         let handler = self.condition.handler();
         let owned = |parameter: Parameter| VendorParameter {
             name: parameter.name,
@@ -143,29 +158,65 @@ impl Link {
             description: parameter.description,
             handler: handler.to_owned(),
         };
-        parameters.unwrap_or_default().into_iter().map(owned).collect()
+        parameters.into_iter().map(owned).collect()
     }
 
-    async fn set_parameter(&self, query: &ParametersQuery, name: &str, value: &str) -> Result<(), String> {
-        let change = ParameterChange::new(self.own_query(query), name, value);
-        let input: Arc<[u8]> = wire::encode(&change).map_err(|e| e.to_string())?.into();
-        let judge = |_: &[u8], _: &BTreeSet<Grant>| Ok((true, Vec::new()));
-        let (report, accepted) =
-            self.ask(&query.client, Hook::Parameters, operation::SET_PARAMETER, &input, judge).await;
-        match accepted {
-            Some(true) => {
-                self.keep(&query.client, name, value);
-                Ok(())
-            }
-            _ => {
-                let why = report.failure.unwrap_or_else(|| format!("{name} cannot be written"));
-                Err(format!("handler {}: {why}", report.handler))
-            }
+    /// Finds what was written to parameters that are of another type by now: it is kept, and not handed over. A sentence
+    /// for each.
+    fn without_unfit(&self, client: &ClientName, parameters: &[Parameter]) -> Vec<String> {
+        let kept = lock(&self.kept).get(client).and_then(|kept| kept.get(self.condition.handler())).cloned();
+        let misfit = |(name, value): (String, String)| {
+            let parameter = parameters.iter().find(|parameter| parameter.name == name)?;
+            let accepted = parameter.kind.check(&value).err()?;
+            Some((name, accepted))
+        };
+        let unfit: BTreeMap<_, _> = kept.into_iter().flatten().filter_map(misfit).collect();
+        let told = |(name, accepted): (&String, &&str)| {
+            format!("what was written to its parameter {name} is not {accepted}, and is not handed over")
+        };
+        let lines = unfit.iter().map(told).collect();
+        let mut memory = lock(&self.memory);
+        match unfit.is_empty() {
+            true => memory.unfit.remove(client),
+            false => memory.unfit.insert(client.clone(), unfit.into_keys().collect()),
+        };
+        lines
+    }
+
+    /// Says what is wrong with its parameters for a client, once for as long as it lasts.
+    fn complain(&self, client: &ClientName, now: Vec<String>) {
+        let mut memory = lock(&self.memory);
+        let before = memory.complaints.remove(client).unwrap_or_default();
+        for line in now.iter().filter(|line| !before.contains(line)) {
+            tracing::warn!("{client}: handler {}: {line}", self.condition.handler());
+        }
+        if !now.is_empty() {
+            memory.complaints.insert(client.clone(), now);
         }
     }
 
-    fn keep(&self, client: &ClientName, name: &str, value: &str) {
-        let mut memory = lock(&self.memory);
-        memory.written.entry(client.clone()).or_default().insert(name.to_owned(), value.to_owned());
+    /// What is wrong with its parameters, a sentence each.
+    pub(super) fn complaints(&self) -> Vec<String> {
+        let memory = lock(&self.memory);
+        let of = |(client, lines): (&ClientName, &Vec<String>)| {
+            lines.iter().map(|line| format!("{client}: {line}")).collect::<Vec<_>>()
+        };
+        memory.complaints.iter().flat_map(of).collect()
+    }
+
+    async fn set_parameter(&self, query: &ParametersQuery, name: &str, value: &str) -> Result<(), NotTaken> {
+        let change = ParameterChange::new(self.own_query(query), name, value);
+        let input: Arc<[u8]> = wire::encode(&change).map_err(|e| NotTaken::Failed(e.to_string()))?.into();
+        let judge = |_: &[u8], _: &BTreeSet<Grant>| Ok((true, Vec::new()));
+        let (report, accepted) =
+            self.ask(&query.client, Hook::Parameters, operation::SET_PARAMETER, &input, judge).await;
+        let why = |why: String| format!("handler {}: {why}", self.condition.handler());
+        match (accepted, report.failure) {
+            (Some(true), _) => Ok(()),
+            (_, Some(reason)) if report.refused => Err(NotTaken::Refused(why(reason))),
+            (_, Some(reason)) => Err(NotTaken::Failed(why(reason))),
+            // It does not know the operation.
+            (_, None) => Err(NotTaken::Failed(why(format!("{name} cannot be written")))),
+        }
     }
 }

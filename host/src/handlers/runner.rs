@@ -20,6 +20,8 @@ pub(super) enum Outcome {
     },
     /// The module does not know the operation, and has nothing to contribute.
     Unsupported,
+    /// The module says no, in an orderly way: why.
+    Refused(String),
     /// No answer: why.
     Failed(String),
 }

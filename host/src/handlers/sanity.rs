@@ -277,7 +277,7 @@ fn check_event(event: &Emitted) -> Result<(), String> {
     event.fields.iter().try_for_each(|(name, value)| check_pair("event field", name, value))
 }
 
-fn check_pair(what: &str, name: &str, value: &str) -> Result<(), String> {
+pub(super) fn check_pair(what: &str, name: &str, value: &str) -> Result<(), String> {
     let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     let shown = one_line(name, 32);
     if name.is_empty() || name.len() > NAME_BYTES || !name.bytes().all(good) {

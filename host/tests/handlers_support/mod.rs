@@ -2,14 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 #![allow(dead_code, unreachable_pub)]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use dhcpmgr::config::{Grant, Handler, Isolation};
-use dhcpmgr::handlers::{Chain, HandlerNotice, HandlerState, HandlerStatus, NoticeKind};
+use dhcpmgr::handlers::{Chain, HandlerNotice, HandlerState, HandlerStatus, NotTaken, NoticeKind};
 use dhcpmgr_message::{Bytes, V4Report};
 use dhcpmgr_plugin_api::testing::v4_event;
-use dhcpmgr_plugin_api::{LeaseEvent, Settings};
+use dhcpmgr_plugin_api::{LeaseEvent, ParametersQuery, Settings};
 use serde::Serialize;
 use tokio::sync::broadcast::Receiver;
 
@@ -95,4 +96,18 @@ pub async fn until(chain: &Chain, name: &str, state: HandlerState) {
         assert!(started.elapsed() < SOON, "still {:?}", status(chain, name));
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// Writes a parameter as the data model does: kept when its handler takes it.
+pub async fn write(
+    chain: &Chain,
+    query: &ParametersQuery,
+    handler: &str,
+    name: &str,
+    value: &str,
+) -> Result<(), NotTaken> {
+    chain.set_parameter(query, handler, name, value).await?;
+    let written = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+    chain.keep_parameters([(query.client.clone(), [(handler.to_owned(), written)].into())].into());
+    Ok(())
 }

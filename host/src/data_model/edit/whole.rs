@@ -50,7 +50,8 @@ impl Trial<'_> {
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Outcome { desired: self.desired, whole, orders: self.orders, switched: self.switched })
+        let Self { desired, orders, switched, vendor, .. } = self;
+        Ok(Outcome { desired, whole, orders, switched, vendor })
     }
 }
 

@@ -11,10 +11,12 @@ use super::super::numbers::Numbers;
 use super::super::options::{Given, Owner};
 use super::feeds::{DnsServer, Interface, Left, MapDomain, Tunnel, V4Route, V6Address, V6Prefix};
 use super::options::each;
+use super::vendor::extras;
 use super::{ClientFacts, Facts};
 use crate::config::{Client, Config};
 use crate::control::views::{ClientStatus, LanStanding, LanView, WanView};
 use crate::events::{Lease, RuleView};
+use crate::handlers::VendorParameter;
 
 /// What the tree is made of.
 #[derive(Debug, Default, Clone)]
@@ -23,6 +25,8 @@ pub struct Inputs {
     pub statuses: Vec<ClientStatus>,
     /// What handlers send and request, by client.
     pub handlers: BTreeMap<ClientName, Asked>,
+    /// What handlers have for clients besides.
+    pub vendor: BTreeMap<ClientName, Vec<VendorParameter>>,
     /// What LANs have.
     pub lans: Vec<LanView>,
     /// What carries IPv4 on each WAN.
@@ -110,6 +114,8 @@ impl Facts {
                 row.status = statuses.remove(&client.name);
                 row.count(baseline);
                 row.number_rows(passing);
+                let vendor = inputs.vendor.get(&client.name).map_or(&[][..], Vec::as_slice);
+                row.extras = extras(protocol, vendor, row.parameters());
                 rows.push(row);
             }
             rows.sort_by_key(|row| row.number);
@@ -339,6 +345,7 @@ fn one(client: &Client, base: Option<&Client>, asked: Option<&Asked>, desired: &
         received: Vec::new(),
         server: None,
         ias: Vec::new(),
+        extras: Vec::new(),
     }
 }
 

@@ -9,6 +9,7 @@ mod gather;
 mod options;
 mod v4;
 mod v6;
+mod vendor;
 
 use std::collections::BTreeMap;
 
@@ -19,9 +20,10 @@ pub(super) use client::below_client;
 pub use client::{can_be_told, not_supported};
 pub use gather::{Asked, Inputs};
 pub(super) use gather::{INTERFACES, clients};
+pub use vendor::{is_ours, may_be_named};
 
 use super::options::OptionView;
-use super::path::{Place, Source, is_name};
+use super::path::{Extra, Place, Source};
 use super::schema::{Object, Parameter};
 use super::value::Value;
 use crate::config::Client;
@@ -75,6 +77,8 @@ pub struct ClientFacts {
     received: Vec<(u32, u16, String)>,
     server: Option<u32>,
     ias: Vec<u32>,
+    /// Parameters besides those of the tables.
+    extras: Vec<Extra>,
 }
 
 impl ClientFacts {
@@ -172,20 +176,11 @@ impl Source for Facts {
         Some(value.unwrap_or_else(|| otherwise(parameter)))
     }
 
-    fn extra(&self, place: &Place) -> Vec<(String, Value)> {
+    fn extra(&self, place: &Place) -> &[Extra] {
         if place.object.name != "Client" || place.numbers().len() != 1 {
-            return Vec::new();
+            return &[];
         }
-        let Some(parameters) = self.client(place).and_then(ClientFacts::parameters) else {
-            return Vec::new();
-        };
-        let own =
-            |name: &str| name.starts_with("X_") && is_name(name) && place.object.parameter(name).is_none();
-        parameters
-            .iter()
-            .filter(|(name, _)| own(name))
-            .map(|(name, value)| (name.clone(), value.as_str().into()))
-            .collect()
+        self.client(place).map_or(&[], |client| &client.extras)
     }
 }
 

@@ -9,7 +9,7 @@ mod resolve;
 mod tests;
 
 pub use expression::{Comparison, Expression, Operator};
-pub use resolve::{Found, Place, Source, expand, resolve};
+pub use resolve::{Extra, Found, Place, Source, expand, resolve};
 
 use super::error::{Fault, code};
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::super::error::{Fault, code};
-use super::super::schema::{Object, Parameter};
+use super::super::schema::{Kind, Object, Parameter};
 use super::super::value::Value;
 use super::expression::{Comparison, Expression};
 use super::{Path, Step};
@@ -21,19 +21,41 @@ pub trait Source {
     /// The value of a parameter; `None` when its row is gone.
     fn value(&self, place: &Place, parameter: &'static Parameter) -> Option<Value>;
 
-    /// Parameters that are in no table, with their values: what handlers publish.
-    fn extra(&self, _place: &Place) -> Vec<(String, Value)> {
-        Vec::new()
+    /// Parameters that are in no table: what handlers publish.
+    fn extra(&self, _place: &Place) -> &[Extra] {
+        &[]
     }
 }
 
+/// A parameter that is in no table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extra {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub kind: Kind,
+    /// Its value.
+    pub value: Value,
+    /// The handler that takes what is written; `None` where nothing can be.
+    pub writes: Option<String>,
+    /// One line for the person who reads it.
+    pub description: String,
+}
+
 /// One object of the living tree: which, and the numbers of the rows that lead to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Eq)]
 pub struct Place {
     /// The object.
     pub object: &'static Object,
     numbers: [u32; NESTED],
     depth: u8,
+}
+
+impl PartialEq for Place {
+    fn eq(&self, other: &Self) -> bool {
+        // There is each object once; what stands in it need not be compared.
+        std::ptr::eq(self.object, other.object) && self.numbers() == other.numbers()
+    }
 }
 
 impl Place {
@@ -90,7 +112,7 @@ pub enum Found {
     /// A parameter.
     Parameter(Place, &'static Parameter),
     /// A parameter that is in no table.
-    Extra(Place, String, Value),
+    Extra(Place, Extra),
     /// A command.
     Command(Place, &'static str),
     /// A table as a whole: where it stands, and which.
@@ -230,13 +252,18 @@ impl<S: Source> Walk<'_, S> {
                 }
             }
         }
-        if let Some(parameter) = place.object.parameter(name) {
+        let held = if let Some(parameter) = place.object.parameter(name) {
             let Some(value) = self.source.value(&place, parameter) else { return Ok(false) };
-            return comparison
-                .holds(&parameter.kind, &value)
-                .map_err(|why| self.path.fault(code::PATH_SYNTAX, why));
-        }
-        Err(self.unknown(place.object, name))
+            comparison.holds(&parameter.kind, &value)
+        } else if let Some(extra) = self.source.extra(&place).iter().find(|extra| extra.name == *name) {
+            comparison.holds(&extra.kind, &extra.value)
+        } else if name.starts_with("X_") {
+            // Other rows may have it.
+            Ok(false)
+        } else {
+            return Err(self.unknown(place.object, name));
+        };
+        held.map_err(|why| self.path.fault(code::PATH_SYNTAX, why))
     }
 
     /// The objects that a parameter of these refers to; an empty reference leads nowhere.
@@ -270,8 +297,8 @@ impl<S: Source> Walk<'_, S> {
         let extra: Vec<Found> = from
             .iter()
             .filter_map(|place| {
-                let (name, value) = self.source.extra(place).into_iter().find(|(other, _)| other == name)?;
-                Some(Found::Extra(*place, name, value))
+                let extra = self.source.extra(place).iter().find(|extra| extra.name == name)?;
+                Some(Found::Extra(*place, extra.clone()))
             })
             .collect();
         if extra.is_empty() { Err(self.unknown(object, name)) } else { Ok(extra) }
@@ -337,8 +364,8 @@ pub fn expand(place: &Place, levels: u32, source: &impl Source, each: &mut impl 
             each(place, parameter.name, value);
         }
     }
-    for (name, value) in source.extra(place) {
-        each(place, &name, value);
+    for Extra { name, value, .. } in source.extra(place) {
+        each(place, name, value.clone());
     }
     if levels == 1 {
         return;

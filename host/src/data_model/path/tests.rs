@@ -44,7 +44,7 @@ fn found(text: &str) -> Result<Vec<String>, Fault> {
     let name = |found: Found| match found {
         Found::Object(place) => place.path(),
         Found::Parameter(place, parameter) => format!("{}{}", place.path(), parameter.name),
-        Found::Extra(place, name, _) => format!("{}{name}", place.path()),
+        Found::Extra(place, extra) => format!("{}{}", place.path(), extra.name),
         Found::Command(place, command) => format!("{}{command}", place.path()),
         Found::Table(place, table) => format!("{}{}.", place.path(), table.name),
     };

@@ -185,7 +185,8 @@ async fn manager<D: DataModel + Controls>(
         "GetSupportedDM" => {
             let (path,): (String,) = arguments(message)?;
             let all: Vec<(String, String, bool, String)> = daemon
-                .supported(&path)?
+                .supported(&path)
+                .await?
                 .into_iter()
                 .map(|s| (s.path, s.kind, s.writable, s.detail))
                 .collect();

@@ -8,7 +8,8 @@ use super::Dictionary;
 use crate::data_model::door::Flat;
 use crate::data_model::{Fault, Value, code};
 
-/// As the bus has them: `b`, `i`, `u`, `s`, and `t` for the counters of statistics.
+/// As the bus has them: `b`, `i`, `u`, `s`; `t` for the counters of statistics, and `x` and `t` for what does not fit
+/// otherwise.
 pub(super) fn variants(flat: &Flat) -> Dictionary<'_> {
     flat.0.iter().map(|(path, value)| (path.clone(), variant(path, value))).collect()
 }
@@ -16,9 +17,9 @@ pub(super) fn variants(flat: &Flat) -> Dictionary<'_> {
 fn variant<'a>(path: &str, value: &'a Value) -> Variant<'a> {
     match value {
         Value::Boolean(value) => (*value).into(),
-        Value::Int(value) => i32::try_from(*value).unwrap_or(i32::MAX).into(),
+        Value::Int(value) => i32::try_from(*value).map_or_else(|_| (*value).into(), Into::into),
         Value::Unsigned(value) if path.contains(".Stats.") => (*value).into(),
-        Value::Unsigned(value) => u32::try_from(*value).unwrap_or(u32::MAX).into(),
+        Value::Unsigned(value) => u32::try_from(*value).map_or_else(|_| (*value).into(), Into::into),
         Value::Text(text) => text.as_str().into(),
     }
 }
@@ -75,7 +76,14 @@ mod tests {
 
     #[test]
     fn a_value_that_went_over_the_bus_is_the_same() {
-        for value in [Value::from(true), 7_u32.into(), Value::Int(-1), "x".into()] {
+        for value in [
+            Value::from(true),
+            7_u32.into(),
+            u64::MAX.into(),
+            Value::Int(-1),
+            Value::Int(i64::MIN),
+            "x".into(),
+        ] {
             assert_eq!(of_variant(&variant("Device.X", &value)), Some(value));
         }
         let all = u64::MAX;

@@ -194,7 +194,7 @@ impl Supervisor {
         let (outcome, result) = match called {
             Ok(Called::Answer(bytes)) => (Outcome::Answered { bytes, start: self.start }, Ok(())),
             Ok(Called::Unsupported) => (Outcome::Unsupported, Ok(())),
-            Ok(Called::Failed(reason)) => (Outcome::Failed(reason), Ok(())),
+            Ok(Called::Failed(reason)) => (Outcome::Refused(reason), Ok(())),
             Err(reason) => (Outcome::Failed(reason.clone()), Err(reason)),
         };
         *missed |= call.answer.send(outcome).is_err();
