@@ -32,6 +32,7 @@ mod lease;
 mod metrics;
 mod multi;
 mod nak;
+mod observer;
 mod power;
 mod privileges;
 mod reboot;

@@ -299,6 +299,7 @@ async fn serve(
         sessions: Rc::clone(&sessions),
         records,
         service: Rc::clone(&service),
+        observer: Rc::default(),
         last_look: Default::default(),
     });
     // Before anything happens: hooks hear of all of it.
@@ -315,6 +316,8 @@ async fn serve(
         logging,
         model,
     });
+    // Before any client speaks.
+    daemon.shared.observer.set(config.observer.enabled);
     for client in config.clients.values() {
         daemon.start_client(client.clone(), &mut census).await;
     }

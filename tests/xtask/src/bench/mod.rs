@@ -4,6 +4,7 @@ mod calls;
 mod growth;
 mod handlers;
 mod harness;
+mod observer;
 mod recovery;
 mod scale;
 mod size;
@@ -44,6 +45,8 @@ pub(crate) enum Part {
     Softwire,
     /// Memory and wake-ups with 64 bound clients
     Idle,
+    /// The packet observer: forwarding beside it, and a flood
+    Observer,
     /// Client killed → running again; daemon killed → managing again; durable writes for 1,000 renewals
     Recovery,
     /// Sizes of the binaries
@@ -91,6 +94,7 @@ pub(crate) fn inside(parts: &[Part]) -> Result {
             Part::V6 => v6::run(&mut table),
             Part::Softwire => softwire::run(&mut table),
             Part::Idle => scale::run(&mut table),
+            Part::Observer => observer::run(&mut table),
             Part::Recovery => recovery::run(&mut table),
             Part::Size => size::run(&root, &mut table),
         };
