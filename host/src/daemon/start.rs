@@ -360,6 +360,8 @@ async fn serve(
     spawn_local(metrics::serve(daemon.metrics.subscribe(), Rc::clone(&daemon)));
     let lans = Rc::clone(&daemon);
     spawn_local(async move { lans.shared.delegations.run(|outcome| lans.tell(outcome)).await });
+    let notifier = Rc::clone(&daemon);
+    spawn_local(async move { notifier.notify().await });
     let for_hooks = Rc::clone(&daemon);
     spawn_local(async move { runner.run(&for_hooks.shared.events).await });
     tracing::info!("dhcpmgrd {} runs", env!("CARGO_PKG_VERSION"));
