@@ -3,6 +3,7 @@
 mod attendance;
 mod link;
 mod model;
+mod notifier;
 mod privileges;
 mod softwires;
 mod start;
@@ -25,8 +26,6 @@ use crate::config::{self, Client, Config, MetricsAddress, OnStop};
 use crate::control::views::{ClientStatus, ConfigShown, Reload, Status};
 use crate::control::{Controls, Request, Response};
 use crate::controller::{Command, Controller, Ending, Shared};
-use crate::data_model::Fault;
-use crate::data_model::door::{DataModel, Flat};
 use crate::delegation::Outcome;
 use crate::events::{Event, EventKind, EventLog};
 use crate::handlers::{HandlerNotice, NoticeKind};
@@ -446,9 +445,7 @@ impl Controls for Daemon {
                 toml: config::to_toml(&self.config.borrow()),
             }),
             Request::Import { order } => self.import(order).await,
-            Request::Events { .. } | Request::Watch { .. } => {
-                Response::refused("this is streamed, not answered")
-            }
+            Request::Events { .. } | Request::Watch(_) => Response::refused("this is streamed, not answered"),
             Request::Get { .. }
             | Request::GetInstances { .. }
             | Request::GetSupported { .. }
@@ -457,10 +454,6 @@ impl Controls for Daemon {
             | Request::Delete { .. }
             | Request::Operate { .. } => self.on_model(request).await,
         }
-    }
-
-    async fn read(&self, paths: &[String]) -> Result<Flat, Fault> {
-        self.get(paths, 0).await
     }
 
     fn events(&self) -> &EventLog {

@@ -85,6 +85,11 @@ pub(super) fn resident(pid: impl std::fmt::Display) -> Result<f64> {
     Ok(field(&format!("/proc/{pid}/status"), "VmRSS")? as f64 * 1024.0 / 1e6)
 }
 
+/// Memory of its own, megabytes: what is not of files.
+pub(super) fn own_memory(pid: impl std::fmt::Display) -> Result<f64> {
+    Ok(field(&format!("/proc/{pid}/status"), "RssAnon")? as f64 * 1024.0 / 1e6)
+}
+
 /// Processor time of a process so far.
 pub(super) fn processor_time(pid: impl std::fmt::Display) -> Result<Duration> {
     let path = format!("/proc/{pid}/schedstat");
