@@ -360,6 +360,10 @@ impl Controls for Core {
         Ok(Flat(paths.iter().map(|path| (path.clone(), "x".into())).collect()))
     }
 
+    async fn clients(&self) -> Vec<dhcpmgr::control::views::ClientStatus> {
+        Vec::new()
+    }
+
     async fn handle(&self, request: Request) -> Response {
         match request {
             Request::Status => Response::done(recorded("status.json")),

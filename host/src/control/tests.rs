@@ -26,6 +26,10 @@ impl Controls for Echo {
         Ok(Flat(paths.iter().map(|path| (path.clone(), "x".into())).collect()))
     }
 
+    async fn clients(&self) -> Vec<super::views::ClientStatus> {
+        Vec::new()
+    }
+
     async fn handle(&self, request: Request) -> Response {
         if matches!(&request, Request::Why { client } if client.as_str() == "slow") {
             tokio::time::sleep(Duration::from_secs(3600)).await;

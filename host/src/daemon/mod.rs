@@ -445,6 +445,10 @@ impl Controls for Daemon {
         }
     }
 
+    async fn clients(&self) -> Vec<ClientStatus> {
+        self.statuses().await
+    }
+
     async fn read(&self, paths: &[String]) -> Result<Flat, Fault> {
         self.get(paths, 0).await
     }
