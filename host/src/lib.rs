@@ -22,6 +22,7 @@ pub mod import;
 pub mod lease_monitor;
 pub mod metrics;
 pub mod network;
+pub mod observer;
 pub mod paths;
 pub mod random;
 pub mod recovery;

@@ -18,7 +18,9 @@ use std::thread;
 use dhcpmgr::cli::render::{self, Style};
 use dhcpmgr::control::{Controls, Request, Response, bind, serve};
 use dhcpmgr::data_model::Fault;
-use dhcpmgr::data_model::door::Flat;
+use dhcpmgr::data_model::door::{Change, Changed, DataModel, Flat, Supported};
+use dhcpmgr::data_model::notice::Notices;
+use dhcpmgr::data_model::subscription::Subscription;
 use dhcpmgr::events::EventLog;
 use serde_json::{Value, json};
 
@@ -356,10 +358,6 @@ fn config_check_needs_no_daemon_and_names_every_mistake() {
 struct Core(EventLog);
 
 impl Controls for Core {
-    async fn read(&self, paths: &[String]) -> Result<Flat, Fault> {
-        Ok(Flat(paths.iter().map(|path| (path.clone(), "x".into())).collect()))
-    }
-
     async fn clients(&self) -> Vec<dhcpmgr::control::views::ClientStatus> {
         Vec::new()
     }
@@ -374,6 +372,29 @@ impl Controls for Core {
 
     fn events(&self) -> &EventLog {
         &self.0
+    }
+}
+
+/// Not asked for here.
+impl DataModel for Core {
+    async fn get(&self, _paths: &[String], _levels: u32) -> Result<Flat, Fault> {
+        unreachable!()
+    }
+
+    async fn instances(&self, _path: &str) -> Result<Vec<String>, Fault> {
+        unreachable!()
+    }
+
+    async fn supported(&self, _path: &str) -> Result<Vec<Supported>, Fault> {
+        unreachable!()
+    }
+
+    async fn change(&self, _change: Change) -> Result<Changed, Vec<Fault>> {
+        unreachable!()
+    }
+
+    async fn subscribe(&self, _wanted: Subscription) -> Result<Notices, Fault> {
+        unreachable!()
     }
 }
 

@@ -102,7 +102,7 @@ fn an_empty_file_configures_nothing() {
     assert_eq!(read("").unwrap(), Config::default());
 }
 
-const TOP: &str = "accepted: daemon, dns, metrics, clients, signatures, handlers, delegations, ula, router_advertisements, softwire, hooks";
+const TOP: &str = "accepted: daemon, dns, metrics, observer, clients, signatures, handlers, delegations, ula, router_advertisements, softwire, hooks";
 const LISTEN: &str =
     "accepted: \"socket\", or a loopback address with a port, such as \"127.0.0.1:9546\" or \"[::1]:9546\"";
 const CLIENT_KEYS: &str = "accepted: enabled, protocol, interface, program, request, send, metric, on_stop, recovery, \
@@ -392,6 +392,10 @@ fn mistakes() -> Vec<(String, String)> {
             ),
         ),
         text(
+            "[observer]\nenabled = 1\n",
+            "2:11: observer.enabled: found a whole number; accepted: true or false",
+        ),
+        text(
             "[softwire]\nbackend = \"nat64\"\n",
             "2:11: softwire.backend: \"nat64\" is not a back-end for softwires (did you mean \"nat46\"?); accepted: \"auto\", \"nat46\", \"kernel-tunnel\", \"none\"",
         ),
@@ -629,7 +633,7 @@ mod differences {
             "{CLIENT}[clients.x]\nprotocol = \"v4\"\ninterface = \"x\"\n[handlers.a]\nmodule = \"a\"\n[handlers.b]\nmodule = \"b\"\n[handlers.c]\nmodule = \"c\"\n"
         );
         let new = format!(
-            "{CLIENT}hostname = \"gw\"\n[clients.y]\nprotocol = \"v4\"\ninterface = \"y\"\n[handlers.c]\nmodule = \"c\"\ndeadline_ms = 9\n[handlers.d]\nmodule = \"d\"\n[handlers.a]\nmodule = \"a2\"\n[dns]\nbackend = \"file\"\n[softwire]\nbackend = \"none\"\n[daemon]\nlog = \"debug\"\n"
+            "{CLIENT}hostname = \"gw\"\n[clients.y]\nprotocol = \"v4\"\ninterface = \"y\"\n[handlers.c]\nmodule = \"c\"\ndeadline_ms = 9\n[handlers.d]\nmodule = \"d\"\n[handlers.a]\nmodule = \"a2\"\n[dns]\nbackend = \"file\"\n[metrics]\nlisten = \"socket\"\n[observer]\nenabled = true\n[softwire]\nbackend = \"none\"\n[daemon]\nlog = \"debug\"\n"
         );
         assert_eq!(
             diff(&read(&old).unwrap(), &read(&new).unwrap()).lines(),
@@ -643,6 +647,8 @@ mod differences {
                 "handler c: deadline_ms changed",
                 "handlers: asked in another order",
                 "dns: backend changed",
+                "metrics: listen changed",
+                "observer: enabled changed",
                 "softwire: backend changed",
                 "daemon: log changed",
             ]
@@ -664,6 +670,8 @@ l = [1.5, 2]
 backend = "resolved"
 [metrics]
 listen = "[::1]:9546"
+[observer]
+enabled = true
 [softwire]
 backend = "kernel-tunnel"
 [clients."a.b"]

@@ -1,6 +1,6 @@
 //! The data model of a running daemon: true when it is read, and acting when it is written.
 
-use dhcpmgr_lab::{Cli, Daemon, Lab, MessageType, Result, eventually, lab_or_skip};
+use dhcpmgr_lab::{Cli, Daemon, Follow, Lab, MessageType, Result, eventually, lab_or_skip};
 use serde_json::{Value, json};
 
 use crate::given::{addresses, bound_with, configured, one_client};
@@ -181,5 +181,67 @@ fn a_client_that_is_added_gets_a_lease_and_one_that_is_deleted_gives_it_back() -
     })?;
     let missing = cli.output(&["get", "Device.DHCPv4.Client.2.Enable"])?;
     assert_eq!(missing.status.code(), Some(1));
+    Ok(())
+}
+
+#[test]
+fn a_subscriber_is_told_what_he_asked_for_and_no_more_often() -> Result {
+    lab_or_skip!();
+    let lab = Lab::new()?;
+    let (_server, daemon) = bound_with(&lab, "")?;
+    let cli = daemon.cli();
+    let log = |name: &str| lab.dir().join(format!("{name}.log"));
+    let options = format!("{CLIENT}SentOption.");
+    let rows = cli.watch(&[&options, "--type", "ObjectCreation,ObjectDeletion"], &log("rows"))?;
+    let commands = cli.watch(&["Device.DHCPv4.Client.*.Stats.Reset()"], &log("commands"))?;
+    let addresses = cli.watch(&["Device.", "--changed", "address"], &log("addresses"))?;
+    let search = "Device.DHCPv4.Client.[DHCPStatus==\"Bound\"].SentOption.";
+    let slow = cli.watch(&[search, "--every", "3s"], &log("slow"))?;
+    for follow in [&rows, &commands, &addresses, &slow] {
+        eventually("the watcher is told what is", || Ok((!follow.lines()?.is_empty()).then_some(())))?;
+    }
+    let row = cli.text(&["add", &options, "Tag=77"])?.trim().to_owned();
+    let value = format!("{row}Value");
+    for said in ["01", "02", "03"] {
+        set(&daemon, &[&format!("{value}={said}")])?;
+    }
+    cli.text(&["call", &format!("{CLIENT}Stats.Reset()")])?;
+    cli.text(&["del", &row])?;
+    let last = |follow: &Follow| -> Result<Value> { Ok(follow.lines()?.pop().unwrap_or_default()) };
+    eventually("rows are told", || Ok((last(&rows)?["deleted"] == json!([row])).then_some(())))?;
+    let told = rows.lines()?;
+    let created = told.iter().find(|line| line["created"] == json!([row])).cloned().unwrap_or_default();
+    assert_eq!(created["values"][format!("{row}Tag")], 77, "the key of the new row: {told:?}");
+    assert!(told.iter().all(|line| line["values"].get(&value).is_none()), "no values: {told:?}");
+    eventually("commands are told", || {
+        Ok((last(&commands)?["operations"] == json!([format!("{CLIENT}Stats.Reset()")])).then_some(()))
+    })?;
+    eventually("the slow one is told of the end", || {
+        Ok((last(&slow)?["deleted"] == json!([row])).then_some(()))
+    })?;
+    let told = slow.lines()?;
+    assert!(told.len() <= 3, "what is there, at once, and the rest together: {told:?}");
+    assert_eq!(addresses.lines()?.len(), 1, "no address changed");
+    cli.text(&["release", "wan4"])?;
+    let address = format!("{CLIENT}IPAddress");
+    eventually("the address is told", || Ok((last(&addresses)?["values"][&address] == "").then_some(())))?;
+    for line in addresses.lines()?.iter().skip(1) {
+        assert_eq!(line["changed"], json!(["address"]), "{line}");
+        assert!(
+            line["values"]
+                .as_object()
+                .is_some_and(|all| all.keys().all(|path| !path.ends_with("DNSServers")))
+        );
+    }
+    for (wrong, said) in [
+        (vec!["watch", "Device.DHCPv4.Client.9."], "7026"),
+        (vec!["watch", "Device.DHCPv4.Client.1.IPAdress"], "7010"),
+        (vec!["watch", "Device.", "--type", "Value"], "ValueChange"),
+        (vec!["watch", "Device.", "--every", "5"], "5s"),
+    ] {
+        let output = cli.output(&wrong)?;
+        assert!(!output.status.success(), "{wrong:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(said), "{wrong:?}: {output:?}");
+    }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The D-Bus door, with a real bus and with `busctl`, as a person would use it.
 
-use dhcpmgr_lab::{Daemon, Error, Lab, Process, Result, eventually, lab_or_skip};
+use dhcpmgr_lab::{Daemon, Error, Lab, Process, Result, SystemBus, eventually, lab_or_skip};
 use serde_json::{Value, json};
 
 use crate::given::{addresses, one_client};
@@ -9,54 +9,15 @@ const POLICY: &str = include_str!("../../host/packaging/org.dhcpmgr1.conf");
 const CLIENT: &str = "Device.DHCPv4.Client.1.";
 const OBJECT: &str = "/org/dhcpmgr1/clients/wan4";
 
-/// A system bus below the root of the daemon, with our policy.
+/// The bus, and what a user asks on it.
 pub(crate) struct Bus<'lab> {
     lab: &'lab Lab,
-    address: String,
-    config: String,
-    process: Option<Process>,
+    bus: SystemBus<'lab>,
 }
 
 impl<'lab> Bus<'lab> {
     pub(crate) fn new(lab: &'lab Lab, daemon: &Daemon<'_>) -> Result<Self> {
-        let socket = daemon.root().join("run/dbus/system_bus_socket");
-        std::fs::create_dir_all(daemon.root().join("run/dbus"))?;
-        let policy = lab.dir().join("org.dhcpmgr1.conf");
-        std::fs::write(&policy, POLICY)?;
-        let config = lab.dir().join("bus.conf");
-        // The defaults of the system bus: what is not allowed is denied.
-        let text = format!(
-            "<busconfig><type>system</type><listen>unix:path={}</listen><auth>EXTERNAL</auth>\
-             <policy context=\"default\"><allow user=\"*\"/><deny own=\"*\"/><deny send_type=\"method_call\"/>\
-             <allow send_type=\"signal\"/><allow send_requested_reply=\"true\" send_type=\"method_return\"/>\
-             <allow send_requested_reply=\"true\" send_type=\"error\"/><allow receive_type=\"method_call\"/>\
-             <allow receive_type=\"method_return\"/><allow receive_type=\"error\"/><allow receive_type=\"signal\"/>\
-             <allow send_destination=\"org.freedesktop.DBus\"/></policy><include>{}</include></busconfig>",
-            socket.display(),
-            policy.display()
-        );
-        std::fs::write(&config, text)?;
-        let mut bus = Self {
-            lab,
-            address: format!("--address=unix:path={}", socket.display()),
-            config: format!("--config-file={}", config.display()),
-            process: None,
-        };
-        bus.start()?;
-        Ok(bus)
-    }
-
-    fn start(&mut self) -> Result {
-        let log = self.lab.dir().join("dbus-daemon.log");
-        let arguments = [self.config.as_str(), "--nofork", "--nopidfile"];
-        self.process = Some(self.lab.gateway.spawn("dbus-daemon", &arguments, &[], &log)?);
-        Ok(())
-    }
-
-    fn stop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill();
-        }
+        Ok(Self { lab, bus: SystemBus::start(lab, daemon, &[POLICY])? })
     }
 
     pub(crate) fn served(&self) -> Result {
@@ -68,8 +29,7 @@ impl<'lab> Bus<'lab> {
     }
 
     fn output(&self, arguments: &[&str]) -> Result<std::process::Output> {
-        let arguments = [&[self.address.as_str(), "--json=short", "--timeout=10"], arguments].concat();
-        self.lab.gateway.output("busctl", &arguments)
+        self.bus.busctl(arguments)
     }
 
     /// Calls a method of the manager; gives the first value of the answer.
@@ -90,11 +50,15 @@ impl<'lab> Bus<'lab> {
         Ok(answer["data"].clone())
     }
 
+    fn address(&self) -> String {
+        format!("--address={}", self.bus.address())
+    }
+
     /// Everything that the manager and the clients tell from now on.
     fn monitor(&self) -> Result<Process> {
         let log = self.lab.dir().join("busctl.log");
         let rule = "--match=type='signal',sender='org.dhcpmgr1'";
-        self.lab.gateway.spawn("busctl", &[&self.address, "--json=short", rule, "monitor"], &[], &log)
+        self.lab.gateway.spawn("busctl", &[&self.address(), "--json=short", rule, "monitor"], &[], &log)
     }
 }
 
@@ -183,6 +147,17 @@ fn each_client_is_an_object_that_tells_what_happens() -> Result {
         Ok(told.iter().all(|word| log.contains(word)).then_some(()))
     })?;
     assert_eq!(bus.property("Addresses")?, json!([]));
+    let row = bus.call(&["Add", "sa{sv}", &format!("{CLIENT}SentOption."), "1", "Tag", "u", "77"])?;
+    let row = row.as_str().unwrap_or_default().to_owned();
+    bus.call(&["Delete", "as", "1", &row])?;
+    bus.call(&["Operate", "sa{sv}", &format!("{CLIENT}Stats.Reset()"), "0"])?;
+    let told = |signal: &str, path: &str| {
+        monitor.log().lines().any(|line| line.contains(&format!("\"{signal}\"")) && line.contains(path))
+    };
+    eventually("the bus is told of rows and commands", || {
+        let gone = told("ObjectCreated", &row) && told("ObjectDeleted", &row);
+        Ok((gone && told("OperationComplete", "Stats.Reset()")).then_some(()))
+    })?;
     // The door may have looked at the client before it had its first lease: only a second one is sure to be news.
     daemon.cli().text(&["renew", "wan4"])?;
     daemon.cli().wait_for("wan4", "Bound")?;
@@ -196,9 +171,9 @@ fn the_door_comes_back_with_the_bus() -> Result {
     lab_or_skip!();
     let lab = Lab::new()?;
     let (_server, mut bus, daemon) = given(&lab)?;
-    bus.stop();
+    bus.bus.stop();
     assert_eq!(daemon.cli().client("wan4")?["status"], "Bound");
-    bus.start()?;
+    bus.bus.start_again()?;
     bus.served()?;
     assert_eq!(bus.property("Status")?, "Bound");
     Ok(())
@@ -221,7 +196,7 @@ fn anybody_reads_and_only_root_writes() -> Result {
             "--regid=65534",
             "--clear-groups",
             "busctl",
-            bus.address.as_str(),
+            &bus.address(),
             "--timeout=10",
             "call",
         ];

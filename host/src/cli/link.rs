@@ -24,6 +24,11 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) fn open(paths: &Paths) -> Result<Self, Failure> {
+        Self::open_for(paths, ANSWER)
+    }
+
+    /// One that may take so long for an answer.
+    pub(super) fn open_for(paths: &Paths, patience: Duration) -> Result<Self, Failure> {
         let path = paths.control_socket();
         let stream = UnixStream::connect(&path).map_err(|error| {
             let path = path.display();
@@ -40,8 +45,8 @@ impl Link {
             }
         })?;
         let link = Self { stream: BufReader::new(stream), path };
-        link.wait_at_most(Some(ANSWER))?;
-        link.stream.get_ref().set_write_timeout(Some(ANSWER)).map_err(|e| link.broken(&e))?;
+        link.wait_at_most(Some(patience))?;
+        link.stream.get_ref().set_write_timeout(Some(patience)).map_err(|e| link.broken(&e))?;
         Ok(link)
     }
 
@@ -60,7 +65,7 @@ impl Link {
         mut each: impl FnMut(Value) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         self.send(request)?;
-        if matches!(request, Request::Events { follow: true, .. } | Request::Watch { .. }) {
+        if matches!(request, Request::Events { follow: true, .. } | Request::Watch(_)) {
             self.wait_at_most(None)?;
         }
         while let Some(line) = self.line()? {

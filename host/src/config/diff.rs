@@ -31,6 +31,8 @@ pub struct ConfigDiff {
     pub dns: bool,
     /// `[metrics]` differs.
     pub metrics: bool,
+    /// `[observer]` differs.
+    pub observer: bool,
     /// What differs of the LANs, a line each.
     pub lans: Vec<String>,
     /// What differs of `[softwire]`, a line each.
@@ -105,6 +107,11 @@ impl ConfigDiff {
         if self.dns {
             lines.push("dns: backend changed".to_owned());
         }
+        for (section, differs) in [("metrics: listen", self.metrics), ("observer: enabled", self.observer)] {
+            if differs {
+                lines.push(format!("{section} changed"));
+            }
+        }
         lines.extend(self.lans.iter().chain(&self.softwire).chain(&self.hooks).cloned());
         if self.log {
             lines.push("daemon: log changed".to_owned());
@@ -153,6 +160,7 @@ pub fn diff(old: &Config, new: &Config) -> ConfigDiff {
         handlers_reordered: kept(&old.handlers, &new.handlers) != kept(&new.handlers, &old.handlers),
         dns: old.dns != new.dns,
         metrics: old.metrics != new.metrics,
+        observer: old.observer != new.observer,
         lans: lan_changes(&old.lans, &new.lans),
         softwire: softwire_changes(&old.softwire, &new.softwire),
         hooks: hook_changes(&old.hooks, &new.hooks),

@@ -26,6 +26,8 @@ pub struct Config {
     pub dns: Dns,
     /// `[metrics]`
     pub metrics: Metrics,
+    /// `[observer]`
+    pub observer: Observer,
     /// `[clients.NAME]`
     pub clients: BTreeMap<ClientName, Client>,
     /// `[signatures]`: whose modules are accepted, where their handlers say nothing else; anybody's when empty.
@@ -119,6 +121,13 @@ impl fmt::Display for MetricsAddress {
             Self::Port(address) => address.fmt(f),
         }
     }
+}
+
+/// `[observer]`: whether packets of DHCP are listened to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Observer {
+    /// Off by default: every packet that is forwarded pays for it.
+    pub enabled: bool,
 }
 
 /// A sysctl of an interface that may be set: `net.ipv6.conf.IF.NAME`. No other one ever is.

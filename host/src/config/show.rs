@@ -30,6 +30,8 @@ pub fn to_toml(config: &Config) -> String {
         out.section("metrics");
         out.text("listen", &address.to_string());
     }
+    out.section("observer");
+    out.put("enabled", config.observer.enabled.into());
     for client in config.clients.values() {
         write_client(&mut out, client);
     }

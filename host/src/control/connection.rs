@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::listen::{MAX_CONNECTIONS, MAX_FOLLOWERS, MAX_LINE_BYTES};
 use super::slots::{Lease, Slots};
 use super::{Controls, Request, Response};
+use crate::data_model::door::DataModel;
 use crate::events::{Event, EventKind};
 
 /// How long a peer may say nothing between requests.
@@ -45,7 +46,7 @@ impl Connection {
         Self { stream, pending: Vec::new(), place, followers }
     }
 
-    pub(super) async fn run<C: Controls>(mut self, controls: &C) -> io::Result<()> {
+    pub(super) async fn run<C: Controls + DataModel>(mut self, controls: &C) -> io::Result<()> {
         let Some(place) = self.place.take() else {
             let why = format!("{MAX_CONNECTIONS} requests are being answered; try again");
             return self.answer(&Response::refused(why)).await;
@@ -72,7 +73,7 @@ impl Connection {
                     let why = "only root and the user of dhcpmgrd may change anything; run this as root";
                     self.answer(&Response::refused(why)).await?;
                 }
-                Ok(Request::Watch { paths }) => return self.watch(controls, paths).await,
+                Ok(Request::Watch(wanted)) => return self.watch(controls, wanted).await,
                 Ok(Request::Events { client, follow }) => return self.events(controls, client, follow).await,
                 Ok(request) => {
                     let response = controls.handle(request).await;

@@ -12,6 +12,7 @@ use tokio::net::UnixListener;
 use super::Controls;
 use super::connection::Connection;
 use super::slots::Slots;
+use crate::data_model::door::DataModel;
 
 /// Longest request, bytes.
 pub const MAX_LINE_BYTES: usize = 64 * 1024;
@@ -56,7 +57,7 @@ pub fn inherited(socket: OwnedFd) -> io::Result<UnixListener> {
 }
 
 /// Answers whoever connects; never returns. Must run inside a `tokio::task::LocalSet`.
-pub async fn serve<C: Controls + 'static>(listener: UnixListener, controls: Rc<C>) {
+pub async fn serve<C: Controls + DataModel + 'static>(listener: UnixListener, controls: Rc<C>) {
     let connections = Slots::new(MAX_CONNECTIONS);
     let followers = Slots::new(MAX_FOLLOWERS);
     loop {

@@ -6,6 +6,7 @@ use dhcpmgr_message::ClientName;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::data_model::subscription::Subscription;
 use crate::data_model::{Fault, Value};
 use crate::import::Order;
 
@@ -108,10 +109,7 @@ pub enum Request {
     },
     /// Parameters of the data model, then what becomes of them: a [`Notice`](crate::data_model::notice::Notice) a line,
     /// no [`Response`] around them.
-    Watch {
-        /// Full or partial paths.
-        paths: Vec<String>,
-    },
+    Watch(Subscription),
     /// Write parameters; answers [`Changed`](crate::data_model::door::Changed), as the next three.
     Set {
         /// Path and value.
@@ -184,7 +182,7 @@ impl Request {
             | Self::Get { .. }
             | Self::GetInstances { .. }
             | Self::GetSupported { .. }
-            | Self::Watch { .. } => false,
+            | Self::Watch(_) => false,
             Self::Renew { .. }
             | Self::Release { .. }
             | Self::Restart { .. }

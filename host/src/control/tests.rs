@@ -14,7 +14,9 @@ use tokio::time::timeout;
 use super::listen::MAX_FOLLOWERS;
 use super::{Controls, MAX_CONNECTIONS, MAX_LINE_BYTES, Request, Response, bind, serve};
 use crate::data_model::Fault;
-use crate::data_model::door::Flat;
+use crate::data_model::door::{Change, Changed, DataModel, Flat, Supported};
+use crate::data_model::notice::Notices;
+use crate::data_model::subscription::Subscription;
 use crate::events::{Event, EventKind, EventLog};
 
 /// Answers with the request; `why slow` takes a long time.
@@ -22,10 +24,6 @@ use crate::events::{Event, EventKind, EventLog};
 struct Echo(EventLog);
 
 impl Controls for Echo {
-    async fn read(&self, paths: &[String]) -> Result<Flat, Fault> {
-        Ok(Flat(paths.iter().map(|path| (path.clone(), "x".into())).collect()))
-    }
-
     async fn clients(&self) -> Vec<super::views::ClientStatus> {
         Vec::new()
     }
@@ -39,6 +37,29 @@ impl Controls for Echo {
 
     fn events(&self) -> &EventLog {
         &self.0
+    }
+}
+
+/// Not asked for here.
+impl DataModel for Echo {
+    async fn get(&self, _paths: &[String], _levels: u32) -> Result<Flat, Fault> {
+        unreachable!()
+    }
+
+    async fn instances(&self, _path: &str) -> Result<Vec<String>, Fault> {
+        unreachable!()
+    }
+
+    async fn supported(&self, _path: &str) -> Result<Vec<Supported>, Fault> {
+        unreachable!()
+    }
+
+    async fn change(&self, _change: Change) -> Result<Changed, Vec<Fault>> {
+        unreachable!()
+    }
+
+    async fn subscribe(&self, wanted: Subscription) -> Result<Notices, Fault> {
+        Err(Fault::new(7026, wanted.references.join(" "), "is refused here"))
     }
 }
 

@@ -11,6 +11,7 @@ use crate::events::Change;
 pub use crate::events::{Lease, LeaseV4, LeaseV6, RouteView, SoftwireView};
 use crate::handlers::HandlerStatus;
 pub use crate::identity::{Ia, IaKind, LastLease};
+pub use crate::observer::{Exchanged, ObserverView};
 pub use crate::recovery::{Standing, View as RecoveryView};
 pub use crate::softwire::{OfferView, OwnerChange, WanView};
 
@@ -35,6 +36,9 @@ pub struct Status {
     pub wans: Vec<WanView>,
     /// What the lease monitor counted.
     pub messages: MessageCounters,
+    /// How the packet observer is; absent when it is off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observer: Option<ObserverView>,
 }
 
 /// One client.
@@ -59,7 +63,8 @@ pub struct ClientStatus {
     pub reason: Option<String>,
     /// The lease.
     pub lease: Option<Lease>,
-    /// Messages by the names of TR-181's statistics, since the daemon started: those that the client program tells of.
+    /// Messages by the names of TR-181's statistics, since the daemon started: those that the
+    /// packet observer sees, or, where it does not listen, those that the client program tells of.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counters: BTreeMap<String, u64>,
 }
@@ -131,6 +136,9 @@ pub struct Why {
     /// Who carries IPv4 on its interface.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ipv4: Option<WanView>,
+    /// What the packet observer saw of a question that is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packets: Option<Exchanged>,
     /// The last exchanges, newest first.
     pub exchanges: Vec<Exchange>,
     /// The last lines that the client process wrote.

@@ -26,6 +26,9 @@ impl Task {
         let mut entry = Entry::arrival(Rc::clone(&message), at_ms);
         if origin != Origin::Journal {
             self.counters.answered(message.event);
+            if message.event.carries_lease() || message.event == ClientEvent::Nak {
+                self.shared.observer.settled(&self.client.name, message.at_ms);
+            }
         }
         if message.event.carries_lease() && origin != Origin::Journal && self.machine.is_giving_back() {
             entry.decisions.push("ignored: the lease is given back".to_owned());

@@ -14,6 +14,7 @@ mod machine;
 mod recorder;
 mod remembering;
 mod reporting;
+mod showing;
 mod starting;
 mod task;
 
@@ -35,6 +36,7 @@ use crate::handlers::Chain;
 use crate::identity::Keeper;
 use crate::lease_monitor::Sessions;
 use crate::network::{LinkState, Network};
+use crate::observer::Observer;
 use crate::paths::Paths;
 use crate::service::Service;
 use crate::softwire::{Aside, Softwires};
@@ -68,6 +70,8 @@ pub struct Shared {
     pub keeper: Rc<Keeper>,
     /// What started the daemon.
     pub service: Rc<Service>,
+    /// What packets tell of clients.
+    pub observer: Rc<Observer>,
     /// When a controller last looked at the processes of the machine, milliseconds of `CLOCK_BOOTTIME`, and what it found.
     pub last_look: RefCell<Option<(u64, Rc<Census>)>>,
 }

@@ -23,7 +23,6 @@ use crate::clients::{
 };
 use crate::clock;
 use crate::config::Client;
-use crate::control::views::{ClientStatus, Why};
 use crate::events::{self, Event, EventKind};
 use crate::identity::{LastLease, Wear};
 use crate::lease_monitor::Arrival;
@@ -331,6 +330,7 @@ impl Task {
         self.kill_at = None;
         self.insist = None;
         self.shared.sessions.set_token(&self.client.name, None);
+        self.shared.observer.settled(&self.client.name, clock::boottime_ms());
         self.forget_process();
         let words = self.recorder.last_words();
         let fault = self.client.program.ending(reason, &words, self.launched.as_ref());
@@ -442,43 +442,7 @@ impl Task {
         Event { client: Some(self.client.name.clone()), lease: self.lease_view(), ..Event::now(kind) }
     }
 
-    fn lease_view(&self) -> Option<events::Lease> {
+    pub(super) fn lease_view(&self) -> Option<events::Lease> {
         self.lease.as_ref().map(|lease| lease.shown(clock::boottime_ms()))
-    }
-
-    fn status(&self) -> ClientStatus {
-        ClientStatus {
-            name: self.client.name.clone(),
-            protocol: self.client.protocol,
-            interface: self.client.interface.clone(),
-            enabled: self.machine.enabled(),
-            status: self.machine.state(),
-            pid: self.running.as_ref().map(|(process, _)| process.pid()),
-            restarts: self.restarts,
-            reason: self
-                .machine
-                .reason(clock::boottime_ms())
-                .or_else(|| self.waits_for())
-                .or_else(|| self.disturbed_by()),
-            lease: self.lease_view(),
-            counters: self.counters.shown(self.client.program),
-        }
-    }
-
-    fn why(&self) -> Why {
-        let mut requested = self.shared.chain.requested_by(&self.client.name, self.client.protocol);
-        for code in &self.client.request {
-            requested.entry(*code).or_default().push("configuration".to_owned());
-        }
-        Why {
-            client: self.status(),
-            requested,
-            recovery: Some(self.machine.recovery_view(clock::boottime_ms())),
-            command: self.launched.as_ref().map(CommandLine::shown).unwrap_or_default(),
-            identity: self.identity_view(),
-            ipv4: self.shared.softwires.view(&self.client.interface),
-            exchanges: self.recorder.exchanges(),
-            log: self.recorder.log(),
-        }
     }
 }

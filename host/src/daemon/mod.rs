@@ -3,6 +3,7 @@
 mod attendance;
 mod link;
 mod model;
+mod notifier;
 mod privileges;
 mod softwires;
 mod start;
@@ -25,8 +26,6 @@ use crate::config::{self, Client, Config, MetricsAddress, OnStop};
 use crate::control::views::{ClientStatus, ConfigShown, Reload, Status};
 use crate::control::{Controls, Request, Response};
 use crate::controller::{Command, Controller, Ending, Shared};
-use crate::data_model::Fault;
-use crate::data_model::door::{DataModel, Flat};
 use crate::delegation::Outcome;
 use crate::events::{Event, EventKind, EventLog};
 use crate::handlers::{HandlerNotice, NoticeKind};
@@ -77,11 +76,18 @@ impl Daemon {
     async fn start_client(&self, client: Client, census: &mut Census) {
         let records = &self.shared.records;
         self.set_link(&client, client.enabled).await;
+        self.listen_to(&client);
         let inherited = census.inherit(&client.name, client.protocol, &client.interface, records);
         let controller = Controller::start(client.clone(), Rc::clone(&self.shared), inherited);
         let name = client.name.clone();
         self.controllers.borrow_mut().insert(name.clone(), Running { client, controller });
         self.shared.sessions.replay_journal(&name).await;
+    }
+
+    /// Has the packet observer listen where the client is now.
+    fn listen_to(&self, client: &Client) {
+        let link = self.shared.network.link(&client.interface);
+        self.shared.observer.watch(&client.name, client.protocol, link.as_ref());
     }
 
     /// Tells a client its link: what it inherited is complete, and it goes on from there.
@@ -109,6 +115,7 @@ impl Daemon {
             running.controller.end(Ending::GiveBack).await;
             self.set_link(&running.client, false).await;
             clients::forget(&self.shared.records, name);
+            self.shared.observer.forget(name);
             // A client of that name in a later configuration is another one.
             let _ = self.shared.recovery.remove(name.as_str());
             self.shared.events.forget(name);
@@ -148,6 +155,7 @@ impl Daemon {
         match event {
             NetworkEvent::Link { name, state } => {
                 for running in self.running().into_iter().filter(|running| running.client.interface == name) {
+                    self.listen_to(&running.client);
                     running.controller.link(state.clone()).await;
                 }
                 self.tell(self.shared.delegations.link(&name).await);
@@ -260,6 +268,10 @@ impl Daemon {
         if diff.metrics {
             self.metrics.send_replace(config.metrics.listen);
         }
+        if diff.observer {
+            self.shared.observer.set(config.observer.enabled);
+            self.running().iter().for_each(|running| self.listen_to(&running.client));
+        }
         for name in &diff.clients_removed {
             self.end_client(name).await;
         }
@@ -321,6 +333,7 @@ impl Daemon {
             lans: self.shared.delegations.lans().await,
             wans: self.shared.softwires.views(),
             messages: self.shared.sessions.counters(),
+            observer: self.shared.observer.view(),
         }
     }
 
@@ -432,9 +445,7 @@ impl Controls for Daemon {
                 toml: config::to_toml(&self.config.borrow()),
             }),
             Request::Import { order } => self.import(order).await,
-            Request::Events { .. } | Request::Watch { .. } => {
-                Response::refused("this is streamed, not answered")
-            }
+            Request::Events { .. } | Request::Watch(_) => Response::refused("this is streamed, not answered"),
             Request::Get { .. }
             | Request::GetInstances { .. }
             | Request::GetSupported { .. }
@@ -447,10 +458,6 @@ impl Controls for Daemon {
 
     async fn clients(&self) -> Vec<ClientStatus> {
         self.statuses().await
-    }
-
-    async fn read(&self, paths: &[String]) -> Result<Flat, Fault> {
-        self.get(paths, 0).await
     }
 
     fn events(&self) -> &EventLog {

@@ -2,9 +2,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use dhcpmgr_message::{Bytes, ClientName};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 use super::Daemon;
 use crate::clock;
@@ -15,7 +16,10 @@ use crate::data_model::desired::{Desired, Whole};
 use crate::data_model::door::{Change, Changed, DataModel, Flat, Supported};
 use crate::data_model::edit::{Order, Outcome, Trial};
 use crate::data_model::live::{Asked, Facts, Inputs};
+use crate::data_model::notice::Notices;
 use crate::data_model::numbers::Numbers;
+use crate::data_model::subscription::Subscription;
+use crate::data_model::watchers::Watchers;
 use crate::data_model::{Fault, Value, code, read};
 use crate::events::{Event, EventKind};
 use crate::handlers::Kept;
@@ -40,6 +44,12 @@ pub(super) struct Model {
     kept: Cell<usize>,
     /// What is on the flash is not what is in force, and stays there until something is written.
     set_aside: Cell<bool>,
+    /// Who is told what becomes of it.
+    pub(super) watchers: RefCell<Watchers>,
+    /// Who looks at the tree for them; it must not be gathered by one and looked at after what another gathered later.
+    pub(super) looking: Mutex<()>,
+    /// Rung when there is one more of them.
+    pub(super) joined: Notify,
 }
 
 impl Model {
@@ -72,6 +82,9 @@ impl Model {
             writing: Mutex::new(()),
             kept,
             set_aside: Cell::new(set_aside),
+            watchers: RefCell::default(),
+            looking: Mutex::new(()),
+            joined: Notify::new(),
         };
         (model, whole.config)
     }
@@ -158,6 +171,13 @@ impl Daemon {
         let whole = self.model.whole();
         let (mut desired, mut passing) = (self.model.desired.borrow_mut(), self.model.passing.borrow_mut());
         Facts::gather(&self.model.files.borrow(), &whole, inputs, &mut desired, &mut passing)
+    }
+
+    /// The tree as it is, as far as these paths may name it; every number in it is kept.
+    pub(super) async fn present(&self, paths: &[&str]) -> Facts {
+        let facts = self.facts(paths).await;
+        self.keep_numbers().await;
+        facts
     }
 
     /// Puts numbers on the flash that were given since, before anybody is told of them.
@@ -312,19 +332,32 @@ fn answer(outcome: Result<impl serde::Serialize, Fault>) -> Response {
     }
 }
 
+pub(super) fn references(paths: &[String]) -> Vec<&str> {
+    paths.iter().map(String::as_str).collect()
+}
+
 impl DataModel for Daemon {
     async fn get(&self, paths: &[String], levels: u32) -> Result<Flat, Fault> {
-        let facts = self.facts(&paths.iter().map(String::as_str).collect::<Vec<_>>()).await;
-        self.keep_numbers().await;
-        read::get(&facts, paths, levels)
+        let began = Instant::now();
+        let flat = read::get(&self.present(&references(paths)).await, paths, levels);
+        tracing::trace!(took_us = began.elapsed().as_micros(), "the data model was read");
+        flat
     }
 
     async fn instances(&self, path: &str) -> Result<Vec<String>, Fault> {
         // Rows, and nothing in them, unless they are searched for.
         let searched = [path];
-        let facts = self.facts(if path.contains('[') { &searched } else { &[] }).await;
-        self.keep_numbers().await;
-        read::instances(&facts, path)
+        read::instances(&self.present(if path.contains('[') { &searched } else { &[] }).await, path)
+    }
+
+    async fn subscribe(&self, subscription: Subscription) -> Result<Notices, Fault> {
+        let _turn = self.model.looking.lock().await;
+        let mut all = self.model.watchers.borrow().references();
+        all.extend(subscription.references.iter().cloned());
+        let facts = self.present(&references(&all)).await;
+        let notices = self.model.watchers.borrow_mut().add(subscription, &facts, &clock::timestamp())?;
+        self.model.joined.notify_one();
+        Ok(notices)
     }
 
     async fn supported(&self, path: &str) -> Result<Vec<Supported>, Fault> {
@@ -332,7 +365,7 @@ impl DataModel for Daemon {
     }
 
     async fn change(&self, change: Change) -> Result<Changed, Vec<Fault>> {
-        let _writer = self.model.writing.lock().await;
+        let writer = self.model.writing.lock().await;
         let inputs = self.inputs(&change.paths()).await;
         let files = self.model.files.borrow().clone();
         let (desired, passing) = (self.model.desired.borrow().clone(), self.model.passing.borrow().clone());
@@ -381,8 +414,16 @@ impl DataModel for Daemon {
         }
         self.parameters_changed(&vendor).await;
         let kind = if is_operation { EventKind::OperationComplete } else { EventKind::ModelChanged };
+        if is_operation {
+            self.model.watchers.borrow_mut().operated(&changed.paths);
+        }
         if !changed.paths.is_empty() {
             self.publish_model(kind, &changed.paths);
+        }
+        drop(writer);
+        // Before the next: what it takes away again was told.
+        if !self.model.watchers.borrow().is_empty() {
+            self.look().await;
         }
         Ok(changed)
     }

@@ -13,7 +13,7 @@ use crate::config::DnsBackend;
 const ROOT: &[Capability] = &[
     // Addresses, routes, links, and `net.*` sysctls.
     Capability::CAP_NET_ADMIN,
-    // For clients: what they are started with must be had.
+    // For clients: what they are started with must be had. The first is the packet observer's too.
     Capability::CAP_NET_RAW,
     Capability::CAP_NET_BIND_SERVICE,
     // Cuts the bounding sets of clients and workers.

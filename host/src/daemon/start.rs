@@ -299,6 +299,7 @@ async fn serve(
         sessions: Rc::clone(&sessions),
         records,
         service: Rc::clone(&service),
+        observer: Rc::default(),
         last_look: Default::default(),
     });
     // Before anything happens: hooks hear of all of it.
@@ -315,6 +316,8 @@ async fn serve(
         logging,
         model,
     });
+    // Before any client speaks.
+    daemon.shared.observer.set(config.observer.enabled);
     for client in config.clients.values() {
         daemon.start_client(client.clone(), &mut census).await;
     }
@@ -357,6 +360,8 @@ async fn serve(
     spawn_local(metrics::serve(daemon.metrics.subscribe(), Rc::clone(&daemon)));
     let lans = Rc::clone(&daemon);
     spawn_local(async move { lans.shared.delegations.run(|outcome| lans.tell(outcome)).await });
+    let notifier = Rc::clone(&daemon);
+    spawn_local(async move { notifier.notify().await });
     let for_hooks = Rc::clone(&daemon);
     spawn_local(async move { runner.run(&for_hooks.shared.events).await });
     tracing::info!("dhcpmgrd {} runs", env!("CARGO_PKG_VERSION"));

@@ -12,6 +12,8 @@ use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::error::Fault;
+use super::notice::Notices;
+use super::subscription::Subscription;
 use super::value::Value;
 
 /// The data model of the running daemon.
@@ -39,6 +41,13 @@ pub trait DataModel {
     /// # Errors
     /// Why nothing was done.
     fn change(&self, change: Change) -> impl Future<Output = Result<Changed, Vec<Fault>>>;
+
+    /// Tells of values that change, of rows that come and go and of commands that are carried out, until the answer is
+    /// dropped.
+    ///
+    /// # Errors
+    /// A reference that is not right or leads nowhere, or too many subscriptions.
+    fn subscribe(&self, subscription: Subscription) -> impl Future<Output = Result<Notices, Fault>>;
 }
 
 /// What is to be written.

@@ -65,6 +65,11 @@ impl Fault {
     pub fn new(code: u16, path: impl Into<String>, text: impl Into<String>) -> Self {
         Self { path: path.into(), code, text: text.into() }
     }
+
+    /// The same about a path that is read: USP has another code for what is not there then.
+    pub(super) fn when_read(self) -> Self {
+        if self.code == code::NO_OBJECT { Self { code: code::NO_PATH, ..self } } else { self }
+    }
 }
 
 impl fmt::Display for Fault {

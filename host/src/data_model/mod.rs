@@ -16,10 +16,13 @@ pub mod options;
 pub mod path;
 pub mod read;
 pub mod schema;
+mod snapshot;
+pub mod subscription;
 pub mod tables;
 #[cfg(test)]
 mod tests;
 pub mod value;
+pub mod watchers;
 
 pub use error::{Fault, code};
 pub use value::Value;

@@ -1,22 +1,30 @@
-//! What became different between two reads: for those who watch.
+//! What is told to a subscriber, and the queue in which it waits for him: bounded, no faster than he asked for, and what
+//! has no place in it is counted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::{Rc, Weak};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
-use super::door::Flat;
 use super::value::Value;
 use crate::events::Change;
+
+/// The most values, rows and commands that wait for a subscriber: all that 64 clients change when they all come up.
+const MOST: usize = 8192;
 
 /// One line of `dhcpmgr watch --json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     /// When: RFC 3339 in UTC.
     pub time: String,
-    /// What really changed of leases, where that is what it comes from.
+    /// The parts of leases that are told of here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changed: Vec<Change>,
-    /// Parameters with another value, and those of new rows.
+    /// Parameters with another value, and those of new rows; their unique keys also where only rows are told.
     #[serde(default)]
     pub values: BTreeMap<String, Value>,
     /// Rows that are new.
@@ -28,103 +36,191 @@ pub struct Notice {
     /// Commands that were carried out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operations: Vec<String>,
+    /// So many values, rows and commands are missing before this notice, because they were read too slowly. What is
+    /// there now is read again with `get`.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub lost: u64,
+}
+
+fn is_none(lost: &u64) -> bool {
+    *lost == 0
 }
 
 impl Notice {
+    /// How much is told.
+    fn len(&self) -> usize {
+        self.values.len() + self.created.len() + self.deleted.len() + self.operations.len()
+    }
+
     /// Whether there is nothing to tell.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
-            && self.created.is_empty()
-            && self.deleted.is_empty()
-            && self.operations.is_empty()
+        self.len() == 0
     }
 
-    /// The difference. What counts down by itself makes none.
-    #[must_use]
-    pub fn between(before: &Flat, after: &Flat) -> Self {
-        let old: BTreeMap<&str, &Value> =
-            before.0.iter().map(|(path, value)| (path.as_str(), value)).collect();
-        let differs = |(path, value): &&(String, Value)| {
-            old.get(path.as_str()).is_none_or(|old| *old != value && !is_quiet(path))
-        };
-        let (was, is) = (rows(before), rows(after));
-        let missing = |of: &BTreeSet<String>, from: &BTreeSet<String>| of.difference(from).cloned().collect();
-        Self {
-            values: after.0.iter().filter(differs).cloned().collect(),
-            created: missing(&is, &was),
-            deleted: missing(&was, &is),
-            ..Self::default()
+    /// Adds a later one. Numbers of rows are never given twice, so what is both new and gone was new first.
+    fn join(&mut self, later: Self) {
+        self.time = later.time;
+        self.values.extend(later.values);
+        self.created.extend(later.created);
+        self.deleted.extend(later.deleted);
+        self.operations.extend(later.operations);
+        self.changed.extend(later.changed);
+        self.changed.sort_unstable();
+        self.changed.dedup();
+    }
+}
+
+/// What waits for a subscriber.
+#[derive(Debug)]
+struct Outbox {
+    interval: Duration,
+    waiting: VecDeque<Notice>,
+    lost: u64,
+    /// When the next may be taken.
+    not_before: Option<Instant>,
+}
+
+impl Outbox {
+    fn new(interval: Duration) -> Self {
+        Self { interval, waiting: VecDeque::new(), lost: 0, not_before: None }
+    }
+
+    fn put(&mut self, notice: Notice) {
+        let mut waits: usize = self.waiting.iter().map(Notice::len).sum();
+        // What is latest is what counts.
+        while waits + notice.len() > MOST
+            && let Some(oldest) = self.waiting.pop_front()
+        {
+            waits -= oldest.len();
+            self.lost += oldest.len() as u64;
+        }
+        match self.waiting.back_mut().filter(|_| !self.interval.is_zero()) {
+            Some(last) => last.join(notice),
+            None => self.waiting.push_back(notice),
+        }
+    }
+
+    /// When there is something to take, if anything waits.
+    fn due(&self) -> Option<Instant> {
+        self.waiting.front()?;
+        Some(self.not_before.unwrap_or_else(Instant::now))
+    }
+
+    fn take(&mut self, now: Instant) -> Option<Notice> {
+        let notice = self.waiting.pop_front()?;
+        self.not_before = Some(now + self.interval);
+        Some(Notice { lost: std::mem::take(&mut self.lost), ..notice })
+    }
+}
+
+#[derive(Debug)]
+struct Line {
+    outbox: RefCell<Outbox>,
+    rung: Notify,
+}
+
+/// Where notices go to.
+#[derive(Debug)]
+pub(super) struct Sender(Weak<Line>);
+
+impl Sender {
+    /// Whether somebody listens.
+    pub(super) fn is_open(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+
+    pub(super) fn send(&self, notice: Notice) {
+        if let Some(line) = self.0.upgrade() {
+            line.outbox.borrow_mut().put(notice);
+            line.rung.notify_one();
         }
     }
 }
 
-/// The rows that parameters stand in.
-fn rows(flat: &Flat) -> BTreeSet<String> {
-    let mut rows = BTreeSet::new();
-    for (path, _) in &flat.0 {
-        let mut end = 0;
-        for part in path.split_inclusive('.') {
-            end += part.len();
-            let number = part.trim_end_matches('.');
-            if part.ends_with('.')
-                && !number.is_empty()
-                && number.bytes().all(|b| b.is_ascii_digit())
-                && !rows.contains(&path[..end])
-            {
-                rows.insert(path[..end].to_owned());
+/// Where they come out. The subscription ends when it is dropped.
+#[derive(Debug)]
+pub struct Notices(Rc<Line>);
+
+impl Notices {
+    /// A queue with so much time between two notices.
+    pub(super) fn new(interval: Duration) -> (Sender, Self) {
+        let line = Rc::new(Line { outbox: RefCell::new(Outbox::new(interval)), rung: Notify::new() });
+        (Sender(Rc::downgrade(&line)), Self(line))
+    }
+
+    /// The next one, as soon as there is one and the subscription's rate lets it be told. May be dropped at any time;
+    /// nothing is lost by it.
+    pub async fn next(&mut self) -> Notice {
+        loop {
+            let due = self.0.outbox.borrow().due();
+            match due {
+                None => self.0.rung.notified().await,
+                Some(at) if at > Instant::now() => sleep_until(at).await,
+                Some(_) => {
+                    if let Some(notice) = self.0.outbox.borrow_mut().take(Instant::now()) {
+                        return notice;
+                    }
+                }
             }
         }
     }
-    rows
-}
-
-/// Whether the standard lets changes of it go untold.
-fn is_quiet(path: &str) -> bool {
-    let name = path.rsplit('.').next().unwrap_or_default();
-    // The few there are have names of their own; lifetimes move with every renewal.
-    matches!(name, "LeaseTimeRemaining" | "LastChange" | "PreferredLifetime" | "ValidLifetime")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data_model::tables::OBJECTS;
 
-    fn flat(of: &[(&str, u32)]) -> Flat {
-        Flat(of.iter().map(|(path, value)| ((*path).to_owned(), (*value).into())).collect())
+    fn values(of: impl IntoIterator<Item = (usize, u32)>) -> Notice {
+        let values = of.into_iter().map(|(path, value)| (format!("Device.X.{path}"), value.into())).collect();
+        Notice { values, ..Notice::default() }
     }
 
-    #[test]
-    fn what_is_other_or_new_or_gone_is_told() {
-        let before = flat(&[
-            ("Device.A.1.X", 1),
-            ("Device.A.1.Y", 1),
-            ("Device.A.2.X", 1),
-            ("Device.A.1.LeaseTimeRemaining", 9),
-        ]);
-        let after = flat(&[
-            ("Device.A.1.X", 2),
-            ("Device.A.1.Y", 1),
-            ("Device.A.3.X", 1),
-            ("Device.A.1.LeaseTimeRemaining", 8),
-        ]);
-        let notice = Notice::between(&before, &after);
-        assert_eq!(notice.values.keys().collect::<Vec<_>>(), ["Device.A.1.X", "Device.A.3.X"]);
-        assert_eq!(
-            (notice.created, notice.deleted),
-            (vec!["Device.A.3.".to_owned()], vec!["Device.A.2.".to_owned()])
-        );
-        assert!(Notice::between(&after, &after).is_empty());
-    }
-
-    #[test]
-    fn whatever_the_standard_lets_go_untold_is() {
-        for object in &OBJECTS {
-            // Interface counters are not filled in here.
-            for parameter in object.parameters.iter().filter(|p| p.quiet && object.name != "Stats") {
-                assert!(is_quiet(&format!("{}{}", object.path, parameter.name)), "{}", parameter.name);
-            }
+    #[tokio::test(start_paused = true)]
+    async fn without_a_rate_every_value_is_told_in_order() {
+        let (sender, mut notices) = Notices::new(Duration::ZERO);
+        for value in 0..1000 {
+            sender.send(values([(1, value)]));
         }
+        for value in 0..1000 {
+            assert_eq!(notices.next().await, values([(1, value)]));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn with_a_rate_the_first_comes_at_once_and_then_the_latest_values_together() {
+        let (sender, mut notices) = Notices::new(Duration::from_secs(5));
+        let start = Instant::now();
+        sender.send(values([(1, 1)]));
+        assert_eq!((notices.next().await, start.elapsed()), (values([(1, 1)]), Duration::ZERO));
+        sender.send(values([(1, 2), (2, 2)]));
+        sender.send(values([(1, 3), (3, 3)]));
+        assert_eq!(notices.next().await, values([(1, 3), (2, 2), (3, 3)]));
+        assert_eq!(start.elapsed(), Duration::from_secs(5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_no_place_is_counted_and_the_latest_stays() {
+        let (sender, mut notices) = Notices::new(Duration::ZERO);
+        for value in 0..10 {
+            sender.send(values((0..1000).map(|path| (path, value))));
+        }
+        let first = notices.next().await;
+        assert_eq!((first.lost, &first.values["Device.X.7"]), (2000, &Value::from(2_u32)));
+        assert_eq!(notices.next().await.lost, 0, "it is said once");
+        let mut last = None;
+        for _ in 0..6 {
+            last = Some(notices.next().await);
+        }
+        assert_eq!(last, Some(values((0..1000).map(|path| (path, 9)))));
+    }
+
+    #[test]
+    fn who_does_not_listen_any_more_is_told_nothing() {
+        let (sender, notices) = Notices::new(Duration::ZERO);
+        assert!(sender.is_open());
+        drop(notices);
+        assert!(!sender.is_open());
+        sender.send(values([(1, 1)]));
     }
 }

@@ -20,11 +20,6 @@ pub fn get(source: &impl Source, paths: &[String], levels: u32) -> Result<Flat, 
     };
     for text in paths {
         let path = Path::parse(text)?;
-        // USP has another code for what is not there when it is read.
-        let not_there = |fault: Fault| match fault.code {
-            code::NO_OBJECT => Fault { code: code::NO_PATH, ..fault },
-            _ => fault,
-        };
         let mut at: Option<(Place, String)> = None;
         let mut each = |place: &Place, name: &str, value| {
             // Parameters of an object follow each other: its path is written once.
@@ -35,7 +30,7 @@ pub fn get(source: &impl Source, paths: &[String], levels: u32) -> Result<Flat, 
                 take(prefix, name, value);
             }
         };
-        for found in resolve(&path, source).map_err(not_there)? {
+        for found in resolve(&path, source).map_err(Fault::when_read)? {
             match found {
                 Found::Parameter(place, parameter) => {
                     if let Some(value) = source.value(&place, parameter) {

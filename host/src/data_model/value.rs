@@ -10,7 +10,7 @@ use super::error::code;
 use super::schema::{Form, Kind};
 
 /// The value of a parameter. In JSON a boolean, a number or a string; lists are strings with commas.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Value {
     /// `boolean`

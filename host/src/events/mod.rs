@@ -229,6 +229,12 @@ pub enum Change {
     Meta,
 }
 
+impl Change {
+    /// All of them, as they are written.
+    pub const NAMES: [&str; 9] =
+        ["address", "route", "dns", "mtu", "lifetime", "prefix", "softwire", "vendor", "meta"];
+}
+
 /// The memory, the counters and the feed.
 #[derive(Debug)]
 pub struct EventLog {
@@ -343,6 +349,15 @@ mod tests {
         let named = schema["$defs"]["kind"]["enum"].as_array().unwrap().clone();
         let known: Vec<_> = kinds().iter().map(|kind| serde_json::to_value(kind).unwrap()).collect();
         assert_eq!(named, known);
+    }
+
+    #[test]
+    fn what_can_change_is_listed_by_its_names() {
+        let named = |name: &&str| serde_json::from_value::<Change>((*name).into()).is_ok();
+        assert!(Change::NAMES.iter().all(named));
+        let schema: serde_json::Value =
+            serde_json::from_str(include_str!("../../events.schema.json")).unwrap();
+        assert!(schema.to_string().contains(&serde_json::json!(Change::NAMES).to_string()));
     }
 
     #[test]

@@ -47,6 +47,14 @@ fn clients(page: &mut Page, clients: &[ClientStatus]) {
     for client in clients {
         family.total(&who(client), client.restarts);
     }
+    let help = "Messages of DHCP by their names in TR-181, as far as they are seen.";
+    let mut family = page.counter("dhcpmgr_client_messages", help);
+    for client in clients {
+        let [name, protocol, interface] = who(client);
+        for (message, count) in &client.counters {
+            family.total(&[name, protocol, interface, ("message", message)], *count);
+        }
+    }
     let mut family =
         page.gauge("dhcpmgr_lease_expires_in_seconds", "Time that a lease has left; +Inf for ever.");
     for client in clients {
@@ -154,6 +162,14 @@ fn messages(page: &mut Page, status: &Status) {
     for (outcome, count) in outcomes {
         family.total(&[("outcome", outcome)], count);
     }
+    let Some(observer) = &status.observer else { return };
+    let mut family =
+        page.counter("dhcpmgr_observer_packets", "Packets that the observer saw, by whose they were.");
+    for (whose, count) in
+        [("clients", observer.packets), ("others", observer.others), ("dropped", observer.dropped)]
+    {
+        family.total(&[("whose", whose)], count);
+    }
 }
 
 const STATES: [ClientState; 8] = [
@@ -217,6 +233,7 @@ mod tests {
                 lans: Vec::new(),
                 wans: Vec::new(),
                 messages: MessageCounters { malformed: 3, ..MessageCounters::default() },
+                observer: None,
             },
             counted: Counted {
                 clients: BTreeMap::from([("wan4".parse().unwrap(), counted)]),

@@ -48,6 +48,17 @@ use dhcpmgr_plugin_api::{RoutePlan, RulePlan};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
+/// Reads a datagram as one of the kernel's, and keeps what it says. For fuzzing.
+#[cfg(feature = "fuzzing")]
+pub fn read_netlink(datagram: &[u8]) {
+    let (mut mirror, mut touched) = (mirror::Mirror::default(), Vec::new());
+    for message in wire::messages(datagram) {
+        if let Some(notice) = decode::notice(&message, 0) {
+            mirror.note(&notice, message.flags, &mut touched);
+        }
+    }
+}
+
 /// What one [`Owner`] wants of the kernel and of the resolver, in absolute time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Desired {

@@ -8,6 +8,7 @@
 //! everything ends with the value that holds it.
 #![forbid(unsafe_code)]
 
+mod bus;
 mod capture;
 mod cli;
 mod daemon;
@@ -29,6 +30,7 @@ mod package;
 pub mod packages;
 mod process;
 mod radvd;
+pub mod resolved;
 mod shim;
 mod skip;
 mod trace;
@@ -36,6 +38,7 @@ pub mod vm;
 mod wait;
 mod world;
 
+pub use bus::SystemBus;
 pub use capture::{Capture, Capture6, Captured, Packet, Packet6};
 pub use cli::{Cli, Event, Follow};
 pub use daemon::{Daemon, SmallDisks};
@@ -56,6 +59,7 @@ pub use nat46::Nat46;
 pub use package::{Compression, Package, SystemdVersion, lay_out};
 pub use process::{Process, program};
 pub use radvd::Radvd;
+pub use resolved::Resolved;
 pub use shim::{Delivery, Shim};
 pub use skip::{
     is_real_root, missing, say, skipped, skipped_by_this_kernel, skipped_on_this_architecture,

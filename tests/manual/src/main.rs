@@ -54,20 +54,40 @@ fn write(root: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Paths of the data model, which only the program knows.
+/// Paths of the data model, which only the program knows. What the shell would take for something else is quoted,
+/// unless a quote is open already.
 const PATHS: &str = r#"
 _dhcpmgr_paths() {
-    local word="${COMP_WORDS[COMP_CWORD]}"
-    case "${COMP_WORDS[1]}" in
-        get|set|add|del|call|watch)
-            if [[ "$word" == [D]* && "$word" != *=* ]]; then
-                local IFS=$'\n'
-                COMPREPLY=($(dhcpmgr paths "$word" 2>/dev/null))
-                compopt -o nospace 2>/dev/null
-                return
-            fi ;;
+    local word="${COMP_WORDS[COMP_CWORD]}" verb="" root="" at fits quoted=""
+    for ((at = 1; at < COMP_CWORD; at++)); do
+        case "${COMP_WORDS[at]}" in
+            --root) root="${COMP_WORDS[++at]}" ;;
+            -*) ;;
+            *) verb="${COMP_WORDS[at]}"; break ;;
+        esac
+    done
+    case "$verb" in
+        get|set) fits='[^)]$' ;;
+        add|del) fits='[.]$' ;;
+        call) fits='[.)]$' ;;
+        watch) fits='$' ;;
+        *) _dhcpmgr "$@"; return ;;
     esac
-    _dhcpmgr "$@"
+    case "$word" in
+        [\'\"]*) quoted=1; word="${word:1}" ;;
+        *) word="${word//\\/}" ;;
+    esac
+    if [[ "$word" != Device.* && "Device." != "$word"* ]]; then
+        _dhcpmgr "$@"
+        return
+    fi
+    COMPREPLY=()
+    while IFS= read -r at; do
+        [[ "$at" =~ $fits ]] || continue
+        [[ -n "$quoted" ]] || printf -v at %q "$at"
+        COMPREPLY+=("$at")
+    done < <(dhcpmgr --root "${root:-/}" paths "$word" 2>/dev/null)
+    compopt -o nospace 2>/dev/null
 }
 complete -F _dhcpmgr_paths -o nosort -o bashdefault -o default dhcpmgr
 "#;

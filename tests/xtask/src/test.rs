@@ -19,6 +19,7 @@ pub(crate) fn run(filter: Option<&str>) -> Result {
     packages::ensure_vm()?;
     if is_real_root() {
         packages::ensure(packages::SYSTEMD)?;
+        dhcpmgr_lab::resolved::ensure()?;
     }
     // Outside: cargo may need the network and writes below the user's home.
     done(cargo(&["build", "--workspace"]), "cargo build")?;

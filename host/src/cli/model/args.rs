@@ -1,6 +1,11 @@
 //! The arguments of the commands about the data model.
 
 use clap::Subcommand;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use serde::de::DeserializeOwned;
+
+use crate::data_model::subscription::NotifType;
+use crate::events::Change;
 
 const GET_HELP: &str = "\
 A path that ends with a dot is shown as a tree, any other as PATH=VALUE. Rows are named by number, *, [search] or \
@@ -38,7 +43,9 @@ Prints what it is now, then what becomes of it. What counts down by itself is no
 
 Examples:
   dhcpmgr watch Device.DHCPv4.Client.
-  dhcpmgr watch 'Device.DHCPv4.Client.*.DHCPStatus' --json";
+  dhcpmgr watch 'Device.DHCPv4.Client.*.DHCPStatus' --json
+  dhcpmgr watch Device. --changed address,dns --every 5s
+  dhcpmgr watch Device.DHCPv4.Client. --type ObjectCreation,ObjectDeletion";
 
 /// The commands.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
@@ -110,9 +117,18 @@ pub enum ModelAction {
     /// Show parameters of the data model, and what becomes of them
     #[command(after_help = WATCH_HELP)]
     Watch {
-        /// Full or partial paths
+        /// Full or partial paths, of commands too
         #[arg(value_name = "PATH", required = true)]
         wanted: Vec<String>,
+        /// Only this; several with commas or several times
+        #[arg(long = "type", value_name = "TYPE", value_delimiter = ',', ignore_case = true, value_parser = word_of::<NotifType>(&NotifType::NAMES))]
+        types: Vec<NotifType>,
+        /// Only what is of these parts of a lease; several with commas or several times
+        #[arg(long, value_name = "PART", value_delimiter = ',', value_parser = word_of::<Change>(&Change::NAMES))]
+        changed: Vec<Change>,
+        /// No more often than this, such as 500ms, 5s or 1m; the latest values count
+        #[arg(long, value_name = "TIME", value_parser = interval, default_value = "0s")]
+        every: u32,
         /// Print JSON, one object a line
         #[arg(long)]
         json: bool,
@@ -124,4 +140,38 @@ pub enum ModelAction {
         #[arg(default_value = "")]
         prefix: String,
     },
+}
+
+/// One of these words, as JSON has it.
+fn word_of<T: DeserializeOwned + Clone + Send + Sync + 'static>(
+    words: &'static [&'static str],
+) -> impl TypedValueParser<Value = T> {
+    // The word may be written otherwise; the type knows it as the list has it.
+    PossibleValuesParser::new(words).try_map(move |said| {
+        let word = words.iter().find(|word| word.eq_ignore_ascii_case(&said)).unwrap_or(&"");
+        serde_json::from_value(serde_json::Value::from(*word))
+    })
+}
+
+/// A time in milliseconds, `500ms`, `5s` or `1m`.
+fn interval(text: &str) -> Result<u32, String> {
+    let units = [("ms", 1), ("s", 1000), ("m", 60_000)];
+    units
+        .iter()
+        .find_map(|(unit, ms)| text.strip_suffix(unit)?.parse::<u32>().ok()?.checked_mul(*ms))
+        .ok_or_else(|| "accepted: a whole number with its unit, such as 500ms, 5s or 1m".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_has_a_unit() {
+        let read = ["0s", "500ms", "5s", "1m"].map(interval);
+        assert_eq!(read, [Ok(0), Ok(500), Ok(5000), Ok(60_000)]);
+        for wrong in ["", "5", "s", "-1s", "1.5s", "72000m", "5 s"] {
+            assert!(interval(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -17,6 +17,7 @@ use crate::control::Request;
 use crate::data_model::Value;
 use crate::data_model::door::{Changed, Flat, Supported};
 use crate::data_model::notice::Notice;
+use crate::data_model::subscription::Subscription;
 use crate::paths::Paths;
 
 /// Does it.
@@ -37,7 +38,16 @@ pub(super) fn act(paths: &Paths, action: ModelAction) -> Result<(), Failure> {
         ModelAction::Call { command, json } => {
             change(paths, &Request::Operate { call: command }, json, false)
         }
-        ModelAction::Watch { wanted, json } => watch(paths, wanted, json),
+        ModelAction::Watch { wanted, types, changed, every, json } => {
+            let wanted = Subscription {
+                references: wanted,
+                types,
+                changed,
+                interval_ms: every,
+                ..Subscription::default()
+            };
+            watch(paths, wanted, json)
+        }
         ModelAction::Paths { prefix } => put(&paths::complete(paths, &prefix)),
     }
 }
@@ -116,9 +126,9 @@ fn change(paths: &Paths, request: &Request, json: bool, say: bool) -> Result<(),
     Err(Failure::Said)
 }
 
-fn watch(paths: &Paths, wanted: Vec<String>, json: bool) -> Result<(), Failure> {
+fn watch(paths: &Paths, wanted: Subscription, json: bool) -> Result<(), Failure> {
     let style = Style::of_stdout();
-    Link::open(paths)?.events(&Request::Watch { paths: wanted }, |line| {
+    Link::open(paths)?.events(&Request::Watch(wanted), |line| {
         put(&if json { json_line(&line) } else { render::notice(&view::<Notice>(line)?, style) })
     })
 }

@@ -1,10 +1,15 @@
 //! How a path may go on: what shells offer when somebody presses the key for completion.
 
+use std::time::Duration;
+
 use super::super::link::Link;
 use super::super::run::view;
 use crate::control::Request;
 use crate::data_model::schema::Object;
 use crate::paths::Paths;
+
+/// Who presses a key does not wait for a daemon that is stuck.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The ways to go on from a prefix, a line each. Numbers of rows need a daemon; everything else is known without.
 pub(super) fn complete(paths: &Paths, prefix: &str) -> String {
@@ -30,7 +35,7 @@ fn next(paths: &Paths, base: &str) -> Vec<String> {
         if object.table && parts.next().is_none() {
             let rows = || -> Option<Vec<String>> {
                 let request = Request::GetInstances { path: base.to_owned() };
-                view(Link::open(paths).ok()?.ask(&request).ok()?).ok()
+                view(Link::open_for(paths, PATIENCE).ok()?.ask(&request).ok()?).ok()
             };
             let numbers = rows().unwrap_or_default().into_iter().filter_map(|row| {
                 let number = row.strip_prefix(base)?.trim_end_matches('.');

@@ -97,6 +97,11 @@ pub fn notice(notice: &Notice, style: Style) -> String {
     let mut line = |what: String| {
         let _ = writeln!(text, "{time}  {what}");
     };
+    if notice.lost > 0 {
+        let lost =
+            format!("{} values, rows or commands are missing here: they were read too slowly", notice.lost);
+        line(format!("{} {lost}; `dhcpmgr get` has what is there now", style.tone(Tone::Bad, "!")));
+    }
     for row in &notice.created {
         line(format!("{} {}", style.tone(Tone::Good, "+"), plain(row)));
     }

@@ -8,7 +8,7 @@ use super::lease::expiry;
 use super::style::{Style, Tone};
 use super::text::{duration, plain};
 use crate::control::views::{
-    ClientState, ClientStatus, LanStanding, LanView, Lease, MessageCounters, Status,
+    ClientState, ClientStatus, LanStanding, LanView, Lease, MessageCounters, ObserverView, Status,
 };
 
 /// The daemon, the clients, why some are not well, the handlers, and what the lease monitor counted.
@@ -41,7 +41,8 @@ pub fn status(status: &Status, style: Style) -> String {
     }
     let lans = lan_table(&status.lans, style);
     let wans = ipv4::table(&status.wans, style);
-    for part in [reasons, wans, lans, handler_table(&status.handlers, style), messages(&status.messages)] {
+    let last = messages(&status.messages) + &status.observer.as_ref().map(observer).unwrap_or_default();
+    for part in [reasons, wans, lans, handler_table(&status.handlers, style), last] {
         if !part.is_empty() {
             text.push('\n');
             text.push_str(&part);
@@ -155,6 +156,14 @@ fn messages(counters: &MessageCounters) -> String {
     }
     text.push('\n');
     text
+}
+
+fn observer(observer: &ObserverView) -> String {
+    let ObserverView { reason, packets, others, dropped } = observer;
+    match reason {
+        Some(reason) => format!("packet observer: {}\n", plain(reason)),
+        None => format!("packets of clients: {packets}, of others {others}, dropped {dropped}\n"),
+    }
 }
 
 pub(super) fn protocol(client: &ClientStatus) -> &'static str {

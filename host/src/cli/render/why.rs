@@ -81,6 +81,13 @@ fn state(why: &Why, style: Style) -> String {
         None => "none".to_owned(),
     };
     rows.push(("lease".to_owned(), vec![lease]));
+    if let Some(packets) = &why.packets {
+        let last = duration(packets.last_sent);
+        rows.push((
+            "packets".to_owned(),
+            vec![plain(&format!("{}; the last {last} ago", packets.sentence()))],
+        ));
+    }
     rows.extend(identity(&why.identity));
     text + &block(&rows, 2)
 }

@@ -19,16 +19,17 @@ use dhcpmgr_message::ClientName;
 use dhcpmgr_plugin_api::Protocol;
 use tracing_subscriber::filter::Targets;
 
-use super::model::{Config, Daemon, Dns, Metrics};
+use super::model::{Config, Daemon, Dns, Metrics, Observer};
 use super::reader::{Report, Section};
 use super::tree::Entry;
 use super::words::{DNS_BACKENDS, PROTOCOLS, word_of};
 use crate::signature::PublicKey;
 
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     "daemon",
     "dns",
     "metrics",
+    "observer",
     "clients",
     "signatures",
     "handlers",
@@ -50,8 +51,19 @@ pub(super) fn config(entries: &[Entry], report: &Report<'_>) -> Config {
     let lans = delegation::lans(&top, &clients, &declared);
     let softwire = softwire::softwire(&top);
     let hooks = hooks(&top, &declared);
-    let (dns, metrics) = (dns(&top), metrics(&top));
-    Config { daemon: daemon(&top), dns, metrics, clients, public_keys, handlers, lans, softwire, hooks }
+    let (dns, metrics, observer) = (dns(&top), metrics(&top), observer(&top));
+    Config {
+        daemon: daemon(&top),
+        dns,
+        metrics,
+        observer,
+        clients,
+        public_keys,
+        handlers,
+        lans,
+        softwire,
+        hooks,
+    }
 }
 
 fn section<'a>(top: &Section<'a>, name: &str) -> Option<Section<'a>> {
@@ -98,6 +110,12 @@ fn metrics(top: &Section<'_>) -> Metrics {
         );
     }
     metrics
+}
+
+fn observer(top: &Section<'_>) -> Observer {
+    let Some(section) = section(top, "observer") else { return Observer::default() };
+    section.accept_only(&["enabled"], &[]);
+    Observer { enabled: section.get("enabled").and_then(|item| item.flag()).unwrap_or_default() }
 }
 
 /// The clients, and the names of all that have a section, also of those with an error.

@@ -36,6 +36,9 @@ const OF_MANAGER: &str = r#" <interface name="org.freedesktop.DBus.ObjectManager
   <method name="GetSupportedDM"><arg name="path" type="s" direction="in"/><arg name="supported" type="a(ssbs)" direction="out"/></method>
   <method name="Status"><arg name="json" type="s" direction="out"/></method>
   <signal name="ValueChanged"><arg name="values" type="a{sv}"/></signal>
+  <signal name="ObjectCreated"><arg name="paths" type="as"/></signal>
+  <signal name="ObjectDeleted"><arg name="paths" type="as"/></signal>
+  <signal name="OperationComplete"><arg name="commands" type="as"/></signal>
   <signal name="LeaseEvent"><arg name="client" type="s"/><arg name="event" type="s"/><arg name="changed" type="as"/><arg name="lease" type="s"/></signal>
  </interface>
 "#;

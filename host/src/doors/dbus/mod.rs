@@ -30,6 +30,7 @@ use zbus::{Connection, MessageStream};
 use crate::control::{Controls, Request};
 use crate::data_model::door::{DataModel, Flat};
 use crate::data_model::notice::Notice;
+use crate::data_model::subscription::Subscription;
 use crate::events::Event;
 use crate::word::word;
 use objects::Objects;
@@ -48,7 +49,7 @@ pub(super) const CLIENT_INTERFACE: &str = "org.dhcpmgr1.Client";
 const CALLS: usize = 32;
 /// How long after an event others may join it.
 const TOGETHER: Duration = Duration::from_millis(50);
-/// Between two looks for changed values.
+/// Between two looks at the clients, and between two signals about the data model.
 const APART: Duration = Duration::from_millis(500);
 /// Between two tries to reach a bus that has gone: at first, and at most; then it is looked for when something happens.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
@@ -112,7 +113,15 @@ async fn run<D: DataModel + Controls + 'static>(daemon: &Rc<D>, connection: Conn
     let mut messages = MessageStream::from(&connection);
     let (_, mut feed) = daemon.events().subscribe();
     let mut objects = Objects::read(daemon.as_ref()).await;
-    let mut before = read(daemon.as_ref()).await;
+    let told = Subscription {
+        references: TOLD.map(str::to_owned).into(),
+        interval_ms: APART.as_millis() as u32,
+        // A gateway where nothing happens is not woken up.
+        events_only: true,
+        ..Subscription::default()
+    };
+    let mut notices =
+        daemon.subscribe(told).await.map_err(|fault| zbus::Error::Failure(fault.to_string()))?;
     let calls = Rc::new(Semaphore::new(CALLS));
     let mut look: Option<Instant> = None;
     let mut looked = Instant::now();
@@ -161,17 +170,8 @@ async fn run<D: DataModel + Controls + 'static>(daemon: &Rc<D>, connection: Conn
             () = due => {
                 (look, looked) = (None, Instant::now());
                 objects.update(daemon.as_ref(), &connection).await?;
-                let after = read(daemon.as_ref()).await;
-                let notice = Notice::between(&before, &after);
-                before = after;
-                if !notice.values.is_empty() {
-                    let values = Flat(notice.values.into_iter().collect());
-                    let nobody: Option<&str> = None;
-                    connection
-                        .emit_signal(nobody, MANAGER, MANAGER_INTERFACE, "ValueChanged", &(variants(&values),))
-                        .await?;
-                }
             }
+            notice = notices.next() => tell_of_model(&connection, notice).await?,
         }
     }
 }
@@ -186,8 +186,24 @@ fn next(feed: &mut Receiver<Arc<Event>>) -> Option<Arc<Event>> {
     }
 }
 
-async fn read<D: DataModel>(daemon: &D) -> Flat {
-    daemon.get(&TOLD.map(str::to_owned), 0).await.unwrap_or_default()
+/// `ValueChanged`, `ObjectCreated`, `ObjectDeleted` and `OperationComplete`.
+async fn tell_of_model(connection: &Connection, notice: Notice) -> zbus::Result<()> {
+    let nobody: Option<&str> = None;
+    let of_paths = [
+        ("ObjectCreated", notice.created),
+        ("ObjectDeleted", notice.deleted),
+        ("OperationComplete", notice.operations),
+    ];
+    for (signal, paths) in of_paths {
+        if !paths.is_empty() {
+            connection.emit_signal(nobody, MANAGER, MANAGER_INTERFACE, signal, &(paths,)).await?;
+        }
+    }
+    if notice.values.is_empty() {
+        return Ok(());
+    }
+    let values = Flat(notice.values.into_iter().collect());
+    connection.emit_signal(nobody, MANAGER, MANAGER_INTERFACE, "ValueChanged", &(variants(&values),)).await
 }
 
 /// `LeaseEvent`, from the manager and from the client itself: every event that is about a client.

@@ -104,7 +104,7 @@ impl Dns {
             orders: teller::Orders::default(),
             teller,
         }));
-        let task = tokio::spawn(teller::run(Arc::clone(&state), events)).abort_handle();
+        let task = tokio::spawn(teller::run(Arc::clone(&state), options.root, events)).abort_handle();
         Self { state, resolv_conf: options.resolv_conf, task }
     }
 

@@ -1,11 +1,13 @@
 //! The `resolved` back-end: systemd-resolved over D-Bus (org.freedesktop.resolve1(5)), for each link.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use dhcpmgr_message::IfName;
 use tokio::time::timeout;
 use zbus::Connection;
+use zbus::connection::Builder;
 
 use super::Record;
 
@@ -32,12 +34,19 @@ trait Manager {
 }
 
 /// The connection, made when first needed and again after an error.
-#[derive(Default)]
 pub(super) struct Resolved {
+    /// The address of the bus.
+    address: String,
     connection: Option<Connection>,
 }
 
 impl Resolved {
+    /// On the system bus below this root.
+    pub(super) fn new(root: &Path) -> Self {
+        let socket = root.join("run/dbus/system_bus_socket");
+        Self { address: format!("unix:path={}", socket.display()), connection: None }
+    }
+
     /// Sets what a link's name servers are, or reverts the link. An error is a sentence.
     pub(super) async fn tell(&mut self, interface: &IfName, record: Option<&Record>) -> Result<(), String> {
         let index = match nix::net::if_::if_nametoindex(interface.as_str()) {
@@ -46,6 +55,15 @@ impl Resolved {
             Err(_) if record.is_none() => return Ok(()),
             Err(_) => return Err(format!("interface {interface} does not exist")),
         };
+        let is_old = self.connection.is_some();
+        match self.try_to_tell(index, record).await {
+            // The bus may have been started again since.
+            Err(_) if is_old => self.try_to_tell(index, record).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn try_to_tell(&mut self, index: i32, record: Option<&Record>) -> Result<(), String> {
         let outcome = match timeout(PATIENCE, self.call(index, record)).await {
             Err(_) => Err(format!("systemd-resolved did not answer within {} s", PATIENCE.as_secs())),
             Ok(Err(error)) => Err(format!("systemd-resolved: {error}")),
@@ -60,7 +78,10 @@ impl Resolved {
     async fn call(&mut self, index: i32, record: Option<&Record>) -> zbus::Result<()> {
         let connection = match &self.connection {
             Some(connection) => connection.clone(),
-            None => self.connection.insert(Connection::system().await?).clone(),
+            None => {
+                let made = Builder::address(self.address.as_str()).build().await?;
+                self.connection.insert(made).clone()
+            }
         };
         let manager = ManagerProxy::new(&connection).await?;
         let Some(record) = record else { return manager.revert_link(index).await };
@@ -68,12 +89,6 @@ impl Resolved {
         let domains: Vec<(&str, bool)> = record.search.iter().map(|name| (name.as_str(), false)).collect();
         manager.set_link_dns(index, &servers).await?;
         manager.set_link_domains(index, &domains).await
-    }
-
-    /// Talks over this connection instead of the system bus.
-    #[cfg(test)]
-    fn over(connection: Connection) -> Self {
-        Self { connection: Some(connection) }
     }
 }
 
@@ -92,7 +107,6 @@ mod tests {
     use std::process::{Child, Command, Stdio};
     use std::sync::{Arc, Mutex};
     use zbus::MessageStream;
-    use zbus::connection::Builder;
     use zbus::message::Type;
 
     /// A bus of our own.
@@ -184,7 +198,7 @@ mod tests {
     async fn a_link_is_told_its_servers_and_domains_and_reverted() {
         let Some(bus) = bus() else { return };
         let calls = mock(&bus, false).await;
-        let mut resolved = Resolved::over(Builder::address(bus.address.as_str()).build().await.unwrap());
+        let mut resolved = Resolved { address: bus.address.clone(), connection: None };
         resolved.tell(&"lo".parse().unwrap(), Some(&record())).await.unwrap();
         resolved.tell(&"lo".parse().unwrap(), None).await.unwrap();
         assert_eq!(
@@ -200,11 +214,11 @@ mod tests {
     #[tokio::test(flavor = "current_thread")]
     async fn a_refusal_and_an_absent_service_are_said_in_words() {
         let Some(bus) = bus() else { return };
-        let mut resolved = Resolved::over(Builder::address(bus.address.as_str()).build().await.unwrap());
+        let mut resolved = Resolved { address: bus.address.clone(), connection: None };
         let error = resolved.tell(&"lo".parse().unwrap(), Some(&record())).await.unwrap_err();
         assert!(error.starts_with("systemd-resolved: ") && error.contains("resolve1"), "{error}");
         let _calls = mock(&bus, true).await;
-        let mut resolved = Resolved::over(Builder::address(bus.address.as_str()).build().await.unwrap());
+        let mut resolved = Resolved { address: bus.address.clone(), connection: None };
         let error = resolved.tell(&"lo".parse().unwrap(), Some(&record())).await.unwrap_err();
         assert!(error.contains("Link lo is managed."), "{error}");
         let error = resolved.tell(&"nowhere0".parse().unwrap(), Some(&record())).await.unwrap_err();

@@ -1,15 +1,21 @@
 //! The task that tells resolvconf or systemd-resolved, one interface after the other.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use dhcpmgr_message::IfName;
 use tokio::sync::{Notify, mpsc};
+use tokio::time::timeout;
 
 use super::resolvconf::Resolvconf;
 use super::{Record, State, lock};
 use crate::config::DnsBackend;
 use crate::network::NetworkEvent;
+
+/// What failed is told again: after this at first, and at most.
+const RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(300));
 
 /// What is still to be told; an interface that changes again meanwhile is told once.
 #[derive(Default)]
@@ -30,21 +36,53 @@ impl Orders {
     }
 }
 
-pub(super) async fn run(state: Arc<Mutex<State>>, events: mpsc::Sender<NetworkEvent>) {
+/// Tells whoever is to be told, as long as the daemon runs.
+#[cfg_attr(
+    not(feature = "dbus"),
+    allow(unused_variables, reason = "only a bus is looked for below the root")
+)]
+pub(super) async fn run(state: Arc<Mutex<State>>, root: PathBuf, events: mpsc::Sender<NetworkEvent>) {
     let called = Arc::clone(&lock(&state).teller);
-    let mut programs = Programs::default();
+    let mut programs = Programs {
+        resolvconf: None,
+        #[cfg(feature = "dbus")]
+        resolved: super::resolved::Resolved::new(&root),
+    };
+    let (first, longest) = RETRY;
+    let (mut wait, mut known) = (first, None);
     loop {
         let Some((backend, interface, record)) = next(&state) else {
             called.notified().await;
             continue;
         };
-        if let Err(reason) = programs.tell(backend, &interface, record.as_ref()).await {
+        let outcome = programs.tell(backend, &interface, record.as_ref()).await;
+        let failed = {
+            let mut state = lock(&state);
+            state.orders.busy = false;
+            // Of a back-end that was left meanwhile nothing is wanted any more.
+            let failed = outcome.is_err() && state.backend == backend;
+            if failed {
+                state.orders.interfaces.insert(interface.clone());
+            }
+            failed
+        };
+        let Err(reason) = outcome else {
+            (wait, known) = (first, None);
+            continue;
+        };
+        let now = Some((interface.clone(), reason.clone()));
+        if now != known {
             tracing::error!(%interface, %reason, "name servers");
             let what = vec![format!("name servers: {reason}")];
             // Nobody listening is no error.
             let _ = events.send(NetworkEvent::Mismatch { interface, what }).await;
+            known = now;
         }
-        lock(&state).orders.busy = false;
+        if failed {
+            // Sooner when there is something else to tell.
+            let _ = timeout(wait, called.notified()).await;
+            wait = (wait * 2).min(longest);
+        }
     }
 }
 
@@ -66,7 +104,6 @@ fn next(state: &Mutex<State>) -> Option<(DnsBackend, IfName, Option<Record>)> {
     None
 }
 
-#[derive(Default)]
 struct Programs {
     resolvconf: Option<Resolvconf>,
     #[cfg(feature = "dbus")]

@@ -2,6 +2,8 @@
 
 mod handlers;
 mod harness;
+mod model;
+mod observer;
 mod recovery;
 mod scale;
 mod size;
@@ -38,6 +40,10 @@ pub(crate) enum Part {
     Softwire,
     /// Memory and wake-ups with 64 bound clients
     Idle,
+    /// The data model with 64 clients: all of it read, 1,000 changes a second told, memory for each client
+    Model,
+    /// The packet observer: forwarding beside it, and a flood
+    Observer,
     /// Client killed → running again; daemon killed → managing again; durable writes for 1,000 renewals
     Recovery,
     /// Sizes of the binaries
@@ -80,6 +86,8 @@ pub(crate) fn inside(parts: &[Part]) -> Result {
             Part::V6 => v6::run(&mut table),
             Part::Softwire => softwire::run(&mut table),
             Part::Idle => scale::run(&mut table),
+            Part::Model => model::run(&mut table),
+            Part::Observer => observer::run(&mut table),
             Part::Recovery => recovery::run(&mut table),
             Part::Size => size::run(&root, &mut table),
         };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use dhcpmgr_lab::{Daemon, Error, Lab, Result, eventually_within};
 
+use super::observer::ON;
 use super::table::{Bound, Table};
 
 const CLIENTS: u8 = 64;
@@ -32,6 +33,17 @@ pub(super) fn run(table: &mut Table) -> Result {
         );
     }
     table.add("wake-ups in 10 idle seconds", "", woken as f64, Bound::AtMost(0.0));
+
+    let without = resident(pid)?;
+    daemon.configure(&(ON.to_owned() + &config(&lab)))?;
+    daemon.cli().text(&["config", "reload"])?;
+    std::thread::sleep(Duration::from_secs(2));
+    let added = (resident(pid)? - without) * 1e3;
+    table.add("resident memory that the observer adds", "kB", added, Bound::AtMost(256.0));
+    let before = wake_ups(pid)?;
+    std::thread::sleep(WATCHED);
+    let woken = wake_ups(pid)?.saturating_sub(before);
+    table.add("wake-ups in 10 idle seconds, observed", "", woken as f64, Bound::AtMost(0.0));
     Ok(())
 }
 
@@ -71,6 +83,19 @@ fn field(path: &str, name: &str) -> Result<u64> {
 /// Resident memory, megabytes.
 pub(super) fn resident(pid: impl std::fmt::Display) -> Result<f64> {
     Ok(field(&format!("/proc/{pid}/status"), "VmRSS")? as f64 * 1024.0 / 1e6)
+}
+
+/// Memory of its own, megabytes: what is not of files.
+pub(super) fn own_memory(pid: impl std::fmt::Display) -> Result<f64> {
+    Ok(field(&format!("/proc/{pid}/status"), "RssAnon")? as f64 * 1024.0 / 1e6)
+}
+
+/// Processor time of a process so far.
+pub(super) fn processor_time(pid: impl std::fmt::Display) -> Result<Duration> {
+    let path = format!("/proc/{pid}/schedstat");
+    let text = std::fs::read_to_string(&path)?;
+    let ns = text.split(' ').next().ok_or_else(|| Error::new(format!("{path} is empty")))?;
+    Ok(Duration::from_nanos(ns.parse()?))
 }
 
 /// How often its threads gave the processor up to wait, in all.
