@@ -456,6 +456,10 @@ impl Controls for Daemon {
         }
     }
 
+    async fn clients(&self) -> Vec<ClientStatus> {
+        self.statuses().await
+    }
+
     fn events(&self) -> &EventLog {
         &self.shared.events
     }

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use dhcpmgr_message::ClientName;
 use zbus::{Connection, ObjectPath, OwnedObjectPath, Variant};
 
-use super::{CLIENT_INTERFACE, Dictionary, MANAGER, status};
+use super::{CLIENT_INTERFACE, Dictionary, MANAGER};
 use crate::control::Controls;
-use crate::control::views::{ClientStatus, Lease, Status};
+use crate::control::views::{ClientStatus, Lease};
 use crate::word::word;
 
 /// What is said of a property that somebody wants to write.
@@ -40,15 +40,10 @@ pub(super) fn path(name: &str) -> String {
 impl Objects {
     /// As they are now.
     pub(super) async fn read<C: Controls>(daemon: &C) -> Self {
-        let status: Option<Status> = serde_json::from_str(&status(daemon).await).ok();
-        let objects = status
-            .into_iter()
-            .flat_map(|status| status.clients)
-            .map(|client| {
-                (path(client.name.as_str()), Object { properties: properties(&client), name: client.name })
-            })
-            .collect();
-        Self(objects)
+        let object = |client: ClientStatus| {
+            (path(client.name.as_str()), Object { properties: properties(&client), name: client.name })
+        };
+        Self(daemon.clients().await.into_iter().map(object).collect())
     }
 
     /// The client of a path.
