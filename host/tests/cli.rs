@@ -16,7 +16,6 @@ use std::sync::mpsc;
 use std::thread;
 
 use dhcpmgr::cli::render::{self, Style};
-use dhcpmgr::control::views::ClientStatus;
 use dhcpmgr::control::{Controls, Request, Response, bind, serve};
 use dhcpmgr::data_model::Fault;
 use dhcpmgr::data_model::door::{Change, Changed, DataModel, Flat, Supported};
@@ -359,7 +358,7 @@ fn config_check_needs_no_daemon_and_names_every_mistake() {
 struct Core(EventLog);
 
 impl Controls for Core {
-    async fn clients(&self) -> Vec<ClientStatus> {
+    async fn clients(&self) -> Vec<dhcpmgr::control::views::ClientStatus> {
         Vec::new()
     }
 

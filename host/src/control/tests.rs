@@ -12,7 +12,6 @@ use tokio::task::LocalSet;
 use tokio::time::timeout;
 
 use super::listen::MAX_FOLLOWERS;
-use super::views::ClientStatus;
 use super::{Controls, MAX_CONNECTIONS, MAX_LINE_BYTES, Request, Response, bind, serve};
 use crate::data_model::Fault;
 use crate::data_model::door::{Change, Changed, DataModel, Flat, Supported};
@@ -25,7 +24,7 @@ use crate::events::{Event, EventKind, EventLog};
 struct Echo(EventLog);
 
 impl Controls for Echo {
-    async fn clients(&self) -> Vec<ClientStatus> {
+    async fn clients(&self) -> Vec<super::views::ClientStatus> {
         Vec::new()
     }
 

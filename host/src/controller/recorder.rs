@@ -28,7 +28,8 @@ const AGAIN: &str = "decided again";
 /// One message and what became of it.
 #[derive(Debug)]
 pub(super) struct Entry {
-    time: String,
+    /// Of the wall clock.
+    time_ms: u64,
     event: &'static str,
     message: Rc<LeaseMessage>,
     shim_ms: u64,
@@ -60,7 +61,7 @@ impl Entry {
 
     fn new(event: &'static str, message: Rc<LeaseMessage>) -> Self {
         Self {
-            time: clock::timestamp(),
+            time_ms: clock::wall_ms(),
             event,
             message,
             shim_ms: 0,
@@ -76,7 +77,7 @@ impl Entry {
     fn shown(&self) -> Exchange {
         let handlers: Vec<HandlerDid> = self.handlers.iter().map(did).collect();
         Exchange {
-            time: self.time.clone(),
+            time: clock::timestamp_of(self.time_ms),
             event: self.event.to_owned(),
             values: values(&self.message),
             problems: self.message.problems.clone(),

@@ -378,14 +378,6 @@ impl metrics::Source for Daemon {
 }
 
 impl Controls for Daemon {
-    async fn clients(&self) -> Vec<ClientStatus> {
-        let mut statuses = Vec::new();
-        for running in self.running() {
-            statuses.extend(running.controller.status().await);
-        }
-        statuses
-    }
-
     async fn handle(&self, request: Request) -> Response {
         match request {
             Request::Status => Response::done(self.status().await),
@@ -454,6 +446,14 @@ impl Controls for Daemon {
             | Request::Delete { .. }
             | Request::Operate { .. } => self.on_model(request).await,
         }
+    }
+
+    async fn clients(&self) -> Vec<ClientStatus> {
+        let mut statuses = Vec::new();
+        for running in self.running() {
+            statuses.extend(running.controller.status().await);
+        }
+        statuses
     }
 
     fn events(&self) -> &EventLog {

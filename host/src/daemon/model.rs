@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, Notify};
 
 use super::Daemon;
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, Provider};
 use crate::control::{Controls as _, Request, Response};
 use crate::controller::Command;
 use crate::data_model::desired::{Desired, Whole};
@@ -132,6 +132,13 @@ impl Daemon {
     async fn inputs(&self, paths: &[&str]) -> Inputs {
         let statuses = self.clients().await;
         let lans = self.shared.delegations.lans().await;
+        let wans = self.shared.softwires.views();
+        let tunnels = wans.iter().filter(|wan| wan.owner == Some(Provider::DsLite));
+        let ends = tunnels.filter_map(|wan| {
+            let interface = wan.softwire_interface.clone()?;
+            Some((interface.clone(), self.shared.network.tunnel_remote(&interface)?))
+        });
+        let endpoints = ends.collect();
         let whole = self.model.whole();
         let handlers = whole.config.clients.values().map(|client| {
             let requested = self.shared.chain.requested_by(&client.name, client.protocol);
@@ -150,7 +157,9 @@ impl Daemon {
             statuses,
             vendor: self.vendor_parameters(paths).await,
             lans,
-            wans: self.shared.softwires.views(),
+            wans,
+            endpoints,
+            routes: self.shared.network.v6_routes(),
             duid: self.shared.keeper.duid().as_ref().map(Bytes::to_hex).unwrap_or_default(),
             baselines: self.model.baselines.borrow().clone(),
             wall_ms: clock::wall_ms(),

@@ -1,6 +1,6 @@
 //! From the command line to the running daemon, and back.
 
-use std::fs::{DirBuilder, File};
+use std::fs::DirBuilder;
 use std::io::{self, Write as _};
 use std::os::fd::RawFd;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -10,7 +10,6 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use dhcpmgr_message::ClientName;
-use nix::fcntl::Flock;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -214,7 +213,7 @@ fn make_directories(paths: &Paths) -> Result<(), StartError> {
 }
 
 /// One daemon for a root: the lock goes with the process, however it ends.
-fn lock(paths: &Paths) -> Result<Flock<File>, StartError> {
+fn lock(paths: &Paths) -> Result<store::Writer, StartError> {
     let path = paths.lock();
     match store::only_writer(&path) {
         Ok(Some(lock)) => Ok(lock),

@@ -34,7 +34,7 @@ pub use error::StoreError;
 pub use format::{Checksum, LONGEST};
 use format::{Header, Unreadable};
 pub use later::Later;
-pub use lock::only_writer;
+pub use lock::{Writer, only_writer};
 pub use wear::Wear;
 
 /// What can be kept in a store: MessagePack with named fields. Fields may be added, with `#[serde(default)]`; unknown

@@ -1,6 +1,6 @@
 //! Putting the facts together.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use dhcpmgr_message::{Bytes, ClientName, IfName};
 use dhcpmgr_plugin_api::Protocol;
@@ -8,15 +8,17 @@ use dhcpmgr_plugin_api::Protocol;
 use super::super::desired::{Desired, HOST_NAME, Whole};
 use super::super::numbers::Numbers;
 use super::super::options::{Given, Owner};
-use super::feeds::{DnsServer, Interface, Left, MapDomain, Tunnel, V4Route, V6Address, V6Prefix};
+use super::feeds::{DnsServer, Interface, Left, V4Route, V6Address, V6Prefix};
 use super::options::each;
+use super::softwires::{MapDomain, Tunnel};
 use super::vendor::extras;
 use super::{ClientFacts, Facts};
 use crate::config::{Client, Config};
 use crate::control::views::{ClientStatus, LanStanding, LanView, WanView};
-use crate::events::{Lease, RuleView};
+use crate::events::{Lease, RuleView, SoftwireView};
 use crate::flat::FlatMap;
 use crate::handlers::VendorParameter;
+use crate::network::OwnRoute;
 use crate::order;
 
 /// What the tree is made of.
@@ -32,6 +34,10 @@ pub struct Inputs {
     pub lans: Vec<LanView>,
     /// What carries IPv4 on each WAN.
     pub wans: Vec<WanView>,
+    /// Where tunnels lead, by their interfaces.
+    pub endpoints: FlatMap<IfName, Ipv6Addr>,
+    /// Our IPv6 routes.
+    pub routes: Vec<OwnRoute>,
     /// The DUID of the device, hex.
     pub duid: String,
     /// What the counters were when they were last reset.
@@ -125,12 +131,14 @@ impl Facts {
                 Protocol::V6 => facts.v6 = rows,
             }
         }
-        facts.feed(&inputs.lans, &inputs.wans, passing);
+        facts.feed(&inputs.lans, passing);
+        facts.feed_softwires(&inputs.wans, &inputs.endpoints, passing);
+        facts.feed_v6_routes(inputs.routes, passing);
         facts
     }
 
     /// What leases feed elsewhere.
-    fn feed(&mut self, lans: &[LanView], wans: &[WanView], passing: &mut Numbers) {
+    fn feed(&mut self, lans: &[LanView], passing: &mut Numbers) {
         self.feed_interfaces(lans, passing);
         let mut servers: Vec<(IpAddr, IfName, bool)> = Vec::new();
         let mut routes = Vec::new();
@@ -163,40 +171,49 @@ impl Facts {
         let numbers = passing.settle("Device.Routing.Router.1.IPv4Forwarding.", &keys);
         let row = |((to, via, metric, interface), number)| V4Route { number, to, via, metric, interface };
         self.routes = routes.into_iter().zip(numbers).map(row).collect();
-        order::sort_by_key(&mut self.routes, |row| row.number);
-        self.feed_softwires(wans, passing);
+        self.routes.sort_by_key(|row| row.number);
+    }
+
+    fn feed_v6_routes(&mut self, routes: Vec<OwnRoute>, passing: &mut Numbers) {
+        let key = |route: &OwnRoute| {
+            let OwnRoute { to, via, metric, interface } = route;
+            format!("{to} {via:?} {metric} {interface:?}")
+        };
+        let keys: Vec<String> = routes.iter().map(key).collect();
+        let numbers = passing.settle("Device.Routing.Router.1.IPv6Forwarding.", &keys);
+        self.v6_routes = numbers.into_iter().zip(routes).collect();
+        self.v6_routes.sort_by_key(|row| row.0);
     }
 
     /// Softwires that carry IPv4; what a lease merely offers is shown with its client.
-    fn feed_softwires(&mut self, wans: &[WanView], passing: &mut Numbers) {
-        let mut domains = Vec::new();
-        let mut tunnels = Vec::new();
-        for client in &self.v6 {
-            let offered = client.v6().and_then(|lease| lease.softwire.as_ref());
-            let (Some(softwire), Some(wan)) = (offered, client.interface_name()) else { continue };
-            let is_up = |view: &&WanView| {
-                view.interface == *wan && view.owner.is_some_and(|owner| owner.to_string() == softwire.kind)
-            };
-            let Some(view) = wans.iter().find(is_up) else { continue };
-            if softwire.kind == "ds-lite" {
-                tunnels.push(softwire.aftr.as_ref().map(ToString::to_string).unwrap_or_default());
-            } else {
-                domains.push((wan.clone(), softwire.clone(), view.softwire_interface.clone()));
-            }
-        }
-        let keys: Vec<&str> = domains.iter().map(|(wan, ..)| wan.as_str()).collect();
+    fn feed_softwires(
+        &mut self,
+        wans: &[WanView],
+        endpoints: &FlatMap<IfName, Ipv6Addr>,
+        passing: &mut Numbers,
+    ) {
+        let up = wans.iter().filter_map(|view| Some((view, view.softwire.as_ref()?)));
+        let (tunnels, domains): (Vec<_>, Vec<_>) = up.partition(|(_, softwire)| softwire.kind == "ds-lite");
+        let keys: Vec<&str> = domains.iter().map(|(view, _)| view.interface.as_str()).collect();
         let numbers = passing.settle("Device.MAP.Domain.", &keys);
-        for ((wan, softwire, interface), number) in domains.into_iter().zip(numbers) {
+        for ((view, softwire), number) in domains.into_iter().zip(numbers) {
             let key = |rule: &RuleView| format!("{} {}", rule.ipv6_prefix, rule.ipv4_prefix);
             let keys: Vec<String> = softwire.rules.iter().map(key).collect();
             let rules = passing.settle(&format!("Device.MAP.Domain.{number}.Rule."), &keys);
-            self.domains.push(MapDomain { number, wan, softwire, interface, rules });
+            let (wan, softwire) = (view.interface.clone(), softwire.clone());
+            let (interface, stats) = (view.softwire_interface.clone(), view.stats);
+            self.domains.push(MapDomain { number, wan, softwire, interface, stats, rules });
         }
-        order::sort_by_key(&mut self.domains, |row| row.number);
-        let numbers = passing.settle("Device.DSLite.InterfaceSetting.", &tunnels);
-        self.tunnels =
-            tunnels.into_iter().zip(numbers).map(|(aftr, number)| Tunnel { number, aftr }).collect();
-        order::sort_by_key(&mut self.tunnels, |row| row.number);
+        self.domains.sort_by_key(|row| row.number);
+        let keys: Vec<&str> = tunnels.iter().map(|(view, _)| view.interface.as_str()).collect();
+        let numbers = passing.settle("Device.DSLite.InterfaceSetting.", &keys);
+        let row = |((view, softwire), number): ((&WanView, &SoftwireView), u32)| Tunnel {
+            number,
+            aftr: softwire.aftr.as_ref().map(ToString::to_string).unwrap_or_default(),
+            address: view.softwire_interface.as_ref().and_then(|interface| endpoints.get(interface).copied()),
+        };
+        self.tunnels = tunnels.into_iter().zip(numbers).map(row).collect();
+        self.tunnels.sort_by_key(|row| row.number);
     }
 
     fn feed_interfaces(&mut self, lans: &[LanView], passing: &mut Numbers) {

@@ -7,6 +7,7 @@ mod counts;
 mod feeds;
 mod gather;
 mod options;
+mod softwires;
 mod v4;
 mod v6;
 mod vendor;
@@ -31,7 +32,9 @@ use super::value::Value;
 use crate::config::Client;
 use crate::control::views::ClientStatus;
 use crate::events::Lease;
-use feeds::{DnsServer, Interface, MapDomain, Tunnel, V4Route};
+use crate::network::OwnRoute;
+use feeds::{DnsServer, Interface, V4Route};
+use softwires::{MapDomain, Tunnel};
 
 /// Everything that the tree shows.
 #[derive(Debug, Default)]
@@ -43,6 +46,7 @@ pub struct Facts {
     pub(super) interfaces: Vec<Interface>,
     servers: Vec<DnsServer>,
     routes: Vec<V4Route>,
+    v6_routes: Vec<(u32, OwnRoute)>,
     domains: Vec<MapDomain>,
     tunnels: Vec<Tunnel>,
     /// The DUID of the device, hex.
