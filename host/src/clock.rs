@@ -29,6 +29,12 @@ pub fn timestamp() -> String {
     rfc3339(wall_ms())
 }
 
+/// [`timestamp`] of a time that [`wall_ms`] gave.
+#[must_use]
+pub fn timestamp_of(wall_ms: u64) -> String {
+    rfc3339(wall_ms)
+}
+
 /// A time so many seconds after another, as TR-106 writes it: whole seconds, UTC.
 #[must_use]
 pub fn date_after(wall_ms: u64, seconds: u64) -> String {

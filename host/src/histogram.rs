@@ -48,12 +48,7 @@ impl<const N: usize> Histogram<N> {
     /// What was counted so far.
     #[must_use]
     pub fn view(&self) -> Times {
-        let mut below = 0;
-        let buckets = self.bounds_us.iter().zip(self.counts).map(|(bound, count)| {
-            below += count;
-            (*bound, below)
-        });
-        Times { buckets: buckets.collect(), count: self.total(), sum_us: self.sum_us }
+        Times::of(self.bounds_us, &self.buckets(), self.sum_us)
     }
 }
 
@@ -66,6 +61,19 @@ pub struct Times {
     pub count: u64,
     /// Their sum, microseconds.
     pub sum_us: u64,
+}
+
+impl Times {
+    /// Of buckets that were counted each alone, the last one of what was above all bounds.
+    #[must_use]
+    pub fn of(bounds_us: &[u64], alone: &[u64], sum_us: u64) -> Self {
+        let mut below = 0;
+        let buckets = bounds_us.iter().zip(alone).map(|(bound, count)| {
+            below += count;
+            (*bound, below)
+        });
+        Self { buckets: buckets.collect(), count: alone.iter().sum(), sum_us }
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! minisign signatures: whose are accepted, and whether bytes are what was signed. Pure.
 //!
 //! A signature file has four lines: a comment that proves nothing, key id and signature of the content (prehashed, or
-//! whole as minisign made them before 0.8), the trusted comment, and a signature of both.
+//! whole, as older versions of minisign did), the trusted comment, and a signature of both.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

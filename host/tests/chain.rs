@@ -5,11 +5,11 @@
 mod handlers_support;
 mod support;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use dhcpmgr::config::{Grant, Handler, Isolation};
+use dhcpmgr::flat::{FlatMap, FlatSet};
 use dhcpmgr::handlers::{Chain, HandlerState, NoticeKind, Wants};
 use dhcpmgr_plugin_api::{ApiVersion, Protocol};
 use handlers_support::*;
@@ -67,7 +67,7 @@ async fn a_granted_refusal_refuses_the_lease_and_says_who() {
 #[tokio::test]
 async fn a_handler_is_asked_for_its_clients_and_protocols_only() {
     let mut only = good("only");
-    only.clients = Some(BTreeSet::from(["wan9".parse().unwrap()]));
+    only.clients = Some(FlatSet::from(["wan9".parse().unwrap()]));
     let chain = chain(&[only, good("all")]).await;
     let reported = |decision: dhcpmgr::handlers::Decision| {
         decision.reports.into_iter().map(|r| r.handler).collect::<Vec<_>>()
@@ -83,13 +83,13 @@ async fn a_handler_is_asked_for_its_clients_and_protocols_only() {
 async fn what_is_wanted_comes_from_the_handlers_that_could_use_it() {
     let needy = handler("needy", &module("needy"), Isolation::InProcess);
     let mut other = good("other");
-    other.grants = BTreeSet::new();
+    other.grants = FlatSet::new();
     let chain = chain(&[good("a"), other, needy]).await;
     let both = ["a".to_owned(), "other".to_owned()].to_vec();
-    assert_eq!(chain.requested_by(&client(), Protocol::V4), BTreeMap::from([(43, both)]));
+    assert_eq!(chain.requested_by(&client(), Protocol::V4), FlatMap::from([(43, both)]));
     let wants = chain.wants(&client(), Protocol::V4);
-    assert_eq!(wants.request, BTreeSet::from([43]));
-    assert_eq!(wants.send, BTreeMap::from([(60, b"good/1".to_vec().into())]));
+    assert_eq!(wants.request, FlatSet::from([43]));
+    assert_eq!(wants.send, FlatMap::from([(60, b"good/1".to_vec().into())]));
     assert_eq!(chain.wants(&client(), Protocol::V6), Wants::default());
     // It is loaded and asked all the same, and says what it lacks.
     let needy = status(&chain, "needy");
@@ -207,12 +207,12 @@ async fn a_handler_that_panics_again_and_again_is_quarantined_and_comes_back_whe
 #[tokio::test]
 async fn a_quarantined_handler_wants_nothing() {
     let chain = chain(&[good("a"), misbehaving(&Misbehave { mode: "panic", ..MODE })]).await;
-    assert_eq!(chain.wants(&client(), Protocol::V4).request, BTreeSet::from([43, 125]));
+    assert_eq!(chain.wants(&client(), Protocol::V4).request, FlatSet::from([43, 125]));
     for _ in 0..5 {
         chain.decide(&lease()).await;
     }
     assert_eq!(status(&chain, "liar").state, HandlerState::Quarantined);
-    assert_eq!(chain.wants(&client(), Protocol::V4).request, BTreeSet::from([43]));
+    assert_eq!(chain.wants(&client(), Protocol::V4).request, FlatSet::from([43]));
 }
 
 #[tokio::test]

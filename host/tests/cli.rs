@@ -358,6 +358,10 @@ fn config_check_needs_no_daemon_and_names_every_mistake() {
 struct Core(EventLog);
 
 impl Controls for Core {
+    async fn clients(&self) -> Vec<dhcpmgr::control::views::ClientStatus> {
+        Vec::new()
+    }
+
     async fn handle(&self, request: Request) -> Response {
         match request {
             Request::Status => Response::done(recorded("status.json")),

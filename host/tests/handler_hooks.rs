@@ -5,7 +5,6 @@
 mod handlers_support;
 mod support;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dhcpmgr::config::{Grant, Handler, Isolation};
@@ -155,7 +154,7 @@ async fn a_verdict_that_is_none_is_misbehaviour() {
 #[tokio::test]
 async fn a_hook_has_a_time_of_its_own() {
     let mut p = policy("p", Isolation::Worker, json!({"validate": "hang"}));
-    p.deadlines = BTreeMap::from([(Hook::Validate, Duration::from_millis(60))]);
+    p.deadlines = [(Hook::Validate, Duration::from_millis(60))].into();
     let chain = chain(&[p]).await;
     let started = std::time::Instant::now();
     let decision = chain.decide(&lease()).await;

@@ -56,6 +56,12 @@ fn what_happened_is_counted_and_told_at_every_door() -> Result {
     assert!(took.is_some_and(|took| took > 0.0), "{page}");
     assert!(sample(&page, "dhcpmgr_lease_expires_in_seconds{").is_some_and(|left| left > 0.0), "{page}");
 
+    let hook = "{handler=\"v4\",hook=\"lease\"";
+    let calls = sample(&page, &format!("dhcpmgr_handler_hook_seconds_count{hook}}}"));
+    assert!(calls.is_some_and(|calls| calls >= 1.0), "{page}");
+    assert_eq!(sample(&page, &format!("dhcpmgr_handler_hook_seconds_bucket{hook},le=\"+Inf\"}}")), calls);
+    assert_eq!(sample(&page, &format!("dhcpmgr_handler_hook_failures_total{hook}}}")), Some(0.0));
+
     cli.text(&["renew", "wan4"])?;
     cli.wait_for_event("wan4", "lease-renewed", 1)?;
     daemon.configure(&format!("{}[metrics]\nlisten = \"{PORT}\"\n", one_client("")))?;

@@ -2,12 +2,15 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, UdpSocket};
+use std::os::fd::AsRawFd as _;
 use std::time::{Duration, Instant};
 
 use dhcpmgr_lab::{
     Capture, Captured, Daemon, Error, Lab, MessageType, MessageType6, Result, eventually, lab_or_skip,
     program,
 };
+use nix::ifaddrs::getifaddrs;
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, sendto, socket};
 use serde_json::{Value, json};
 
 use crate::given::{V4, addresses, client, configured, one_client};
@@ -184,6 +187,70 @@ fn why_tells_how_often_a_client_asked_in_vain() -> Result {
     let bound = cli.wait_for("wan4", "Bound")?;
     assert!(bound["reason"].is_null(), "{bound}");
     assert!(cli.json(&["why", "wan4"])?["packets"].is_null());
+    Ok(())
+}
+
+/// A FORCERENEW to this host in an Ethernet frame, with this tag if any.
+fn frame(lab: &Lab, to: [u8; 6], tag: Option<u16>) -> Vec<u8> {
+    let bootp = bootp(2, 9, 0, lab.wan().host(100), HARDWARE);
+    let mut bytes = [&to[..], &[2, 0, 0, 0, 9, 9]].concat();
+    if let Some(tag) = tag {
+        bytes.extend([0x81, 0]);
+        bytes.extend(tag.to_be_bytes());
+    }
+    let length = |headers: u16| (bootp.len() as u16 + headers).to_be_bytes();
+    bytes.extend([8, 0, 0x45, 0]);
+    bytes.extend(length(28));
+    bytes.extend([0, 0, 0, 0, 64, 17, 0, 0]);
+    bytes.extend(lab.wan().host(1).octets());
+    bytes.extend(lab.wan().host(100).octets());
+    bytes.extend([0, 67, 0, 68]);
+    bytes.extend(length(8));
+    bytes.extend([0, 0]);
+    [bytes, bootp].concat()
+}
+
+/// Sends a frame out of a port of the ISP.
+fn inject(lab: &Lab, frame: Vec<u8>) -> Result {
+    let port = lab.wan().port.clone();
+    lab.isp.run(move || {
+        let all = getifaddrs()?.filter(|found| found.interface_name == port);
+        let link = all.filter_map(|found| found.address?.as_link_addr().copied()).next();
+        let link = link.ok_or_else(|| Error::new(format!("{port} has no link")))?;
+        let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None)?;
+        sendto(socket.as_raw_fd(), &frame, &link, MsgFlags::empty())?;
+        Ok(())
+    })
+}
+
+/// The kernel's own idea of the filter, besides that of its unit tests.
+#[test]
+fn the_kernel_lets_pass_what_is_the_interfaces_own() -> Result {
+    lab_or_skip!();
+    let lab = Lab::new()?;
+    let _server = lab.dnsmasq(lab.wan()).range(100, 100).start()?;
+    let daemon = lab.daemon(&(ON.to_owned() + &one_client("")))?;
+    daemon.cli().wait_for("wan4", "Bound")?;
+    let seen = || {
+        let observer = daemon.cli().json(&["status"])?["observer"].clone();
+        let forced = counted(&daemon, "wan4")?["ForceRenew"].as_u64().unwrap_or_default();
+        Ok::<_, Error>((forced, observer["packets"].as_u64(), observer["others"].as_u64()))
+    };
+    let before = seen()?;
+    let mut fragment = frame(&lab, HARDWARE, None);
+    fragment[14 + 6] = 0x20;
+    // Of another VLAN, a fragment, to another host's Ethernet address.
+    inject(&lab, frame(&lab, HARDWARE, Some(5)))?;
+    inject(&lab, fragment)?;
+    inject(&lab, frame(&lab, [2, 0, 0, 0, 8, 8], None))?;
+    // Its own, and one with a priority, which is no VLAN.
+    inject(&lab, frame(&lab, HARDWARE, None))?;
+    inject(&lab, frame(&lab, HARDWARE, Some(0xe000)))?;
+    let after = eventually("its own are counted", || {
+        let now = seen()?;
+        Ok((now.0 >= before.0 + 2).then_some(now))
+    })?;
+    assert_eq!(after, (before.0 + 2, before.1.map(|count| count + 2), before.2));
     Ok(())
 }
 

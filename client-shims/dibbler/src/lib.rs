@@ -1,9 +1,8 @@
 //! The script that dibbler-client runs: turns what dibbler says into one lease message and brings it to `dhcpmgrd`.
 //!
-//! [`streams`] keeps us from writing into the sockets that dibbler leaks, [`context`] finds what the daemon left for
-//! this client, [`environment`] reads the variables in order, [`encode`] writes each option as it was on the wire,
-//! [`origin`] tells the server's addresses and prefixes from those that the client put beside them. Everything else is
-//! `dhcpmgr-shim`'s.
+//! [`context`] finds what the daemon left for this client, [`environment`] reads the variables in order, [`encode`] writes
+//! each option as it was on the wire, [`origin`] tells the server's addresses and prefixes from those that the client put
+//! beside them. Everything else is `dhcpmgr-shim`'s.
 //!
 //! What is said of dibbler here was read in dibbler 1.0.1, the last one, and holds for every version since 0.8.4.
 //!
@@ -18,7 +17,6 @@ pub mod encode;
 pub mod environment;
 pub mod listed;
 pub mod origin;
-pub mod streams;
 
 /// This shim.
 pub const PROGRAM: Program = Program { log: Log("dhcpmgr-dibbler"), client: "dibbler", help: HELP, event };

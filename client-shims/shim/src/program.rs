@@ -8,6 +8,7 @@ use dhcpmgr_message::ClientEvent;
 
 use crate::problems::shown;
 use crate::reading::{Reading, Report};
+use crate::send::Door;
 use crate::{Log, run};
 
 /// One shim.
@@ -39,7 +40,7 @@ pub enum Call {
 impl Program {
     /// The whole program: reads the arguments, then what the client said, and delivers it. Comes back whatever
     /// happens, and the program is to end with status 0: clients ignore it or log it, and can do nothing about it.
-    pub fn main<R: Report>(&self, read: impl FnOnce() -> Result<Reading<R>, String>) {
+    pub fn main<R: Report>(&self, read: impl FnOnce(&mut Door) -> Result<Reading<R>, String>) {
         self.log.catch_panics();
         match self.call(env::args_os().skip(1).map(OsStringExt::into_vec)) {
             Call::Event(event) => run::event(self, event, read),

@@ -12,24 +12,27 @@ use dhcpmgr_message::context::{self, Context};
 use nix::time::{ClockId, clock_gettime};
 
 use crate::reading::{Reading, Report};
-use crate::{Log, Program, message, send, spool};
+use crate::send::Door;
+use crate::{Log, Program, message, spool};
 
 /// How long the client may be kept waiting for the daemon, all in all. It neither reads packets nor signals meanwhile,
 /// and udhcpc takes the time off the lease.
 pub const BUDGET: Duration = Duration::from_secs(1);
 
-/// Reports one event of the client: to the daemon, or else to the spool, or else to the log. `read` may fail with a
-/// sentence for the log.
+/// Reports one event of the client: to the daemon, or else to the spool, or else to the log. `read` knocks at the door as
+/// soon as it knows where that is, and may fail with a sentence for the log.
 pub fn event<R: Report>(
     program: &Program,
     event: ClientEvent,
-    read: impl FnOnce() -> Result<Reading<R>, String>,
+    read: impl FnOnce(&mut Door) -> Result<Reading<R>, String>,
 ) {
     let deadline = Instant::now() + BUDGET;
     let at_ms = boot_time_ms();
+    let mut door = Door::default();
+    let reading = read(&mut door);
     let id = random(at_ms);
-    match read().and_then(|reading| written(reading, program.client, event, at_ms, id)) {
-        Ok((context, bytes)) => deliver(program.log, &context, event, (at_ms, id), &bytes, deadline),
+    match reading.and_then(|reading| written(reading, program.client, event, at_ms, id)) {
+        Ok((context, bytes)) => deliver(program.log, door, &context, event, (at_ms, id), &bytes, deadline),
         Err(error) => {
             program.log.line(format_args!("event \"{}\" is not reported: {error}", event.as_str()));
         }
@@ -50,6 +53,7 @@ fn written<R: Report>(
 
 fn deliver(
     log: Log,
+    door: Door,
     context: &Context,
     event: ClientEvent,
     (at_ms, id): (u64, u64),
@@ -58,7 +62,7 @@ fn deliver(
 ) {
     let event = event.as_str();
     let answer = match context.socket.as_deref() {
-        Some(path) => send::send(path, message, deadline),
+        Some(path) => door.send(path, message, deadline),
         None => Err(io::Error::other(format!("{} is not set", context::SOCKET))),
     };
     let error = match answer {

@@ -14,19 +14,45 @@ use nix::sys::socket::{self, AddressFamily, MsgFlags, Shutdown, SockFlag, SockTy
 /// poll for: the kernel refuses at once.
 const BACKLOG_PAUSE: Duration = Duration::from_millis(2);
 
-/// Sends the message to the `SOCK_SEQPACKET` socket and waits for the answer.
-///
-/// # Errors
-/// Nobody took the message, or nobody said so in time: what failed, for the log.
-pub fn send(path: &[u8], message: &[u8], deadline: Instant) -> Result<Answer, io::Error> {
-    let socket = socket::socket(
-        AddressFamily::Unix,
-        SockType::SeqPacket,
-        SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC,
-        None,
-    )?;
-    connect(&socket, &UnixAddr::new(path)?, deadline)?;
-    let sent = retry(&socket, PollFlags::POLLOUT, deadline, || {
+/// The way to the daemon.
+#[derive(Debug, Default)]
+pub struct Door(Option<OwnedFd>);
+
+impl Door {
+    /// Tells the daemon that somebody is there, without a word: it wakes up while the message is still being written. The
+    /// path is that of its socket. What goes wrong is seen later, by [`Door::send`].
+    pub fn knock(&mut self, path: &[u8]) {
+        self.0 = open(path).ok().and_then(|(socket, address)| {
+            socket::connect(socket.as_raw_fd(), &address).ok().map(|()| socket)
+        });
+    }
+
+    /// Sends the message to the `SOCK_SEQPACKET` socket of this path, at which it may have knocked, and waits for the
+    /// answer.
+    ///
+    /// # Errors
+    /// Nobody took the message, or nobody said so in time: what failed, for the log.
+    pub fn send(self, path: &[u8], message: &[u8], deadline: Instant) -> Result<Answer, io::Error> {
+        let socket = match self.0 {
+            Some(socket) => socket,
+            None => {
+                let (socket, address) = open(path)?;
+                connect(&socket, &address, deadline)?;
+                socket
+            }
+        };
+        send(&socket, message, deadline)
+    }
+}
+
+fn open(path: &[u8]) -> io::Result<(OwnedFd, UnixAddr)> {
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let socket = socket::socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?;
+    Ok((socket, UnixAddr::new(path)?))
+}
+
+fn send(socket: &OwnedFd, message: &[u8], deadline: Instant) -> Result<Answer, io::Error> {
+    let sent = retry(socket, PollFlags::POLLOUT, deadline, || {
         socket::send(socket.as_raw_fd(), message, MsgFlags::MSG_NOSIGNAL)
     })?;
     if sent != message.len() {
@@ -34,10 +60,11 @@ pub fn send(path: &[u8], message: &[u8], deadline: Instant) -> Result<Answer, io
     }
     // Nothing follows: the daemon need not wait for more.
     socket::shutdown(socket.as_raw_fd(), Shutdown::Write)?;
-    // Nobody answers faster than a poll: waiting first saves a call that fails.
-    wait(&socket, PollFlags::POLLIN, deadline)?;
+    // Nobody answers faster than a poll: waiting first saves a call that fails. Looking without sleeping gains nothing,
+    // because a processor that is offered to others on a busy machine comes back late.
+    wait(socket, PollFlags::POLLIN, deadline)?;
     let mut answer = [0; 4096];
-    let len = retry(&socket, PollFlags::POLLIN, deadline, || {
+    let len = retry(socket, PollFlags::POLLIN, deadline, || {
         socket::recv(socket.as_raw_fd(), &mut answer, MsgFlags::empty())
     })?;
     if len == 0 {

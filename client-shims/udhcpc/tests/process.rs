@@ -6,6 +6,8 @@ use std::fs::{self, Permissions};
 use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -229,9 +231,20 @@ fn closed_standard_streams_are_no_obstacle() {
     let from = command(&lab, "bound");
     shell.env_clear().envs(from.get_envs().filter_map(|(name, value)| Some((name, value?))));
     lab.run(&mut shell);
-    let daemon = lab.daemon(Reply::Answer(Answer::accepted()));
+    let listener = UnixListener::from(lab.listen());
+    let daemon = thread::spawn(move || {
+        let (connection, _) = listener.accept().unwrap();
+        let fd = connection.as_raw_fd();
+        socket::recv(fd, &mut [0; 70_000], MsgFlags::empty()).unwrap();
+        let peer = socket::getsockopt(&connection, socket::sockopt::PeerCredentials).unwrap();
+        let stream = |number| fs::read_link(format!("/proc/{}/fd/{number}", peer.pid())).unwrap();
+        let streams = [0, 1, 2].map(stream);
+        socket::send(fd, &wire::encode(&Answer::accepted()).unwrap(), MsgFlags::empty()).unwrap();
+        streams
+    });
     lab.run(&mut shell);
-    daemon.join().unwrap();
+    let streams = daemon.join().unwrap();
+    assert_eq!(streams, [Path::new("/dev/null"); 3], "the connection must not become one of them");
     assert_eq!(lab.spooled().len(), 1);
 }
 
@@ -239,10 +252,12 @@ fn closed_standard_streams_are_no_obstacle() {
 fn a_stderr_that_nobody_reads_or_that_is_full_does_not_stop_it() {
     let lab = Lab::new();
     // Closed at the other end: a write would raise SIGPIPE.
-    let (reader, writer) = std::io::pipe().unwrap();
-    drop(reader);
-    let status = command(&lab, "bound").stdout(Stdio::null()).stderr(writer).status().unwrap();
-    assert_eq!(status.code(), Some(0));
+    for event in ["bound", "no event"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let status = command(&lab, event).stdout(Stdio::null()).stderr(writer).status().unwrap();
+        assert_eq!(status.code(), Some(0), "{event}");
+    }
     // Full: a write would wait for ever.
     let (mut reader, writer) = std::io::pipe().unwrap();
     fill(&writer);

@@ -69,7 +69,9 @@ pub struct Codes {
 }
 
 impl Codes {
-    /// TR-069 section 3.1 and TR-369, discovery by DHCP. No gateway: its numbers are those of the ACS's here.
+    /// TR-069 section 3.1, and TR-369 "DHCP Options for Controller Discovery", which has 25 to 28 in options 125 and 17
+    /// (its first issue knows no 29), and are read here too. No gateway: its numbers are those of the ACS's here. All of them are
+    /// in the Broadband Forum's list of assigned names and numbers.
     const OPTION43: Self = Self {
         acs_url: 1,
         provisioning_code: 2,
@@ -95,7 +97,8 @@ impl Codes {
         gateway_class: 6,
         ..Self::OPTION43
     };
-    /// The other way round: the ACS as in option 43, devices from 11 and gateways from 14.
+    /// The other way round: the ACS as in option 43, devices from 11 and gateways from 14 (the same list: 1 to 6 were theirs
+    /// before amendment 5 of TR-069).
     const OPTION17: Self = Self { gateway_oui: 14, gateway_serial: 15, gateway_class: 16, ..Self::OPTION43 };
 }
 

@@ -19,6 +19,7 @@ impl Source for Tree {
         let number = place.numbers().last().copied().unwrap_or_default();
         Some(match parameter.name {
             "Interface" => format!("Device.IP.Interface.{number}").into(),
+            "PassthroughDHCPPool" => "Device.IP.Interface.7,Device.IP.Interface.1,Device.X".into(),
             "Alias" => format!("row{number}").into(),
             _ => Value::nothing(&parameter.kind),
         })

@@ -16,6 +16,7 @@ use crate::config;
 use crate::control::Request;
 use crate::identity::Identities;
 use crate::import::{self, Found, LONGEST_FILE, Order, Outcome, ParseError, Verdict};
+use crate::order;
 use crate::paths::Paths;
 use crate::store;
 
@@ -87,7 +88,7 @@ fn read(path: &Path, from: Option<import::Program>) -> Result<Vec<Found>, String
     }
     let entries = fs::read_dir(path).map_err(|error| error.to_string())?;
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    files.sort();
+    order::sort(&mut files);
     let mut found = Vec::new();
     for file in files.iter().filter(|file| file.is_file()) {
         match read_file(file, from)? {

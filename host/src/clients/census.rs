@@ -1,7 +1,6 @@
 //! The DHCP clients that run in our network namespace: ours, which an earlier daemon started,
 //! and those of others, which are none of our business but take our answers.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -15,6 +14,8 @@ use super::procfs::{self, Environment, Stat};
 use super::recognition::{Recognised, recognise};
 use super::record::Proof;
 use super::{CommandLine, Output, Process, Program, RunRecord, forget, process};
+use crate::flat::FlatMap;
+use crate::order;
 use crate::paths::Paths;
 use crate::store::Store;
 
@@ -22,7 +23,7 @@ use crate::store::Store;
 #[derive(Debug, Default)]
 pub struct Census {
     found: Vec<Found>,
-    kept: BTreeMap<ClientName, OwnedFd>,
+    kept: FlatMap<ClientName, OwnedFd>,
 }
 
 #[derive(Debug)]
@@ -114,13 +115,13 @@ impl Census {
         let pids: Vec<Pid> = found.iter().map(|found| found.pid).collect();
         found.retain(|found| !pids.contains(&found.stat.parent));
         // The one that was started last comes first.
-        found.sort_by_key(|found| std::cmp::Reverse(found.stat.start_time));
-        Self { found, kept: BTreeMap::new() }
+        order::sort_by_key(&mut found, |found| std::cmp::Reverse(found.stat.start_time));
+        Self { found, kept: FlatMap::new() }
     }
 
     /// The same with the pidfds that the service manager has kept.
     #[must_use]
-    pub fn with(self, kept: BTreeMap<ClientName, OwnedFd>) -> Self {
+    pub fn with(self, kept: FlatMap<ClientName, OwnedFd>) -> Self {
         Self { kept, ..self }
     }
 

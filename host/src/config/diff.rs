@@ -1,6 +1,5 @@
 //! What a new configuration means for what runs: the difference, as a value.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use dhcpmgr_message::ClientName;
@@ -9,6 +8,7 @@ use super::hook::ProgramHook;
 use super::lan::{Delegation, Lans, RouterAdvertisements};
 use super::model::{Client, Config, Handler, V6};
 use super::softwire::Softwire;
+use crate::flat::FlatSet;
 
 /// The difference between two configurations. `Display` writes a line for each part, for `dhcpmgr config reload`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -179,7 +179,7 @@ macro_rules! differing {
 }
 
 fn lan_changes(old: &Lans, new: &Lans) -> Vec<String> {
-    let names: BTreeSet<_> = old.delegations.keys().chain(new.delegations.keys()).collect();
+    let names: FlatSet<_> = old.delegations.keys().chain(new.delegations.keys()).collect();
     let mut lines = Vec::new();
     for name in names {
         let what = match (old.delegations.get(name), new.delegations.get(name)) {

@@ -1,9 +1,10 @@
 //! `[hooks.NAME]`: programs that the host runs when something has happened.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use dhcpmgr_message::ClientName;
+
+use crate::flat::FlatSet;
 
 /// One program and what it is run for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,13 +14,13 @@ pub struct ProgramHook {
     /// The program, an absolute path, and its arguments. No shell reads them.
     pub run: Vec<String>,
     /// The events, as `dhcpmgr events` names them.
-    pub events: BTreeSet<String>,
+    pub events: FlatSet<String>,
     /// The clients whose events count; those of all clients, and those of none, when absent.
-    pub clients: Option<BTreeSet<ClientName>>,
+    pub clients: Option<FlatSet<ClientName>>,
     /// Who it runs as; when absent nobody, or the daemon's own user where that is not root.
     pub user: Option<String>,
     /// How long one run may take.
     pub timeout: Duration,
     /// Variables of the daemon's environment that it is given.
-    pub environment: BTreeSet<String>,
+    pub environment: FlatSet<String>,
 }

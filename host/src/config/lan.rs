@@ -1,6 +1,5 @@
 //! What LANs get: `[delegations.IFACE]`, `[ula]` and `[router_advertisements]`.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
@@ -8,11 +7,13 @@ use std::path::PathBuf;
 use dhcpmgr_message::{ClientName, IfName, Prefix};
 use serde::{Deserialize, Serialize};
 
+use crate::flat::FlatMap;
+
 /// All of it, as the operator decided.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lans {
     /// `[delegations.IFACE]`
-    pub delegations: BTreeMap<IfName, Delegation>,
+    pub delegations: FlatMap<IfName, Delegation>,
     /// `[ula]`; nothing without the section.
     pub ula: Option<Ula>,
     /// `[router_advertisements]`

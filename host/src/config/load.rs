@@ -12,6 +12,7 @@ use super::model::Config;
 use super::reader::Report;
 use super::source::Source;
 use super::tree::{entries, merge};
+use crate::order;
 use crate::paths::Paths;
 
 /// Largest file that is read.
@@ -114,7 +115,7 @@ fn drop_ins(directory: &Path) -> io::Result<Vec<PathBuf>> {
             files.push(directory.join(name));
         }
     }
-    files.sort();
+    order::sort(&mut files);
     Ok(files)
 }
 

@@ -1,6 +1,5 @@
 //! The typed configuration. Reading TOML is the business of the loader; what is here is already right.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -15,6 +14,7 @@ use super::lan::Lans;
 use super::softwire::Softwire;
 use super::written::Written;
 use crate::clients::Program;
+use crate::flat::{FlatMap, FlatSet};
 use crate::signature::PublicKey;
 
 /// Everything the operator decided.
@@ -29,7 +29,7 @@ pub struct Config {
     /// `[observer]`
     pub observer: Observer,
     /// `[clients.NAME]`
-    pub clients: BTreeMap<ClientName, Client>,
+    pub clients: FlatMap<ClientName, Client>,
     /// `[signatures]`: whose modules are accepted, where their handlers say nothing else; anybody's when empty.
     pub public_keys: Vec<PublicKey>,
     /// `[handlers.NAME]`, in the order of the files: the order of the chain.
@@ -202,9 +202,9 @@ pub struct Client {
     /// The client program.
     pub program: Program,
     /// Option codes to request besides what handlers ask for.
-    pub request: BTreeSet<u16>,
+    pub request: FlatSet<u16>,
     /// Option code → value as on the wire, to send.
-    pub send: BTreeMap<u16, Bytes>,
+    pub send: FlatMap<u16, Bytes>,
     /// Host name to send (option 12).
     pub hostname: Option<HostName>,
     /// Metric of the lease's routes.
@@ -220,7 +220,7 @@ pub struct Client {
     /// The pause (udhcpc `-A`), whole seconds.
     pub discover_pause: Duration,
     /// `[clients.NAME.sysctls]`: set on the interface as long as the client is enabled.
-    pub sysctls: BTreeMap<Sysctl, u8>,
+    pub sysctls: FlatMap<Sysctl, u8>,
     /// What happens to the lease when the daemon ends.
     pub on_stop: OnStop,
     /// `[clients.NAME.recovery]`
@@ -322,13 +322,13 @@ pub struct Handler {
     /// Who may have signed its module; no signature is asked for when empty.
     pub public_keys: Vec<PublicKey>,
     /// What it may contribute.
-    pub grants: BTreeSet<Grant>,
+    pub grants: FlatSet<Grant>,
     /// The clients it is asked for; every client whose protocol the module declares when absent.
-    pub clients: Option<BTreeSet<ClientName>>,
+    pub clients: Option<FlatSet<ClientName>>,
     /// How long one call may take, where nothing else is said of its hook.
     pub deadline: Duration,
     /// How long one call of a hook may take.
-    pub deadlines: BTreeMap<Hook, Duration>,
+    pub deadlines: FlatMap<Hook, Duration>,
     /// Its place in the chain: lower comes first, those of the same order as the files have them.
     pub order: u32,
     /// `HANDLER.FIELD`: whose contribution it takes the place of, besides what its module says.

@@ -10,6 +10,8 @@ use super::source::{Place, Source};
 use super::tree::{Entry, Node, Value};
 use super::words::{nearest, quoted};
 
+use crate::order;
+
 /// Collects the problems.
 pub(super) struct Report<'a> {
     sources: &'a [Source],
@@ -43,7 +45,7 @@ impl<'a> Report<'a> {
     /// The problems in the order of the files.
     pub(super) fn into_errors(self) -> Vec<ConfigError> {
         let mut found = self.found.into_inner();
-        found.sort_by_key(|(at, _)| *at);
+        order::sort_by_key(&mut found, |(at, _)| *at);
         found.into_iter().map(|(_, error)| error).collect()
     }
 }

@@ -1,8 +1,6 @@
 //! A configuration as TOML with every default written out: what `dhcpmgr config show` prints. Reading it gives the
 //! same configuration again.
 
-use std::collections::BTreeMap;
-
 use dhcpmgr_message::{Bytes, wire};
 use dhcpmgr_plugin_api::Protocol;
 use toml::Value;
@@ -16,6 +14,7 @@ use super::words::{
     DNS_BACKENDS, GRANTS, ISOLATIONS, MTU_POLICIES, ON_STOP, ON_STUCK, PROTOCOLS, RA_BACKENDS, RA_DNS,
     ROUTE_POLICIES, SOFTWIRE_BACKENDS, UNNEEDED, word_of,
 };
+use crate::flat::FlatMap;
 use crate::signature::PublicKey;
 
 /// Writes the configuration.
@@ -260,8 +259,8 @@ impl Writer {
     /// Settings are the vendor's: written by the TOML writer, whatever they contain.
     fn settings(&mut self, handler: &str, settings: &Bytes) {
         let written = wire::decode::<toml::Table>(&settings.0).map_err(|e| e.to_string()).and_then(|table| {
-            let table = BTreeMap::from([("settings", table)]);
-            let tree = BTreeMap::from([("handlers", BTreeMap::from([(handler, table)]))]);
+            let table = FlatMap::from([("settings", table)]);
+            let tree = FlatMap::from([("handlers", FlatMap::from([(handler, table)]))]);
             toml::to_string(&tree).map_err(|e| e.to_string())
         });
         self.0.push('\n');

@@ -1,10 +1,11 @@
 //! `[softwire]`: which way IPv4 takes on each WAN.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use dhcpmgr_message::IfName;
 use serde::{Deserialize, Serialize};
+
+use crate::flat::FlatMap;
 
 /// All of it, as the operator decided.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub struct Softwire {
     /// What becomes of a DHCPv4 lease that is not needed, because a softwire carries IPv4.
     pub dhcpv4_lease: Unneeded,
     /// `[softwire.interfaces.IFACE]`: the orders of single WANs.
-    pub interfaces: BTreeMap<IfName, Order>,
+    pub interfaces: FlatMap<IfName, Order>,
 }
 
 impl Softwire {

@@ -5,6 +5,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::source::Place;
 
+use crate::order;
+
 /// A value and where it is.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
@@ -60,7 +62,7 @@ pub(super) fn entries(file: usize, table: &DeTable<'_>) -> Vec<Entry> {
         })
         .collect();
     // The parser sorts by name; the order of the file is the order of the handler chain.
-    entries.sort_by_key(|entry| entry.name_at);
+    order::sort_by_key(&mut entries, |entry| entry.name_at);
     entries
 }
 

@@ -1,13 +1,12 @@
 //! One JSON object a line: a [`Request`] there, a [`Response`] back; after `events` with `follow`, a line an event.
 
-use std::collections::BTreeMap;
-
 use dhcpmgr_message::ClientName;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::data_model::subscription::Subscription;
 use crate::data_model::{Fault, Value};
+use crate::flat::FlatMap;
 use crate::import::Order;
 
 /// What may be asked.
@@ -113,7 +112,7 @@ pub enum Request {
     /// Write parameters; answers [`Changed`](crate::data_model::door::Changed), as the next three.
     Set {
         /// Path and value.
-        values: BTreeMap<String, Value>,
+        values: FlatMap<String, Value>,
         /// An object that cannot be written costs no other.
         #[serde(default)]
         allow_partial: bool,
@@ -124,7 +123,7 @@ pub enum Request {
         path: String,
         /// Its parameters, by name.
         #[serde(default)]
-        values: BTreeMap<String, Value>,
+        values: FlatMap<String, Value>,
     },
     /// Delete rows.
     Delete {

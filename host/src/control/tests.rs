@@ -24,6 +24,10 @@ use crate::events::{Event, EventKind, EventLog};
 struct Echo(EventLog);
 
 impl Controls for Echo {
+    async fn clients(&self) -> Vec<super::views::ClientStatus> {
+        Vec::new()
+    }
+
     async fn handle(&self, request: Request) -> Response {
         if matches!(&request, Request::Why { client } if client.as_str() == "slow") {
             tokio::time::sleep(Duration::from_secs(3600)).await;

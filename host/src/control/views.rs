@@ -1,7 +1,5 @@
 //! What the answers look like: the JSON of the contract. Fields may be added, never renamed.
 
-use std::collections::BTreeMap;
-
 use dhcpmgr_message::{ClientName, IfName};
 use dhcpmgr_plugin_api::{Hook, Protocol};
 use serde::{Deserialize, Serialize};
@@ -9,6 +7,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::delegation::{LanPrefix, LanView, Standing as LanStanding};
 use crate::events::Change;
 pub use crate::events::{Lease, LeaseV4, LeaseV6, RouteView, SoftwireView};
+use crate::flat::FlatMap;
 use crate::handlers::HandlerStatus;
 pub use crate::identity::{Ia, IaKind, LastLease};
 pub use crate::observer::{Exchanged, ObserverView};
@@ -65,8 +64,8 @@ pub struct ClientStatus {
     pub lease: Option<Lease>,
     /// Messages by the names of TR-181's statistics, since the daemon started: those that the
     /// packet observer sees, or, where it does not listen, those that the client program tells of.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub counters: BTreeMap<String, u64>,
+    #[serde(default, skip_serializing_if = "FlatMap::is_empty")]
+    pub counters: FlatMap<String, u64>,
 }
 
 /// The words of TR-181 `Device.DHCPv4.Client.{i}.DHCPStatus`, and `Disabled` and `Error`.
@@ -124,7 +123,7 @@ pub struct Why {
     /// The client as `status` shows it.
     pub client: ClientStatus,
     /// What it asks the server for, and on whose behalf: option code → who.
-    pub requested: BTreeMap<u16, Vec<String>>,
+    pub requested: FlatMap<u16, Vec<String>>,
     /// How recovery stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery: Option<RecoveryView>,
@@ -167,7 +166,7 @@ pub struct Exchange {
     /// What the client said: `bound`, `renew`, ….
     pub event: String,
     /// What it carried, decoded: name → text.
-    pub values: BTreeMap<String, String>,
+    pub values: FlatMap<String, String>,
     /// What the shim could not read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,

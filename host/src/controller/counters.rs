@@ -1,11 +1,10 @@
 //! Messages of one client, counted for TR-181's statistics: those that its program tells of, and those that reach its hook.
 
-use std::collections::BTreeMap;
-
 use dhcpmgr_message::ClientEvent;
 use dhcpmgr_plugin_api::Protocol;
 
 use crate::clients::Program;
+use crate::flat::FlatMap;
 
 /// What was counted. A few pairs: most programs tell of a handful.
 #[derive(Debug, Default)]
@@ -31,7 +30,7 @@ impl Counters {
     }
 
     /// All that this program can be counted by, 0 included.
-    pub(super) fn shown(&self, program: Program) -> BTreeMap<String, u64> {
+    pub(super) fn shown(&self, program: Program) -> FlatMap<String, u64> {
         let of_hook: &[&str] = match program.protocol() {
             Protocol::V4 => &["ACK", "NACK"],
             Protocol::V6 => &["Reply"],

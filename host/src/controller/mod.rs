@@ -76,13 +76,13 @@ pub struct Shared {
     pub last_look: RefCell<Option<(u64, Rc<Census>)>>,
 }
 
-/// What a controller is told by the daemon.
+/// What a controller is told by the daemon. What is large is boxed: each controller's queue has room for 32 of these.
 #[derive(Debug)]
 enum Order {
     Command(Command, oneshot::Sender<Result<(), String>>),
-    Link(Option<LinkState>),
+    Link(Option<Box<LinkState>>),
     HandlersChanged,
-    Aside(Option<Aside>),
+    Aside(Option<Box<Aside>>),
     Reconfigure(Box<Client>),
     Status(oneshot::Sender<ClientStatus>),
     Lease(oneshot::Sender<Option<LeaseEvent>>),
@@ -113,7 +113,8 @@ impl Controller {
         let (sender, inbox) = mpsc::channel(INBOX);
         shared.sessions.open(client.name.clone(), client.interface.clone(), sender);
         let (orders, incoming) = mpsc::channel(INBOX);
-        tokio::task::spawn_local(Task::new(client, shared).run(inherited, inbox, incoming));
+        let task = Box::new(Task::new(client, shared));
+        tokio::task::spawn_local(task.run(inherited, inbox, incoming));
         Self(orders)
     }
 
@@ -126,7 +127,7 @@ impl Controller {
 
     /// Tells it how its link is.
     pub async fn link(&self, state: Option<LinkState>) {
-        let _ = self.0.send(Order::Link(state)).await;
+        let _ = self.0.send(Order::Link(state.map(Box::new))).await;
     }
 
     /// Tells it that handlers came, went or answer otherwise.
@@ -136,7 +137,7 @@ impl Controller {
 
     /// Tells it why it is not needed, because IPv4 comes by another way; `None`: it is needed.
     pub async fn aside(&self, aside: Option<Aside>) {
-        let _ = self.0.send(Order::Aside(aside)).await;
+        let _ = self.0.send(Order::Aside(aside.map(Box::new))).await;
     }
 
     /// Gives it a changed configuration of the same name, protocol and interface.

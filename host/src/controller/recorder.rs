@@ -11,6 +11,7 @@ use dhcpmgr_plugin_api::Hook;
 use crate::clock;
 use crate::control::views::{Exchange, HandlerDid};
 use crate::events::Change;
+use crate::flat::FlatMap;
 use crate::handlers::HandlerReport;
 use crate::network::Action;
 
@@ -27,7 +28,8 @@ const AGAIN: &str = "decided again";
 /// One message and what became of it.
 #[derive(Debug)]
 pub(super) struct Entry {
-    time: String,
+    /// Of the wall clock.
+    time_ms: u64,
     event: &'static str,
     message: Rc<LeaseMessage>,
     shim_ms: u64,
@@ -59,7 +61,7 @@ impl Entry {
 
     fn new(event: &'static str, message: Rc<LeaseMessage>) -> Self {
         Self {
-            time: clock::timestamp(),
+            time_ms: clock::wall_ms(),
             event,
             message,
             shim_ms: 0,
@@ -75,7 +77,7 @@ impl Entry {
     fn shown(&self) -> Exchange {
         let handlers: Vec<HandlerDid> = self.handlers.iter().map(did).collect();
         Exchange {
-            time: self.time.clone(),
+            time: clock::timestamp_of(self.time_ms),
             event: self.event.to_owned(),
             values: values(&self.message),
             problems: self.message.problems.clone(),
@@ -146,7 +148,7 @@ impl Recorder {
 }
 
 /// What a message carried, name → text.
-fn values(message: &LeaseMessage) -> BTreeMap<String, String> {
+fn values(message: &LeaseMessage) -> FlatMap<String, String> {
     // The serialised form names every field there is, so that a new one shows up here by itself.
     let (typed, raw): (_, Vec<(u16, String)>) = match (&message.v4, &message.v6) {
         (Some(report), _) => (
@@ -161,9 +163,9 @@ fn values(message: &LeaseMessage) -> BTreeMap<String, String> {
                 .flat_map(|(code, values)| values.iter().map(|value| (*code, value.to_hex())))
                 .collect(),
         ),
-        (None, None) => return BTreeMap::new(),
+        (None, None) => return FlatMap::new(),
     };
-    let Ok(serde_json::Value::Object(fields)) = typed else { return BTreeMap::new() };
+    let Ok(serde_json::Value::Object(fields)) = typed else { return FlatMap::new() };
     let typed =
         fields.into_iter().filter(|(name, _)| name != "options").map(|(name, value)| (name, text(&value)));
     let raw = raw.into_iter().map(|(code, hex)| (format!("option {code}"), hex));

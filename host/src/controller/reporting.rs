@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::task::Task;
 use crate::clock;
 use crate::events::{Event, EventKind};
+
 use crate::recovery::{Report, ReportKind};
 
 impl Task {

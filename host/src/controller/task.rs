@@ -121,8 +121,9 @@ impl Task {
         }
     }
 
+    /// Boxed: a future that begins with a value holds it twice.
     pub(super) async fn run(
-        mut self,
+        mut self: Box<Self>,
         inherited: Inherited,
         mut inbox: mpsc::Receiver<Arrival>,
         mut orders: mpsc::Receiver<Order>,
@@ -233,9 +234,9 @@ impl Task {
             Order::Command(command, reply) => {
                 let _ = reply.send(self.command(command).await);
             }
-            Order::Link(state) => self.tell(Input::Link(state)).await,
+            Order::Link(state) => self.tell(Input::Link(state.map(|state| *state))).await,
             Order::HandlersChanged => self.look_again().await,
-            Order::Aside(aside) => self.tell(Input::Aside(aside)).await,
+            Order::Aside(aside) => self.tell(Input::Aside(aside.map(|aside| *aside))).await,
             Order::Reconfigure(client) => {
                 let enabled = client.enabled;
                 let changed = self.client != *client;

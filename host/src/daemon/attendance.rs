@@ -15,6 +15,7 @@ use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use super::Daemon;
+use crate::control::Controls as _;
 use crate::events::{Event, EventKind};
 use crate::service::{Service, Tally, Verdict, Watchdog};
 
@@ -62,7 +63,7 @@ impl Attendance {
     /// Counts afresh who is bound.
     async fn count(&mut self, daemon: &Daemon) {
         if self.service.is_supervised() {
-            for status in daemon.statuses().await {
+            for status in daemon.clients().await {
                 self.tally.note(&status.name, status.lease.is_some());
             }
         }

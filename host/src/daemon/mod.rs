@@ -10,7 +10,6 @@ mod start;
 mod vendor;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Instant;
@@ -20,6 +19,7 @@ use dhcpmgr_plugin_api::{Emitted, Protocol};
 use futures_util::future::join_all;
 use tokio::sync::watch;
 
+use crate::flat::FlatMap;
 pub use start::{StartError, check, run};
 
 use crate::clients::{self, Census};
@@ -43,7 +43,7 @@ pub struct Daemon {
     backends: Rc<Backends>,
     config: RefCell<Config>,
     files: RefCell<Vec<PathBuf>>,
-    controllers: RefCell<BTreeMap<ClientName, Running>>,
+    controllers: RefCell<FlatMap<ClientName, Running>>,
     hooks: Hooks,
     started: Instant,
     /// Where metrics are served.
@@ -316,22 +316,12 @@ impl Daemon {
         }
     }
 
-    async fn statuses(&self) -> Vec<ClientStatus> {
-        // All at once: one after the other, each would wait for its turn behind whatever else the thread has to do.
-        let running = self.running();
-        join_all(running.iter().map(|running| running.controller.status()))
-            .await
-            .into_iter()
-            .flatten()
-            .collect()
-    }
-
     async fn status(&self) -> Status {
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             uptime: self.started.elapsed().as_secs(),
-            clients: self.statuses().await,
+            clients: self.clients().await,
             handlers: self.shared.chain.status(),
             lans: self.shared.delegations.lans().await,
             wans: self.shared.softwires.views(),
@@ -399,7 +389,7 @@ impl Controls for Daemon {
                     return Response::refused(reason);
                 }
                 let wanted = |status: &ClientStatus| client.as_ref().is_none_or(|name| status.name == *name);
-                let statuses = self.statuses().await.into_iter();
+                let statuses = self.clients().await.into_iter();
                 Response::done(statuses.filter(wanted).map(ClientStatus::into_lease).collect::<Vec<_>>())
             }
             Request::Why { client } => match self.controller(&client) {
@@ -457,6 +447,13 @@ impl Controls for Daemon {
             | Request::Delete { .. }
             | Request::Operate { .. } => self.on_model(request).await,
         }
+    }
+
+    async fn clients(&self) -> Vec<ClientStatus> {
+        // All at once: one after the other, each would wait for its turn behind whatever else the thread has to do.
+        let running = self.running();
+        let asked = running.iter().map(|running| running.controller.status());
+        join_all(asked).await.into_iter().flatten().collect()
     }
 
     fn events(&self) -> &EventLog {

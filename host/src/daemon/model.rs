@@ -1,7 +1,6 @@
 //! The data model of the running daemon: gathers what is true, and carries out what is written.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use dhcpmgr_message::{Bytes, ClientName};
@@ -9,8 +8,8 @@ use tokio::sync::{Mutex, Notify};
 
 use super::Daemon;
 use crate::clock;
-use crate::config::Config;
-use crate::control::{Request, Response};
+use crate::config::{Config, Provider};
+use crate::control::{Controls as _, Request, Response};
 use crate::controller::Command;
 use crate::data_model::desired::{Desired, Whole};
 use crate::data_model::door::{Change, Changed, DataModel, Flat, Supported};
@@ -22,6 +21,7 @@ use crate::data_model::subscription::Subscription;
 use crate::data_model::watchers::Watchers;
 use crate::data_model::{Fault, Value, code, read};
 use crate::events::{Event, EventKind};
+use crate::flat::FlatMap;
 use crate::handlers::Kept;
 use crate::paths::Paths;
 use crate::store::Store;
@@ -36,7 +36,7 @@ pub(super) struct Model {
     desired: RefCell<Desired>,
     /// Numbers of rows that come and go with leases.
     passing: RefCell<Numbers>,
-    baselines: RefCell<BTreeMap<ClientName, BTreeMap<String, u64>>>,
+    baselines: RefCell<FlatMap<ClientName, FlatMap<String, u64>>>,
     store: Store,
     /// Who writes; a change is whole before the next begins.
     pub(super) writing: Mutex<()>,
@@ -130,8 +130,15 @@ async fn keep(store: &Store, desired: Desired) -> Result<(), String> {
 impl Daemon {
     /// What is true now, as far as these paths may name it.
     async fn inputs(&self, paths: &[&str]) -> Inputs {
-        let statuses = self.statuses().await;
+        let statuses = self.clients().await;
         let lans = self.shared.delegations.lans().await;
+        let wans = self.shared.softwires.views();
+        let tunnels = wans.iter().filter(|wan| wan.owner == Some(Provider::DsLite));
+        let ends = tunnels.filter_map(|wan| {
+            let interface = wan.softwire_interface.clone()?;
+            Some((interface.clone(), self.shared.network.tunnel_remote(&interface)?))
+        });
+        let endpoints = ends.collect();
         let whole = self.model.whole();
         let handlers = whole.config.clients.values().map(|client| {
             let requested = self.shared.chain.requested_by(&client.name, client.protocol);
@@ -150,7 +157,9 @@ impl Daemon {
             statuses,
             vendor: self.vendor_parameters(paths).await,
             lans,
-            wans: self.shared.softwires.views(),
+            wans,
+            endpoints,
+            routes: self.shared.network.v6_routes(),
             duid: self.shared.keeper.duid().as_ref().map(Bytes::to_hex).unwrap_or_default(),
             baselines: self.model.baselines.borrow().clone(),
             wall_ms: clock::wall_ms(),
@@ -256,9 +265,9 @@ impl Daemon {
     async fn set_partially<'a>(
         &self,
         mut trial: Trial<'a>,
-        values: BTreeMap<String, Value>,
+        values: FlatMap<String, Value>,
     ) -> (Trial<'a>, Changed) {
-        let mut objects: BTreeMap<String, Vec<(String, Value)>> = BTreeMap::new();
+        let mut objects: FlatMap<String, Vec<(String, Value)>> = FlatMap::new();
         for (path, value) in values {
             let object = path.rsplit_once('.').map_or_else(String::new, |(object, _)| object.to_owned());
             objects.entry(object).or_default().push((path, value));

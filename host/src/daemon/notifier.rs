@@ -12,11 +12,11 @@ use super::model::references;
 use crate::clock;
 
 /// How long after an event others may join it.
-const TOGETHER: Duration = Duration::from_millis(5);
+const TOGETHER: Duration = Duration::from_millis(2);
 /// Between two looks for what no event tells of. USP wants it told within ten seconds.
 const LOOK: Duration = Duration::from_secs(1);
-/// Between two looks so many times as long as a look takes: watching costs a third of the processor at most.
-const REST: u32 = 2;
+/// Between two looks so many times as long as a look takes: watching costs half of the processor at most.
+const REST: u32 = 1;
 
 impl Daemon {
     /// Tells subscribers of what becomes of the data model, for as long as the daemon runs.

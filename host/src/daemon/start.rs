@@ -1,6 +1,6 @@
 //! From the command line to the running daemon, and back.
 
-use std::fs::{DirBuilder, File};
+use std::fs::DirBuilder;
 use std::io::{self, Write as _};
 use std::os::fd::RawFd;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -10,7 +10,6 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use dhcpmgr_message::ClientName;
-use nix::fcntl::Flock;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -28,6 +27,7 @@ use crate::clients::{self, Census, Confirmation, LeftOver};
 use crate::clock::BootId;
 use crate::config::{self, Config, Loaded};
 use crate::control;
+use crate::control::Controls as _;
 use crate::controller::{Shared, end_process};
 use crate::delegation::{DelegationOptions, Delegations};
 use crate::events::EventLog;
@@ -213,7 +213,7 @@ fn make_directories(paths: &Paths) -> Result<(), StartError> {
 }
 
 /// One daemon for a root: the lock goes with the process, however it ends.
-fn lock(paths: &Paths) -> Result<Flock<File>, StartError> {
+fn lock(paths: &Paths) -> Result<store::Writer, StartError> {
     let path = paths.lock();
     match store::only_writer(&path) {
         Ok(Some(lock)) => Ok(lock),
@@ -328,7 +328,7 @@ async fn serve(
     spawn_local(Rc::clone(&daemon.shared.softwires).run(Rc::clone(&daemon) as Rc<dyn Outlet>));
     daemon.go_on_in_order().await;
     // Every lease that is still in force is known now: what else carries our tag there was left by an earlier end.
-    let _ = daemon.statuses().await;
+    let _ = daemon.clients().await;
     daemon.tell(daemon.shared.delegations.settle().await);
     swept.extend(daemon.shared.delegations.interfaces());
     swept.extend(daemon.backends.interfaces());

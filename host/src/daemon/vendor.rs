@@ -1,6 +1,5 @@
 //! Vendor parameters: handlers are asked for them, and whether they take what is written.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use dhcpmgr_message::ClientName;
@@ -11,6 +10,7 @@ use super::{Daemon, Running};
 use crate::data_model::edit::VendorWrite;
 use crate::data_model::live::{is_ours, may_be_named};
 use crate::data_model::{Fault, code};
+use crate::flat::{FlatMap, FlatSet};
 use crate::handlers::{NotTaken, VendorParameter};
 
 /// How long all handlers together may take for one read; what is not known by then is left out.
@@ -21,8 +21,8 @@ impl Daemon {
     pub(super) async fn vendor_parameters(
         &self,
         paths: &[&str],
-    ) -> BTreeMap<ClientName, Vec<VendorParameter>> {
-        let mut all = BTreeMap::new();
+    ) -> FlatMap<ClientName, Vec<VendorParameter>> {
+        let mut all = FlatMap::new();
         let end = Instant::now() + MOST_WAITED;
         for running in self.running() {
             let (name, protocol) = (&running.client.name, running.client.protocol);
@@ -88,7 +88,7 @@ impl Daemon {
 
     /// Has the leases looked at again of clients whose parameters have other values.
     pub(super) async fn parameters_changed(&self, writes: &[VendorWrite]) {
-        for client in writes.iter().map(|write| &write.client).collect::<BTreeSet<_>>() {
+        for client in writes.iter().map(|write| &write.client).collect::<FlatSet<_>>() {
             if let Ok(controller) = self.controller(client) {
                 controller.handlers_changed().await;
             }

@@ -2,8 +2,9 @@
 //!
 //! The files are never written to. What is said here goes before them; what is not said here follows them.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+use std::collections::BTreeMap;
 
 use dhcpmgr_message::{Bytes, ClientName};
 use dhcpmgr_plugin_api::Protocol;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::numbers::Numbers;
 use super::options::OptionTable;
 use crate::config::{self, Client, Config, IaConfig};
+use crate::flat::{FlatMap, FlatSet};
 use crate::handlers::Kept;
 use crate::store::Record;
 
@@ -20,7 +22,7 @@ use crate::store::Record;
 pub struct Desired {
     /// What was written, by the name of the client.
     #[serde(default)]
-    pub clients: BTreeMap<ClientName, Edits>,
+    pub clients: FlatMap<ClientName, Edits>,
     /// The numbers of clients and interfaces.
     #[serde(default)]
     pub numbers: Numbers,
@@ -42,8 +44,8 @@ pub struct Edits {
     pub deleted: bool,
     /// Parameters by their path below the client, with what was written; `Interface` with the name of the network
     /// interface.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub values: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "FlatMap::is_empty")]
+    pub values: FlatMap<String, String>,
     /// SentOption.
     #[serde(default)]
     pub sent: OptionTable,
@@ -51,8 +53,8 @@ pub struct Edits {
     #[serde(default)]
     pub requested: OptionTable,
     /// What was written to the parameters of handlers: handler → name → value.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub parameters: BTreeMap<String, BTreeMap<String, String>>,
+    #[serde(default, skip_serializing_if = "FlatMap::is_empty")]
+    pub parameters: FlatMap<String, BTreeMap<String, String>>,
 }
 
 /// The configuration in force: the files with what was written over them.
@@ -61,14 +63,14 @@ pub struct Whole {
     /// What runs.
     pub config: Config,
     /// Clients that have no interface, and so cannot run.
-    pub parked: BTreeMap<ClientName, Client>,
+    pub parked: FlatMap<ClientName, Client>,
 }
 
 impl Desired {
     /// Lays what was written over the files.
     #[must_use]
     pub fn over(&self, files: &Config) -> Whole {
-        let mut whole = Whole { config: files.clone(), parked: BTreeMap::new() };
+        let mut whole = Whole { config: files.clone(), parked: FlatMap::new() };
         for (name, edits) in &self.clients {
             let base = match (files.clients.get(name), edits.added) {
                 // A section that came later under the same name is what the operator wants.
@@ -182,9 +184,9 @@ impl Edits {
             client.hostname = None;
         }
         client.send = sent;
-        let requested: BTreeMap<u16, Bytes> =
+        let requested: FlatMap<u16, Bytes> =
             client.request.iter().map(|code| (*code, Bytes::default())).collect();
-        client.request = self.requested.in_force(&requested).into_keys().collect::<BTreeSet<_>>();
+        client.request = self.requested.in_force(&requested).into_keys().collect::<FlatSet<_>>();
         (client, has_interface)
     }
 }
@@ -208,7 +210,7 @@ mod tests {
         Desired { clients: [("wan4".parse().unwrap(), edits)].into(), ..Desired::default() }
     }
 
-    fn values(of: &[(&str, &str)]) -> BTreeMap<String, String> {
+    fn values(of: &[(&str, &str)]) -> FlatMap<String, String> {
         of.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
@@ -220,7 +222,7 @@ mod tests {
             [(60, (Bytes(b"acme".to_vec()), Owner::Files)), (12, (Bytes(b"gw".to_vec()), Owner::Files))]
                 .into();
         edits.sent.settle(&given);
-        assert_eq!(edited(edits).over(&files), Whole { config: files, parked: BTreeMap::new() });
+        assert_eq!(edited(edits).over(&files), Whole { config: files, parked: FlatMap::new() });
     }
 
     #[test]

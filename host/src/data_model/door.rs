@@ -3,7 +3,6 @@
 //! A door turns what its bus says into these calls, and the answers and [`Fault`]s back. It knows nothing of clients, and
 //! nothing behind this line knows of a bus.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 
@@ -15,6 +14,7 @@ use super::error::Fault;
 use super::notice::Notices;
 use super::subscription::Subscription;
 use super::value::Value;
+use crate::flat::FlatMap;
 
 /// The data model of the running daemon.
 pub trait DataModel {
@@ -56,7 +56,7 @@ pub enum Change {
     /// Parameters, by their paths.
     Set {
         /// Path and value.
-        values: BTreeMap<String, Value>,
+        values: FlatMap<String, Value>,
         /// An object that cannot be written costs no other.
         allow_partial: bool,
     },
@@ -65,7 +65,7 @@ pub enum Change {
         /// The table.
         path: String,
         /// Its parameters, by name.
-        values: BTreeMap<String, Value>,
+        values: FlatMap<String, Value>,
     },
     /// Rows.
     Delete {

@@ -1,18 +1,18 @@
 //! The numbers of rows: given once, never to another row, and kept as long as the row is there.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde::{Deserialize, Serialize};
+
+use crate::flat::{FlatMap, FlatSet};
 
 /// Who has which number, by the path of the table (`Device.DHCPv4.Client.`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Numbers(BTreeMap<String, Table>);
+pub struct Numbers(FlatMap<String, Table>);
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Table {
     /// The last number that was given.
     last: u32,
-    rows: BTreeMap<String, u32>,
+    rows: FlatMap<String, u32>,
 }
 
 impl Numbers {
@@ -28,7 +28,7 @@ impl Numbers {
         let mut gone: Vec<String> = Vec::new();
         let Some(known) = self.0.get_mut(table) else { return Vec::new() };
         let Table { last, rows } = known;
-        let wanted: BTreeSet<&str> = keys.iter().map(AsRef::as_ref).collect();
+        let wanted: FlatSet<&str> = keys.iter().map(AsRef::as_ref).collect();
         if rows.len() > wanted.len() || rows.keys().any(|key| !wanted.contains(key.as_str())) {
             rows.retain(|key, number| {
                 let stays = wanted.contains(key.as_str());
@@ -113,11 +113,11 @@ mod tests {
         #[test]
         fn whatever_comes_and_goes(steps in prop::collection::vec(prop::collection::vec("[a-e]", 0..5), 1..20)) {
             let mut numbers = Numbers::default();
-            let mut ever: BTreeMap<u32, String> = BTreeMap::new();
-            let mut before: BTreeMap<String, u32> = BTreeMap::new();
+            let mut ever: FlatMap<u32, String> = FlatMap::new();
+            let mut before: FlatMap<String, u32> = FlatMap::new();
             for keys in steps {
                 let given = numbers.settle("T.", &keys);
-                let now: BTreeMap<String, u32> = keys.iter().cloned().zip(given).collect();
+                let now: FlatMap<String, u32> = keys.iter().cloned().zip(given).collect();
                 for (key, number) in &now {
                     match before.get(key) {
                         Some(old) => prop_assert_eq!(old, number),

@@ -1,10 +1,10 @@
 //! The rows of SentOption and ReqOption: options of the configuration files, of handlers and of the client program, and
 //! what was added, changed and deleted through the data model.
 
-use std::collections::BTreeMap;
-
 use dhcpmgr_message::Bytes;
 use serde::{Deserialize, Serialize};
+
+use crate::flat::FlatMap;
 
 /// The most rows that one table may have of its own.
 pub const MOST: usize = 64;
@@ -56,7 +56,7 @@ pub enum Owner {
 }
 
 /// An option that is there without the data model: its value, and whose it is.
-pub type Given = BTreeMap<u16, (Bytes, Owner)>;
+pub type Given = FlatMap<u16, (Bytes, Owner)>;
 
 /// A row as it is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,7 +148,7 @@ impl OptionTable {
 
     /// What is sent, or requested, with what was written here: the files' options, changed.
     #[must_use]
-    pub fn in_force(&self, files: &BTreeMap<u16, Bytes>) -> BTreeMap<u16, Bytes> {
+    pub fn in_force(&self, files: &FlatMap<u16, Bytes>) -> FlatMap<u16, Bytes> {
         let given: Given = files.iter().map(|(code, value)| (*code, (value.clone(), Owner::Files))).collect();
         let mut options = files.clone();
         for row in self.rows.iter().filter(|row| row.is_written()) {
@@ -174,7 +174,7 @@ impl OptionTable {
 mod tests {
     use super::*;
 
-    fn files(codes: &[u16]) -> BTreeMap<u16, Bytes> {
+    fn files(codes: &[u16]) -> FlatMap<u16, Bytes> {
         codes.iter().map(|code| (*code, Bytes(vec![1]))).collect()
     }
 
@@ -230,6 +230,6 @@ mod tests {
         table.settle(&asked);
         table.row(1).unwrap().deleted = true;
         assert!(table.views(&asked)[0].enable);
-        assert!(table.in_force(&BTreeMap::new()).is_empty(), "and it is not asked for a second time");
+        assert!(table.in_force(&FlatMap::new()).is_empty(), "and it is not asked for a second time");
     }
 }

@@ -1,9 +1,5 @@
 //! The tree of a gateway with two clients, read and written.
 
-use std::collections::BTreeMap;
-
-use dhcpmgr_plugin_api::ParameterKind;
-
 use super::desired::{Desired, Whole};
 use super::edit::{Order, Outcome, Trial};
 use super::error::{Fault, code};
@@ -12,8 +8,11 @@ use super::numbers::Numbers;
 use super::read;
 use super::value::Value;
 use crate::config::{self, Config};
-use crate::control::views::ClientStatus;
+use crate::control::views::{ClientStatus, WanView};
+use crate::flat::FlatMap;
 use crate::handlers::VendorParameter;
+use crate::network::OwnRoute;
+use dhcpmgr_plugin_api::ParameterKind;
 
 const FILES: &str = "[clients.wan4]\nprotocol = \"v4\"\ninterface = \"wan0\"\nrequest = [43]\nmetric = 100\n\
     [clients.wan4.send]\n60 = { text = \"acme\" }\n\
@@ -35,6 +34,21 @@ const BOUND6: &str = r#"{"name":"wan6","protocol":"v6","interface":"wan0","enabl
 const LANS: &str = r#"[{"interface":"br-lan","prefixes":[{"prefix":"2001:db8:f000::/64","address":"2001:db8:f000::1/64",
     "delegated":"2001:db8:f000::/56","client":"wan6","state":"preferred","preferred":1200,"valid":3000}],"refused":[]}]"#;
 
+/// The LAN's, and that of the rest of the delegated prefix.
+fn routes() -> Vec<OwnRoute> {
+    let route = |to: &str, interface: Option<&str>, metric| OwnRoute {
+        to: to.parse().unwrap(),
+        via: None,
+        metric,
+        interface: interface.map(|name| name.parse().unwrap()),
+    };
+    vec![
+        route("2001:db8:f000::/64", Some("br-lan"), 256),
+        route("2001:db8:f000::/56", None, i32::MAX as u32),
+        OwnRoute { via: Some("fe80::1".parse().unwrap()), ..route("::/0", Some("sw-wan0"), 99) },
+    ]
+}
+
 /// A gateway without a daemon.
 struct House {
     files: Config,
@@ -52,11 +66,13 @@ impl House {
         let inputs = Inputs {
             statuses,
             handlers: [("wan4".parse().unwrap(), asked)].into(),
-            vendor: BTreeMap::new(),
+            vendor: FlatMap::new(),
             lans: serde_json::from_str(LANS).unwrap(),
             wans: Vec::new(),
+            endpoints: FlatMap::new(),
+            routes: routes(),
             duid: "000300010203".to_owned(),
-            baselines: BTreeMap::new(),
+            baselines: FlatMap::new(),
             wall_ms: 1_800_000_000_000,
         };
         Self { files, inputs, desired: Desired::default(), passing: Numbers::default() }
@@ -183,11 +199,94 @@ fn a_lease_feeds_addresses_prefixes_routes_and_name_servers() {
     assert_eq!(house.one(&format!("{lan}IPv6Address.*.Prefix+.Prefix")), "2001:db8:f000::/64");
     assert_eq!(house.one("Device.Routing.Router.1.IPv4Forwarding.1.DestIPAddress"), "");
     assert_eq!(house.one("Device.Routing.Router.1.IPv4Forwarding.1.GatewayIPAddress"), "10.77.0.1");
+    for (row, of) in [
+        (
+            "IPv6Forwarding.[DestIPPrefix==\"2001:db8:f000::/64\"].",
+            [("Type", "Normal"), ("Interface+.Name", "br-lan"), ("ExpirationTime", "2027-01-15T08:50:00Z")],
+        ),
+        (
+            "IPv6Forwarding.[Type==\"Unreachable\"].",
+            [("DestIPPrefix", "2001:db8:f000::/56"), ("Interface", ""), ("ForwardingMetric", "2147483647")],
+        ),
+        (
+            "IPv6Forwarding.[DestIPPrefix==\"::/0\"].",
+            [("NextHop", "fe80::1"), ("Interface", ""), ("ExpirationTime", "9999-12-31T23:59:59Z")],
+        ),
+    ] {
+        for (name, value) in of {
+            assert_eq!(house.one(&format!("Device.Routing.Router.1.{row}{name}")), value, "{row}{name}");
+        }
+    }
+    assert_eq!(house.one("Device.Routing.Router.1.IPv6ForwardingNumberOfEntries"), "3");
     assert_eq!(house.one("Device.DNS.Client.Server.[DNSServer==\"2001:db8::53\"].Type"), "DHCPv6");
     assert_eq!(house.one("Device.DNS.Client.ServerNumberOfEntries"), "4");
     let all = house.get("Device.");
     assert!(all.len() > 200, "{}", all.len());
     assert_eq!(read::instances(&house.facts(), "Device.DHCPv4.Client.").unwrap()[0], C4);
+}
+
+/// What carries IPv4 on wan0, as `status` shows it.
+fn carried(softwire: &str) -> Vec<WanView> {
+    let text = format!(
+        r#"[{{"interface":"wan0","owner":"dhcpv4","reason":"","order":[],"softwire_interface":"sw-wan0",
+        "stats":{{"packets":3,"bytes":300,"sent":{{"packets":1,"bytes":100}},"received":{{"packets":2,"bytes":200}}}},
+        "softwire":{softwire}}}]"#
+    );
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn a_softwire_shows_while_it_carries_ipv4_and_no_longer() {
+    let mut house = House::new();
+    let kinds = |house: &mut House| {
+        let mut one = |name: &str| house.one(&format!("Device.{name}"));
+        (one("MAP.Enable"), one("MAP.DomainNumberOfEntries"), one("DSLite.InterfaceSettingNumberOfEntries"))
+    };
+    let nothing = ("false".to_owned(), "0".to_owned(), "0".to_owned());
+    assert_eq!(kinds(&mut house), nothing);
+    house.inputs.wans = carried(r#"{"kind":"ds-lite","aftr":"aftr.isp.example"}"#);
+    house.inputs.endpoints.insert("sw-wan0".parse().unwrap(), "2001:db8:1::1".parse().unwrap());
+    assert_eq!(house.one("Device.DSLite.Enable"), "true");
+    let row = house.get("Device.DSLite.InterfaceSetting.");
+    let expected = [
+        ("Enable", "true"),
+        ("Status", "Enabled"),
+        ("Alias", "cpe-1"),
+        ("EndpointAssignmentPrecedence", "DHCPv6"),
+        ("EndpointAddressTypePrecedence", "FQDN"),
+        ("EndpointAddressInUse", "2001:db8:1::1"),
+        ("EndpointName", "aftr.isp.example"),
+        ("EndpointAddress", ""),
+        ("Origin", "DHCPv6"),
+        ("TunnelInterface", ""),
+        ("TunneledInterface", ""),
+    ];
+    let expected =
+        expected.map(|(name, value)| (format!("Device.DSLite.InterfaceSetting.1.{name}"), value.to_owned()));
+    assert_eq!(row, expected);
+    // The lease offers something else besides: what carries is what counts.
+    house.inputs.wans = carried(
+        r#"{"kind":"map-e","br":["2001:db8:ffff::1"],"selected":0,"rules":[{"ipv6_prefix":"2001:db8:f000::/40",
+        "ipv4_prefix":"192.0.2.0/24","ea_len":16,"psid_offset":6,"psid_len":8,"fmr":true}]}"#,
+    );
+    assert_eq!(kinds(&mut house), ("true".to_owned(), "1".to_owned(), "0".to_owned()));
+    for (name, value) in [
+        ("TransportMode", "Encapsulation"),
+        ("WANInterface+.Name", "wan0"),
+        ("IPv6Prefix+.Prefix", "2001:db8:f000::/56"),
+        ("BRIPv6Prefix", "2001:db8:ffff::1/128"),
+        ("Interface.Name", "sw-wan0"),
+        ("Interface.LowerLayers#*+.Name", "wan0"),
+        ("Interface.Stats.BytesSent", "100"),
+        ("Interface.Stats.PacketsReceived", "2"),
+        ("Interface.Stats.UnicastPacketsSent", "18446744073709551615"),
+        ("Rule.1.IPv4Prefix", "192.0.2.0/24"),
+        ("Rule.1.IsFMR", "true"),
+    ] {
+        assert_eq!(house.one(&format!("Device.MAP.Domain.1.{name}")), value, "{name}");
+    }
+    house.inputs.wans.clear();
+    assert_eq!(kinds(&mut house), nothing);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use dhcpmgr_message::{DomainName, IfName, Prefix};
 use super::allocate::{Offer, takes};
 use super::memory::{Given, Memory, Source, State};
 use crate::config::{Delegation, RaDns};
+use crate::order;
 
 /// `ND_PREFERRED_LIMIT` of RFC 9096 section 4, seconds: preferred lifetimes, and those of router, routes and name servers.
 pub(super) const PREFERRED_LIMIT: u32 = 2700;
@@ -120,7 +121,7 @@ pub(super) fn advertise(
     let own = || {
         let mut own: Vec<&&Given> = given.iter().filter(|given| given.is_preferred()).collect();
         // A local one outlasts every provider.
-        own.sort_by_key(|given| given.source != Source::Ula);
+        order::sort_by_key(&mut own, |given| given.source != Source::Ula);
         own.into_iter().find_map(|given| match given.address.address() {
             IpAddr::V6(address) => Some(address),
             IpAddr::V4(_) => None,

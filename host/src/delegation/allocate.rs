@@ -4,13 +4,12 @@
 //! the lowest that is free. What a LAN has is taken from it only when the configuration is another one. No two LANs get
 //! space that overlaps, and nobody gets any of an excluded prefix.
 
-use std::collections::BTreeMap;
-
 use dhcpmgr_message::{IfName, Prefix};
 
 use super::memory::{Given, Memory, Source, State};
 use super::space;
 use crate::config::Delegation;
+use crate::flat::FlatMap;
 
 /// A prefix that can be handed out: it is valid, and nobody else offers the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,18 +40,18 @@ pub(super) struct Allocation {
     /// LAN, index of the offer, part.
     pub(super) parts: Vec<(IfName, usize, Prefix)>,
     pub(super) refusals: Vec<Refusal>,
-    pub(super) ids: BTreeMap<IfName, u64>,
+    pub(super) ids: FlatMap<IfName, u64>,
 }
 
 /// Shares `offers` out.
-pub(super) fn allocate(lans: &BTreeMap<IfName, Delegation>, offers: &[Offer], memory: &Memory) -> Allocation {
+pub(super) fn allocate(lans: &FlatMap<IfName, Delegation>, offers: &[Offer], memory: &Memory) -> Allocation {
     let mut table = Table {
         lans,
         offers,
         memory,
         // Then the operator has decided anew.
         may_displace: memory.numbers != numbers(lans),
-        taken: BTreeMap::new(),
+        taken: FlatMap::new(),
         done: Allocation::default(),
     };
     let mut open: Vec<(&IfName, &Delegation, usize)> = Vec::new();
@@ -94,7 +93,7 @@ pub(super) fn takes(delegation: &Delegation, offer: &Offer) -> bool {
 }
 
 /// The configured part and the length of each LAN.
-pub(super) fn numbers(lans: &BTreeMap<IfName, Delegation>) -> BTreeMap<IfName, (Option<u32>, u8)> {
+pub(super) fn numbers(lans: &FlatMap<IfName, Delegation>) -> FlatMap<IfName, (Option<u32>, u8)> {
     lans.iter().map(|(lan, delegation)| (lan.clone(), (delegation.subnet, delegation.length))).collect()
 }
 
@@ -103,13 +102,13 @@ fn too_small(prefix: Prefix, length: u8) -> String {
 }
 
 struct Table<'a> {
-    lans: &'a BTreeMap<IfName, Delegation>,
+    lans: &'a FlatMap<IfName, Delegation>,
     offers: &'a [Offer],
     memory: &'a Memory,
     /// A configured part may be taken from the LAN that has it.
     may_displace: bool,
     /// Where parts begin, which do not overlap: index of the part.
-    taken: BTreeMap<u128, usize>,
+    taken: FlatMap<u128, usize>,
     done: Allocation,
 }
 
@@ -226,12 +225,12 @@ impl Table<'_> {
     }
 
     /// Keeps the number of each LAN whose number is still the one that it has somewhere, or nowhere was given one.
-    fn number(&mut self, lans: &BTreeMap<IfName, Delegation>) {
-        let mut given: BTreeMap<&IfName, Vec<u64>> = BTreeMap::new();
+    fn number(&mut self, lans: &FlatMap<IfName, Delegation>) {
+        let mut given: FlatMap<&IfName, Vec<u64>> = FlatMap::new();
         for (lan, index, part) in &self.done.parts {
             given.entry(lan).or_default().push(space::id(self.offers[*index].prefix, *part));
         }
-        let mut ids = BTreeMap::new();
+        let mut ids = FlatMap::new();
         for lan in lans.iter().filter(|(_, d)| d.subnet.is_none()).map(|(lan, _)| lan) {
             let before = self.memory.ids.get(lan).copied();
             let now = given.get(lan).map(Vec::as_slice).unwrap_or_default();

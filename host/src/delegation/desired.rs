@@ -1,18 +1,17 @@
 //! From the memory to what is desired of the kernel. Pure.
 
-use std::collections::BTreeMap;
-
 use dhcpmgr_message::{IfName, Prefix};
 
 use super::memory::{Memory, State};
+use crate::flat::FlatMap;
 use crate::network::{Desired, DesiredAddress};
 
 /// The interface that routes to nowhere belong to. It is always there, and no LAN has to be.
 pub(super) const LOOPBACK: &str = "lo";
 
 /// What is desired of each interface; of none other anything.
-pub(super) fn desired(memory: &Memory, unreachable: Vec<Prefix>) -> BTreeMap<IfName, Desired> {
-    let mut all: BTreeMap<IfName, Desired> = BTreeMap::new();
+pub(super) fn desired(memory: &Memory, unreachable: Vec<Prefix>) -> FlatMap<IfName, Desired> {
+    let mut all: FlatMap<IfName, Desired> = FlatMap::new();
     for given in &memory.given {
         let (preferred_until, valid_until) = match given.state {
             State::Current { preferred_until, valid_until, .. } => (preferred_until, valid_until),

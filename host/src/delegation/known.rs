@@ -1,6 +1,5 @@
 //! Everything that is known, and what follows from it. Pure: instants come from outside, and what is to be done is a value.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
 
 use dhcpmgr_message::{ClientName, IfName, Prefix};
@@ -15,7 +14,9 @@ use super::view::{LanPrefix, LanView};
 use super::{Delegated, Handed, news};
 use crate::config::{Lans, RaBackend, Token};
 use crate::events::Event;
+use crate::flat::{FlatMap, FlatSet};
 use crate::network::{Desired, HardwareAddress};
+use crate::order;
 
 /// How long after a reboot a prefix that a LAN had is waited for, milliseconds. Providers hand out the same one again
 /// more often than not, and a LAN that is told otherwise meanwhile flaps for nothing.
@@ -28,7 +29,7 @@ const MOST_PREFIXES: usize = 64;
 pub(super) struct Known {
     pub(super) lans: Lans,
     pub(super) ula: Option<Prefix>,
-    clients: BTreeMap<ClientName, Handed>,
+    clients: FlatMap<ClientName, Handed>,
     pub(super) memory: Memory,
     refusals: Vec<Refusal>,
     /// Every controller has told what it found.
@@ -36,14 +37,14 @@ pub(super) struct Known {
     /// After a reboot: until when a prefix that is not there yet is waited for.
     patience_until: u64,
     /// Clients that have another prefix than before: the old one is not waited for.
-    answered: BTreeSet<ClientName>,
+    answered: FlatSet<ClientName>,
 }
 
 /// What is to be so from now on, and what happened.
 #[derive(Debug)]
 pub(super) struct Decision {
     pub(super) events: Vec<Event>,
-    pub(super) desired: BTreeMap<IfName, Desired>,
+    pub(super) desired: FlatMap<IfName, Desired>,
     pub(super) advertised: Vec<Advertised>,
 }
 
@@ -118,7 +119,7 @@ impl Known {
     /// Interfaces that something of ours may be on.
     pub(super) fn interfaces(&self) -> Vec<IfName> {
         let remembered = self.memory.given.iter().map(|given| &given.lan);
-        let all: BTreeSet<IfName> = self.lans.delegations.keys().chain(remembered).cloned().collect();
+        let all: FlatSet<IfName> = self.lans.delegations.keys().chain(remembered).cloned().collect();
         all.into_iter().chain(LOOPBACK.parse()).collect()
     }
 
@@ -153,7 +154,7 @@ impl Known {
         for (client, handed) in &self.clients {
             let mut prefixes: Vec<&Delegated> =
                 handed.prefixes.iter().filter(|d| is_usable(d.prefix)).collect();
-            prefixes.sort_by_key(|delegated| delegated.prefix);
+            order::sort_by_key(&mut prefixes, |delegated| delegated.prefix);
             offers.extend(prefixes.into_iter().take(MOST_PREFIXES).map(|delegated| Offer {
                 source: Source::Client(client.clone()),
                 prefix: delegated.prefix,

@@ -1,9 +1,10 @@
 //! What each LAN was given, and what has become of it.
 
-use std::collections::BTreeMap;
-
 use dhcpmgr_message::{ClientName, IfName, InterfaceAddress, Prefix};
 use serde::{Deserialize, Serialize};
+
+use crate::flat::FlatMap;
+use crate::order;
 
 /// Where a prefix comes from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -77,15 +78,15 @@ pub(super) struct Memory {
     /// In the order of LANs and parts.
     pub(super) given: Vec<Given>,
     /// The number of the part that a LAN without a configured one has, so that it gets the same of the next prefix.
-    pub(super) ids: BTreeMap<IfName, u64>,
+    pub(super) ids: FlatMap<IfName, u64>,
     /// Configured part and length of each LAN when this was decided: a LAN may take a part from another one only when
     /// the operator says so anew.
-    pub(super) numbers: BTreeMap<IfName, (Option<u32>, u8)>,
+    pub(super) numbers: FlatMap<IfName, (Option<u32>, u8)>,
 }
 
 impl Memory {
     pub(super) fn sort(&mut self) {
-        self.given.sort_by(|a, b| (&a.lan, a.subnet).cmp(&(&b.lan, b.subnet)));
+        order::sort_by(&mut self.given, |a, b| (&a.lan, a.subnet).cmp(&(&b.lan, b.subnet)));
     }
 
     /// Whether the same parts are with the same LANs in the same way, for however long.

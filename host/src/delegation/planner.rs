@@ -1,14 +1,14 @@
 //! What becomes of every LAN when prefixes come, change or go, or when time passes. Pure: no clock, no kernel, no file.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use dhcpmgr_message::{IfName, Prefix};
 
 use super::allocate::{Offer, Refusal, allocate, numbers, takes};
 use super::memory::{Given, Memory, Source, State};
 use super::space;
 use crate::config::{Delegation, Token};
+use crate::flat::{FlatMap, FlatSet};
 use crate::network::HardwareAddress;
+use crate::order;
 
 /// How long a LAN keeps the address of a prefix that is gone, milliseconds (RFC 7084 L-13, RFC 4862 section 5.5.3 e).
 pub(super) const TWO_HOURS: u64 = 7_200_000;
@@ -19,7 +19,7 @@ const MOST_STALE: usize = 16;
 
 /// What the decision depends on besides the memory.
 pub(super) struct World<'a> {
-    pub(super) lans: &'a BTreeMap<IfName, Delegation>,
+    pub(super) lans: &'a FlatMap<IfName, Delegation>,
     /// In the order of their sources and prefixes; what is over at `now` is passed over.
     pub(super) offers: &'a [Offer],
     /// What an earlier daemon gave out of this source's prefixes may still turn out to be delegated.
@@ -63,7 +63,7 @@ fn round(before: &Memory, world: &World<'_>) -> Plan {
     plan.memory.ids = allocation.ids;
     plan.memory.numbers = numbers(world.lans);
     let mut parts = allocation.parts;
-    parts.sort_by(|a, b| (&a.0, a.2).cmp(&(&b.0, b.2)));
+    order::sort_by(&mut parts, |a, b| (&a.0, a.2).cmp(&(&b.0, b.2)));
     for (lan, index, part) in parts {
         let offer = &offers[index];
         let delegation = &world.lans[&lan];
@@ -94,7 +94,7 @@ fn round(before: &Memory, world: &World<'_>) -> Plan {
     }
     keep_what_is_gone(&before, &offers, world, &mut plan.memory);
     plan.memory.sort();
-    plan.refusals.sort();
+    order::sort(&mut plan.refusals);
     plan
 }
 
@@ -226,8 +226,8 @@ fn cut(kept: &mut Vec<Given>) {
         State::Stale { valid_until: end } | State::Withdrawn { told_until: end } => end,
         State::Awaited { .. } | State::Current { .. } => u64::MAX,
     };
-    kept.sort_by_key(|given| std::cmp::Reverse(ends(given)));
-    let mut count: BTreeMap<IfName, usize> = BTreeMap::new();
+    order::sort_by_key(kept, |given| std::cmp::Reverse(ends(given)));
+    let mut count: FlatMap<IfName, usize> = FlatMap::new();
     kept.retain(|given| {
         let count = count.entry(given.lan.clone()).or_default();
         *count += 1;
@@ -249,5 +249,5 @@ pub(super) fn next(memory: &Memory, offers: &[Offer], now: u64) -> Option<u64> {
 
 /// The prefixes as a whole: what no LAN has of them must not be forwarded (RFC 7084 WPD-5).
 pub(super) fn unreachable(alive: &[Offer]) -> Vec<Prefix> {
-    alive.iter().map(|offer| offer.prefix).collect::<BTreeSet<_>>().into_iter().collect()
+    alive.iter().map(|offer| offer.prefix).collect::<FlatSet<_>>().into_iter().collect()
 }

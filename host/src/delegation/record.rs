@@ -3,14 +3,13 @@
 //! It changes when a LAN is given another prefix or loses one, and never with a renewal. So of what is current it does
 //! not say when it ends, but for how long hosts may hold it at most.
 
-use std::collections::BTreeMap;
-
 use dhcpmgr_message::{IfName, InterfaceAddress, Prefix};
 use serde::{Deserialize, Serialize};
 
 use super::memory::{Given, Memory, Source, State};
 use super::planner::TWO_HOURS;
 use crate::clock::BootId;
+use crate::flat::FlatMap;
 use crate::store;
 
 /// The name of the record in `/var/lib/dhcpmgr`, and in `/run/dhcpmgr`, where it is a moment younger.
@@ -24,9 +23,9 @@ pub(super) struct Record {
     #[serde(default)]
     given: Vec<Kept>,
     #[serde(default)]
-    ids: BTreeMap<IfName, u64>,
+    ids: FlatMap<IfName, u64>,
     #[serde(default)]
-    numbers: BTreeMap<IfName, (Option<u32>, u8)>,
+    numbers: FlatMap<IfName, (Option<u32>, u8)>,
 }
 
 impl store::Record for Record {
@@ -171,8 +170,8 @@ mod tests {
             address: "2001:db8:f100:1::1/64".parse().unwrap(),
             state,
         };
-        let numbers = BTreeMap::from([(given.lan.clone(), (Some(1), 64))]);
-        Memory { ids: BTreeMap::from([(given.lan.clone(), 1)]), numbers, given: vec![given] }
+        let numbers = FlatMap::from([(given.lan.clone(), (Some(1), 64))]);
+        Memory { ids: FlatMap::from([(given.lan.clone(), 1)]), numbers, given: vec![given] }
     }
 
     fn after(state: State, then: Moment, now: Moment) -> State {

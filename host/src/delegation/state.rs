@@ -1,6 +1,5 @@
 //! From what is known to the kernel, the router advertisements and the record.
 
-use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
 
@@ -15,6 +14,7 @@ use super::{DelegationOptions, Outcome};
 use crate::clock::{self, BootId};
 use crate::config::{Lans, RaBackend, Ula};
 use crate::events::{Event, EventKind};
+use crate::flat::FlatMap;
 use crate::network::{Desired, Network, NetworkError, Owner};
 use crate::random;
 use crate::store::Store;
@@ -31,9 +31,9 @@ pub(super) struct State {
     volatile: Store,
     runtime: PathBuf,
     boot: BootId,
-    applied: BTreeMap<IfName, Desired>,
+    applied: FlatMap<IfName, Desired>,
     /// Why the kernel does not hold what is desired of an interface, said once.
-    complaints: BTreeMap<IfName, String>,
+    complaints: FlatMap<IfName, String>,
     radvd: Option<Radvd>,
     kept: Option<Record>,
     kept_volatile: Option<Record>,
@@ -60,8 +60,8 @@ impl State {
             volatile,
             runtime,
             boot,
-            applied: BTreeMap::new(),
-            complaints: BTreeMap::new(),
+            applied: FlatMap::new(),
+            complaints: FlatMap::new(),
             radvd: None,
             kept,
             kept_volatile,
@@ -111,7 +111,7 @@ impl State {
         (outcome, record)
     }
 
-    async fn apply(&mut self, wanted: BTreeMap<IfName, Desired>, outcome: &mut Outcome) {
+    async fn apply(&mut self, wanted: FlatMap<IfName, Desired>, outcome: &mut Outcome) {
         let gone =
             self.applied.keys().filter(|lan| !wanted.contains_key(*lan)).map(|lan| (lan.clone(), None));
         let new = wanted.iter().filter(|(lan, desired)| self.applied.get(*lan) != Some(*desired));

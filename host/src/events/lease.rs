@@ -10,6 +10,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::SoftwireView;
+use crate::flat::FlatMap;
 
 /// A lease of either protocol.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,17 +59,17 @@ pub struct LeaseV4 {
     pub parameters: BTreeMap<String, String>,
     /// Option code → hex.
     #[serde(deserialize_with = "option_codes")]
-    pub options: BTreeMap<u8, String>,
+    pub options: FlatMap<u8, String>,
 }
 
 /// Reads the codes from text: JSON has no other keys, and below the untagged [`Lease`] serde does not turn them into
 /// numbers by itself.
-fn option_codes<'de, D, K>(deserializer: D) -> Result<BTreeMap<K, String>, D::Error>
+fn option_codes<'de, D, K>(deserializer: D) -> Result<FlatMap<K, String>, D::Error>
 where
     D: Deserializer<'de>,
     K: FromStr<Err = ParseIntError> + Ord,
 {
-    BTreeMap::<String, String>::deserialize(deserializer)?
+    FlatMap::<String, String>::deserialize(deserializer)?
         .into_iter()
         .map(|(code, hex)| Ok((code.parse().map_err(D::Error::custom)?, hex)))
         .collect()
@@ -112,7 +113,7 @@ pub struct LeaseV6 {
     pub parameters: BTreeMap<String, String>,
     /// Option code → hex; commas between the values of one that came more than once.
     #[serde(deserialize_with = "option_codes")]
-    pub options: BTreeMap<u16, String>,
+    pub options: FlatMap<u16, String>,
 }
 
 /// A leased address.

@@ -1,11 +1,10 @@
 //! What the events add up to since the daemon started: how often each thing happened to each client, and how long
 //! clients were without a lease until they had one.
 
-use std::collections::BTreeMap;
-
 use dhcpmgr_message::ClientName;
 
 use super::{Event, EventKind};
+use crate::flat::FlatMap;
 use crate::histogram::{Histogram, Times};
 
 /// Upper bounds of the time to a lease, microseconds: 50 ms to 5 minutes.
@@ -27,13 +26,13 @@ const TIME_TO_LEASE_US: [u64; 12] = [
 /// Counts events.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    clients: BTreeMap<ClientName, OfClient>,
-    others: BTreeMap<EventKind, u64>,
+    clients: FlatMap<ClientName, OfClient>,
+    others: FlatMap<EventKind, u64>,
 }
 
 #[derive(Debug)]
 struct OfClient {
-    events: BTreeMap<EventKind, u64>,
+    events: FlatMap<EventKind, u64>,
     time_to_lease: Histogram<{ TIME_TO_LEASE_US.len() }>,
     /// Since when it could get a lease and has none, milliseconds of `CLOCK_BOOTTIME`.
     waits_since: Option<u64>,
@@ -42,7 +41,7 @@ struct OfClient {
 impl Default for OfClient {
     fn default() -> Self {
         let time_to_lease = Histogram::new(&TIME_TO_LEASE_US);
-        Self { events: BTreeMap::new(), time_to_lease, waits_since: None }
+        Self { events: FlatMap::new(), time_to_lease, waits_since: None }
     }
 }
 
@@ -108,16 +107,16 @@ impl OfClient {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counted {
     /// What happened to each client.
-    pub clients: BTreeMap<ClientName, ClientCounted>,
+    pub clients: FlatMap<ClientName, ClientCounted>,
     /// What is about no client in particular.
-    pub others: BTreeMap<EventKind, u64>,
+    pub others: FlatMap<EventKind, u64>,
 }
 
 /// What happened to one client.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClientCounted {
     /// How often each kind of event happened; those of handlers together as `vendor`.
-    pub events: BTreeMap<EventKind, u64>,
+    pub events: FlatMap<EventKind, u64>,
     /// From being able to get a lease to having one.
     pub time_to_lease: Times,
 }

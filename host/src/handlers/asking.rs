@@ -1,6 +1,6 @@
 //! One handler is asked at one hook: called within its time, its answer decoded, cut to its grants and checked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use super::runner::{Outcome, Runner};
 use super::text::one_line;
 use super::{HandlerReport, sanity};
 use crate::config::Grant;
+use crate::flat::FlatSet;
 
 /// A question to several handlers: encoded once, and once more for each that has parameters written to it.
 pub(super) struct Question<'a, T> {
@@ -92,7 +93,7 @@ impl Link {
         question: &Question<'_, Candidate>,
     ) -> (HandlerReport, Verdict) {
         let input = question.for_link(client, self);
-        let judge = |bytes: &[u8], grants: &BTreeSet<Grant>| match judge_verdict(bytes, grants)? {
+        let judge = |bytes: &[u8], grants: &FlatSet<Grant>| match judge_verdict(bytes, grants)? {
             (Verdict::Replace(_), _) => {
                 Err("its verdict replaces a plan before there is one; only decide can".to_owned())
             }
@@ -117,7 +118,7 @@ impl Link {
             }
         };
         let input = question.for_link(client, self);
-        let judge = |bytes: &[u8], grants: &BTreeSet<Grant>| judge_ruling(bytes, grants, proposed);
+        let judge = |bytes: &[u8], grants: &FlatSet<Grant>| judge_ruling(bytes, grants, proposed);
         let (report, verdict) = self.ask(client, Hook::Decide, operation::DECIDE, &input, judge).await;
         match verdict {
             None => (report, Verdict::Continue, self.as_ruled_before(client, proposed.clone())),
@@ -140,7 +141,7 @@ impl Link {
         hook: Hook,
         operation: u32,
         input: &Arc<[u8]>,
-        judge: impl FnOnce(&[u8], &BTreeSet<Grant>) -> Judged<T>,
+        judge: impl FnOnce(&[u8], &FlatSet<Grant>) -> Judged<T>,
     ) -> (HandlerReport, Option<T>) {
         let (deadline, grants) = {
             let config = self.config();
@@ -213,13 +214,13 @@ pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T,
     wire::decode_within(bytes, &DATA_LIMITS).map_err(|e| format!("its answer is no {what}: {e}"))
 }
 
-fn judge_plan(bytes: &[u8], grants: &BTreeSet<Grant>) -> Judged<Plan> {
+fn judge_plan(bytes: &[u8], grants: &FlatSet<Grant>) -> Judged<Plan> {
     let (plan, missing) = merge::cut(decode(bytes, "plan")?, grants);
     let plan = sanity::check(plan).map_err(|why| format!("its plan cannot be right: {why}"))?;
     Ok((plan, missing))
 }
 
-fn judge_verdict(bytes: &[u8], grants: &BTreeSet<Grant>) -> Judged<Verdict> {
+fn judge_verdict(bytes: &[u8], grants: &FlatSet<Grant>) -> Judged<Verdict> {
     let verdict: Verdict = decode(bytes, "verdict")?;
     let reason = match &verdict {
         Verdict::Refuse(refusal) => &refusal.reason,
@@ -241,7 +242,7 @@ fn judge_verdict(bytes: &[u8], grants: &BTreeSet<Grant>) -> Judged<Verdict> {
     Ok((verdict, Vec::new()))
 }
 
-fn judge_ruling(bytes: &[u8], grants: &BTreeSet<Grant>, proposed: &Plan) -> Judged<Verdict> {
+fn judge_ruling(bytes: &[u8], grants: &FlatSet<Grant>, proposed: &Plan) -> Judged<Verdict> {
     match judge_verdict(bytes, grants)? {
         (Verdict::Replace(wanted), _) => {
             let (plan, missing) = merge::replace(proposed, *wanted, grants);

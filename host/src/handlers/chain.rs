@@ -1,7 +1,6 @@
 //! The chain: every configured handler in its order, and how it changes. What they are asked is beside it: `deciding` a
 //! lease, `wanting` options, `reacting` to events, `parameters`.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,6 +14,7 @@ use super::merge::Conflict;
 use super::reacting::BACKLOG;
 use super::{HandlerNotice, HandlerState, HandlerStatus, NoticeKind};
 use crate::config::Handler;
+use crate::flat::FlatMap;
 use crate::softwire::backend::Support;
 
 /// How many notices a listener may fall behind.
@@ -29,7 +29,7 @@ pub struct Chain {
     pub(super) reconfiguring: tokio::sync::Mutex<()>,
     pub(super) notices: broadcast::Sender<HandlerNotice>,
     /// What handlers want differently now.
-    conflicts: Mutex<BTreeMap<(ClientName, About), Vec<Conflict>>>,
+    conflicts: Mutex<FlatMap<(ClientName, About), Vec<Conflict>>>,
     pub(super) happenings: mpsc::Sender<Happening>,
     pub(super) told: Mutex<Option<mpsc::Receiver<Happening>>>,
     softwires: Mutex<Arc<Support>>,

@@ -38,6 +38,8 @@ impl Chain {
     pub async fn decide_as(&self, event: &LeaseEvent, standing: Standing) -> Decision {
         let links: Vec<_> =
             self.links().into_iter().filter(|l| l.applies_to(&event.client, event.protocol)).collect();
+        let asked = |link: &&Arc<Link>| link.implements(Hook::Validate) || link.implements(Hook::Lease);
+        links.iter().filter(asked).for_each(|link| link.runner.rouse());
         let mut way = Way { event, standing, links, decision: Decision::default() };
         if way.validate().await {
             self.plan(&mut way).await;

@@ -1,8 +1,7 @@
 //! The handlers that one module makes: one for each client, so that what is known of one line is not known of another.
 
-use std::collections::BTreeMap;
-
 use super::loader::{CallError, Instance, Module};
+use crate::flat::FlatMap;
 
 /// How many clients a module may have handlers for. Beyond that all start anew, which a handler must bear at any time.
 const MOST: usize = 256;
@@ -14,14 +13,14 @@ pub(super) struct Instances {
     settings: Vec<u8>,
     /// Made to see whether it can be made; the first client gets it.
     spare: Option<Instance>,
-    by_client: BTreeMap<String, Instance>,
+    by_client: FlatMap<String, Instance>,
 }
 
 impl Instances {
     /// Makes the first handler; the error is that of the module.
     pub(super) fn new(module: Module, settings: Vec<u8>) -> Result<Self, CallError> {
         let spare = Some(module.create(&settings)?);
-        Ok(Self { module, settings, spare, by_client: BTreeMap::new() })
+        Ok(Self { module, settings, spare, by_client: FlatMap::new() })
     }
 
     /// Calls the handler of a client.

@@ -1,6 +1,5 @@
 //! One link of the chain: a configured handler, what it may contribute, and what it contributed last.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,6 +17,7 @@ use super::text::one_line;
 use super::worker::{Job, Worker};
 use super::{HandlerNotice, HandlerState, HandlerStatus, needs};
 use crate::config::{Handler, Isolation};
+use crate::flat::{FlatMap, FlatSet};
 use crate::softwire::backend::Support;
 
 /// The longest reason that a module may give, characters.
@@ -39,15 +39,15 @@ pub(super) struct Link {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Memory {
     /// Its last good plan.
-    pub(super) plans: BTreeMap<ClientName, Plan>,
+    pub(super) plans: FlatMap<ClientName, Plan>,
     /// What its policy last made of a proposal.
-    pub(super) rulings: BTreeMap<ClientName, Ruling>,
+    pub(super) rulings: FlatMap<ClientName, Ruling>,
     /// What it last wanted requested and sent.
-    pub(super) options: BTreeMap<ClientName, Options>,
+    pub(super) options: FlatMap<ClientName, Options>,
     /// What is wrong with its parameters.
-    pub(super) complaints: BTreeMap<ClientName, Vec<String>>,
+    pub(super) complaints: FlatMap<ClientName, Vec<String>>,
     /// Names of parameters to which something was written that is no value of theirs any more.
-    pub(super) unfit: BTreeMap<ClientName, BTreeSet<String>>,
+    pub(super) unfit: FlatMap<ClientName, FlatSet<String>>,
 }
 
 /// Where modules and workers are found.
@@ -126,7 +126,7 @@ impl Link {
     /// Takes over what another start of the same module contributed.
     pub(super) fn inherit(&self, former: &Self) {
         // Its parameters may be others.
-        *lock(&self.memory) = Memory { unfit: BTreeMap::new(), ..lock(&former.memory).clone() };
+        *lock(&self.memory) = Memory { unfit: FlatMap::new(), ..lock(&former.memory).clone() };
     }
 
     /// Whether it is asked at a hook. One that was never loaded has no plan either, and that is to be told.

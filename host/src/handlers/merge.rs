@@ -3,11 +3,10 @@
 mod overrides;
 mod replace;
 
-use std::collections::BTreeSet;
-
 use dhcpmgr_plugin_api::{Plan, RoutePlan};
 
 use crate::config::Grant;
+use crate::flat::FlatSet;
 
 pub(super) use overrides::{Conflict, Contribution, apply as apply_overrides, conflicts};
 pub(super) use replace::{Ruling, replace};
@@ -15,7 +14,7 @@ pub(super) use replace::{Ruling, replace};
 /// Cuts a plan to what its handler is granted. Returns what remains, and the grants that were missing for
 /// something that the plan really held, in the order of [`Grant`].
 #[must_use]
-pub(super) fn cut(plan: Plan, grants: &BTreeSet<Grant>) -> (Plan, Vec<Grant>) {
+pub(super) fn cut(plan: Plan, grants: &FlatSet<Grant>) -> (Plan, Vec<Grant>) {
     // Taken apart by name: a field that is added to `Plan` does not compile until somebody says who may set it.
     let Plan {
         refuse,
@@ -34,7 +33,7 @@ pub(super) fn cut(plan: Plan, grants: &BTreeSet<Grant>) -> (Plan, Vec<Grant>) {
         events,
         notes,
     } = plan;
-    let mut gate = Gate { grants, missing: BTreeSet::new() };
+    let mut gate = Gate { grants, missing: FlatSet::new() };
     let plan = Plan {
         refuse: gate.pass(Grant::Refuse, refuse),
         addresses: gate.pass(Grant::Addresses, addresses),
@@ -56,8 +55,8 @@ pub(super) fn cut(plan: Plan, grants: &BTreeSet<Grant>) -> (Plan, Vec<Grant>) {
 }
 
 struct Gate<'a> {
-    grants: &'a BTreeSet<Grant>,
-    missing: BTreeSet<Grant>,
+    grants: &'a FlatSet<Grant>,
+    missing: FlatSet<Grant>,
 }
 
 impl Gate<'_> {

@@ -26,9 +26,9 @@ mod verdicts;
 mod wanting;
 pub mod worker;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::flat::{FlatMap, FlatSet};
 pub use chain::Chain;
 use dhcpmgr_message::Bytes;
 use dhcpmgr_plugin_api::{Hook, ParameterKind, Plan};
@@ -98,9 +98,9 @@ pub struct HandlerReport {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wants {
     /// Option codes to request.
-    pub request: BTreeSet<u16>,
+    pub request: FlatSet<u16>,
     /// Option code → value to send.
-    pub send: BTreeMap<u16, Bytes>,
+    pub send: FlatMap<u16, Bytes>,
     /// What cannot be as a handler wants it, a sentence each.
     pub notes: Vec<String>,
 }

@@ -1,6 +1,6 @@
 //! Vendor parameters (`X_…`) of a client: listed, read and written for the data model.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dhcpmgr_message::{ClientName, wire};
@@ -13,9 +13,11 @@ use super::link::{Link, lock};
 use super::merge::Conflict;
 use super::{VendorParameter, sanity};
 use crate::config::Grant;
+use crate::flat::{FlatMap, FlatSet};
+use crate::order;
 
 /// What was written to parameters and is kept: client → handler → name → value.
-pub type Kept = BTreeMap<ClientName, BTreeMap<String, BTreeMap<String, String>>>;
+pub type Kept = FlatMap<ClientName, FlatMap<String, BTreeMap<String, String>>>;
 
 /// Why a handler does not take a value: a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +60,7 @@ impl Chain {
             }
         }
         self.report_conflicts(&query.client, About::Parameters, conflicts);
-        all.sort_by(|a, b| a.name.cmp(&b.name));
+        order::sort_by(&mut all, |a, b| a.name.cmp(&b.name));
         all
     }
 
@@ -125,7 +127,7 @@ impl Link {
         is_ours: &dyn Fn(&str) -> bool,
     ) -> Vec<VendorParameter> {
         let Ok(input) = wire::encode(&self.own_query(query)).map(Arc::from) else { return Vec::new() };
-        let judge = |bytes: &[u8], _: &BTreeSet<Grant>| {
+        let judge = |bytes: &[u8], _: &FlatSet<Grant>| {
             let parameters: Vec<Parameter> = decode(bytes, "list of parameters")?;
             sanity::check_parameters(&parameters)
                 .map_err(|why| format!("its parameters cannot be right: {why}"))?;
@@ -170,7 +172,7 @@ impl Link {
             let accepted = parameter.kind.check(&value).err()?;
             Some((name, accepted))
         };
-        let unfit: BTreeMap<_, _> = kept.into_iter().flatten().filter_map(misfit).collect();
+        let unfit: FlatMap<_, _> = kept.into_iter().flatten().filter_map(misfit).collect();
         let told = |(name, accepted): (&String, &&str)| {
             format!("what was written to its parameter {name} is not {accepted}, and is not handed over")
         };
@@ -207,7 +209,7 @@ impl Link {
     async fn set_parameter(&self, query: &ParametersQuery, name: &str, value: &str) -> Result<(), NotTaken> {
         let change = ParameterChange::new(self.own_query(query), name, value);
         let input: Arc<[u8]> = wire::encode(&change).map_err(|e| NotTaken::Failed(e.to_string()))?.into();
-        let judge = |_: &[u8], _: &BTreeSet<Grant>| Ok((true, Vec::new()));
+        let judge = |_: &[u8], _: &FlatSet<Grant>| Ok((true, Vec::new()));
         let (report, accepted) =
             self.ask(&query.client, Hook::Parameters, operation::SET_PARAMETER, &input, judge).await;
         let why = |why: String| format!("handler {}: {why}", self.condition.handler());

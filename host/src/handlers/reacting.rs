@@ -3,7 +3,6 @@
 //! What they publish is not told to any handler, so nothing goes in circles: [`Chain::tell`] is for the host's own
 //! events only. No lease ever waits for any of this.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dhcpmgr_message::{ClientName, wire};
@@ -16,6 +15,7 @@ use super::chain::Chain;
 use super::link::Link;
 use super::sanity;
 use crate::config::Grant;
+use crate::flat::FlatSet;
 
 /// How much may have happened that handlers were not told yet; more is not told at all.
 pub(super) const BACKLOG: usize = 256;
@@ -70,7 +70,7 @@ impl Link {
             lease.policy.parameters = written;
         }
         let Ok(input) = wire::encode(&happening).map(Arc::from) else { return Vec::new() };
-        let judge = |bytes: &[u8], grants: &BTreeSet<Grant>| {
+        let judge = |bytes: &[u8], grants: &FlatSet<Grant>| {
             let reaction: Reaction = decode(bytes, "reaction")?;
             if !grants.contains(&Grant::Events) && !reaction.events.is_empty() {
                 return Ok((Reaction::default(), vec![Grant::Events]));

@@ -38,6 +38,13 @@ pub(super) enum Runner {
 }
 
 impl Runner {
+    /// Says that a call comes in a moment.
+    pub(super) fn rouse(&self) {
+        if let Self::Worker(worker) = self {
+            worker.rouse();
+        }
+    }
+
     /// Calls the handler of a client. Never takes longer than the deadline in a worker.
     pub(super) async fn call(
         &self,

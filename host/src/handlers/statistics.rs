@@ -1,12 +1,13 @@
 //! What one handler's calls cost: counters, a histogram for each hook, and a small memory of the last durations.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dhcpmgr_plugin_api::Hook;
 use serde::{Deserialize, Serialize};
 
+use crate::flat::FlatMap;
 use crate::histogram::Histogram;
+use crate::order;
 
 /// How many of the last calls the percentile is taken of.
 const KEPT: usize = 256;
@@ -49,7 +50,7 @@ impl Default for Counters {
 /// The counters of one handler.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Statistics {
-    hooks: BTreeMap<Hook, Counters>,
+    hooks: FlatMap<Hook, Counters>,
     recent_us: Vec<u32>,
     next: usize,
 }
@@ -98,7 +99,7 @@ impl Statistics {
     #[must_use]
     pub(super) fn p99_us(&self) -> u64 {
         let mut sorted = self.recent_us.clone();
-        sorted.sort_unstable();
+        order::sort(&mut sorted);
         let rank = (sorted.len() * 99).div_ceil(100);
         sorted.get(rank.saturating_sub(1)).copied().unwrap_or_default().into()
     }

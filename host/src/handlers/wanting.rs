@@ -1,6 +1,5 @@
 //! What a client requests and sends: from the manifests of its handlers, and from those that are asked each time.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use dhcpmgr_message::{Bytes, ClientName, IfName, wire};
@@ -13,6 +12,7 @@ use super::link::{Link, lock};
 use super::merge::Conflict;
 use super::{Wants, manifest, needs};
 use crate::config::Grant;
+use crate::flat::{FlatMap, FlatSet};
 use crate::softwire::backend::Support;
 
 /// The most options that a handler may request or send.
@@ -49,7 +49,7 @@ impl Chain {
     #[must_use]
     pub fn wants(&self, client: &ClientName, protocol: Protocol) -> Wants {
         let mut wants = Wants::default();
-        let mut sender: BTreeMap<u16, String> = BTreeMap::new();
+        let mut sender: FlatMap<u16, String> = FlatMap::new();
         let mut conflicts = Vec::new();
         for wanted in self.wanted(client, protocol) {
             let Wanted { handler, may_send, options } = wanted;
@@ -80,12 +80,12 @@ impl Chain {
 
     /// Option code → the handlers that want it requested, in the order of the chain.
     #[must_use]
-    pub fn requested_by(&self, client: &ClientName, protocol: Protocol) -> BTreeMap<u16, Vec<String>> {
-        let mut requested: BTreeMap<u16, Vec<String>> = BTreeMap::new();
+    pub fn requested_by(&self, client: &ClientName, protocol: Protocol) -> FlatMap<u16, Vec<String>> {
+        let mut requested: FlatMap<u16, Vec<String>> = FlatMap::new();
         for Wanted { handler, options, .. } in self.wanted(client, protocol) {
             let asked =
                 options.request.iter().filter(|wanted| !wanted.when.exactly || wanted.when.is_always());
-            for code in asked.map(|wanted| wanted.code).collect::<BTreeSet<_>>() {
+            for code in asked.map(|wanted| wanted.code).collect::<FlatSet<_>>() {
                 requested.entry(code).or_default().push(handler.clone());
             }
         }
@@ -124,7 +124,7 @@ impl Link {
     async fn ask_options(self: Arc<Self>, mut query: OptionsQuery) {
         query.parameters = self.written(&query.client).unwrap_or_default();
         let Ok(input) = wire::encode(&query).map(Arc::from) else { return };
-        let judge = |bytes: &[u8], _: &BTreeSet<Grant>| {
+        let judge = |bytes: &[u8], _: &FlatSet<Grant>| {
             let options: Options = decode(bytes, "list of options")?;
             check(&options, query.protocol)?;
             Ok((Some(options), Vec::new()))

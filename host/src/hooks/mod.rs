@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 
 use crate::config::{Config, ProgramHook};
 use crate::events::{Event, EventKind, EventLog};
+use crate::flat::FlatMap;
 use permission::Identity;
 use queue::{Job, Queue};
 
@@ -63,9 +64,9 @@ impl Hooks {
 /// What the configuration says.
 #[derive(Debug, Default)]
 struct Known {
-    hooks: BTreeMap<String, (ProgramHook, Result<Identity, String>)>,
+    hooks: FlatMap<String, (ProgramHook, Result<Identity, String>)>,
     /// The interfaces of clients, which events do not name.
-    interfaces: BTreeMap<ClientName, IfName>,
+    interfaces: FlatMap<ClientName, IfName>,
 }
 
 impl Known {

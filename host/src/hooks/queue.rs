@@ -3,10 +3,11 @@
 //! A hook runs for one event at a time, in the order in which they happened, so that its program needs no lock. Hooks
 //! run beside each other, a few at once; the one whose event has waited longest comes first.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::events::Event;
+use crate::flat::FlatMap;
 
 /// Programs that run at once, of all hooks.
 pub(super) const MOST_RUNNING: usize = 4;
@@ -16,7 +17,7 @@ pub(super) const MOST_WAITING: usize = 64;
 /// What waits, and what runs.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    hooks: BTreeMap<String, Lane>,
+    hooks: FlatMap<String, Lane>,
     running: usize,
     /// Counts events, so that it is known which has waited longest.
     turn: u64,

@@ -1,6 +1,5 @@
 //! One run of a hook: an argument vector, an environment of its own, the event on its standard input, and an end.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
 use std::os::fd::OwnedFd;
@@ -17,6 +16,7 @@ use super::permission::{self, Identity};
 use crate::clients::{Confinement, spawn_confined, watched_process};
 use crate::config::ProgramHook;
 use crate::events::Event;
+use crate::flat::FlatMap;
 
 /// Lines of one run that are logged, and bytes of one.
 const LINES: usize = 20;
@@ -29,7 +29,7 @@ const DEATH: Duration = Duration::from_secs(1);
 pub(super) struct Order {
     pub(super) hook: ProgramHook,
     pub(super) identity: Result<Identity, String>,
-    pub(super) variables: BTreeMap<String, String>,
+    pub(super) variables: FlatMap<String, String>,
 }
 
 /// Why a run was no success.

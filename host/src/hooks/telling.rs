@@ -8,6 +8,7 @@ use dhcpmgr_message::IfName;
 
 use crate::config::ProgramHook;
 use crate::events::{Event, Lease, LeaseV4, LeaseV6};
+use crate::flat::FlatMap;
 use crate::word::word;
 
 /// Where a hook finds programs.
@@ -32,7 +33,7 @@ pub(super) fn variables(
     event: &Event,
     interface: Option<&IfName>,
     missed: u64,
-) -> BTreeMap<String, String> {
+) -> FlatMap<String, String> {
     let mut told = Told::default();
     told.0.insert("PATH".to_owned(), PATH.to_owned());
     told.set("HOOK", &hook.name);
@@ -64,7 +65,7 @@ fn capitals(name: &str) -> String {
 }
 
 #[derive(Default)]
-struct Told(BTreeMap<String, String>);
+struct Told(FlatMap<String, String>);
 
 impl Told {
     /// The first of a name counts: two parameters may be the same in capitals.
@@ -127,21 +128,21 @@ impl Told {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::time::Duration;
 
     use super::*;
     use crate::events::{Change, EventKind};
+    use crate::flat::FlatSet;
 
     fn hook() -> ProgramHook {
         ProgramHook {
             name: "acme".to_owned(),
             run: vec!["/bin/true".to_owned()],
-            events: BTreeSet::from(["lease-acquired".to_owned(), "acs-found".to_owned()]),
+            events: FlatSet::from(["lease-acquired".to_owned(), "acs-found".to_owned()]),
             clients: None,
             user: None,
             timeout: Duration::from_secs(5),
-            environment: BTreeSet::new(),
+            environment: FlatSet::new(),
         }
     }
 
@@ -162,7 +163,7 @@ mod tests {
             expires_in: Some(3599),
             hostname: None,
             parameters,
-            options: BTreeMap::new(),
+            options: FlatMap::new(),
         }))
     }
 
@@ -177,7 +178,7 @@ mod tests {
         assert!(is_for(&hook(), &acquired(Some("wan4"))) && is_for(&hook(), &acquired(None)));
         assert!(is_for(&hook(), &found));
         assert!(!is_for(&hook(), &event(EventKind::LeaseLost, Some("wan4"))));
-        let one = ProgramHook { clients: Some(BTreeSet::from(["wan4".parse().unwrap()])), ..hook() };
+        let one = ProgramHook { clients: Some(FlatSet::from(["wan4".parse().unwrap()])), ..hook() };
         assert!(is_for(&one, &acquired(Some("wan4"))));
         assert!(!is_for(&one, &acquired(Some("voip"))) && !is_for(&one, &acquired(None)));
     }

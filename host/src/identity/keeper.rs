@@ -2,7 +2,6 @@
 //! thread for blocking work. Nothing waits for the flash but the end of the daemon.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use tokio::sync::Mutex;
 use tokio::task::{spawn_blocking, spawn_local};
 
 use super::{ClientRecord, DeviceRecord, Ia, Identities, LastLease};
+use crate::flat::{FlatMap, FlatSet};
 use crate::store::Later;
 
 /// How long a change waits for others: a boot brings every client its lease at once, and has better things to do then.
@@ -41,13 +41,13 @@ impl Change {
 pub struct Keeper {
     identities: Identities,
     /// As they will be when everything is written; read when they are first asked for.
-    clients: RefCell<BTreeMap<ClientName, Rc<ClientRecord>>>,
+    clients: RefCell<FlatMap<ClientName, Rc<ClientRecord>>>,
     device: RefCell<Option<DeviceRecord>>,
     /// Held while a DUID is made.
     making: Mutex<()>,
-    waiting: RefCell<BTreeMap<ClientName, Change>>,
+    waiting: RefCell<FlatMap<ClientName, Change>>,
     /// Clients whose last change is not on the flash.
-    failed: RefCell<BTreeSet<ClientName>>,
+    failed: RefCell<FlatSet<ClientName>>,
     later: Later,
 }
 
@@ -178,7 +178,7 @@ impl Keeper {
 }
 
 /// The clients whose record could not be written; the store has said in the log why.
-fn write(identities: &Identities, changes: BTreeMap<ClientName, Change>) -> Vec<ClientName> {
+fn write(identities: &Identities, changes: FlatMap<ClientName, Change>) -> Vec<ClientName> {
     let mut failed = Vec::new();
     for (client, change) in changes {
         let _only_we = identities.lock();

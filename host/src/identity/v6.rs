@@ -100,7 +100,7 @@ mod tests {
         assert_eq!(wanted[1].last, Some("2001:db8::/56".parse().unwrap()));
         assert_eq!(wanted[2].last, None);
         let all = [stored(pd, 1, ""), stored(pd, 2, ""), stored(pd, 1, "")];
-        let numbers: std::collections::BTreeSet<_> = iaids(&v6, &all).into_iter().collect();
+        let numbers: crate::flat::FlatSet<_> = iaids(&v6, &all).into_iter().collect();
         assert_eq!(numbers.len(), 4, "no number twice");
         assert!(iaids(&V6::default(), &kept).is_empty(), "stateless");
     }

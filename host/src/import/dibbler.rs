@@ -1,12 +1,11 @@
 //! dibbler-client: `client-duid`, which is the DUID as text, and `client-AddrMgr.xml`, which holds the DUID, the
 //! IAIDs and what was leased in them.
 
-use std::collections::BTreeMap;
-
 use dhcpmgr_message::IfName;
 
 use super::{Found, ParseError, duid, text};
 use crate::clients::AddressManager;
+use crate::flat::FlatMap;
 use crate::identity::Ia;
 
 pub(super) fn parse(bytes: &[u8]) -> Result<Vec<Found>, ParseError> {
@@ -26,7 +25,7 @@ fn address_manager(xml: &str) -> Result<Vec<Found>, ParseError> {
         let bytes = text::hex(&written);
         bytes.ok_or_else(|| ParseError::Value("the DUID in it is not hex".to_owned())).and_then(duid)
     });
-    let mut found: BTreeMap<Option<IfName>, Vec<Ia>> = BTreeMap::new();
+    let mut found: FlatMap<Option<IfName>, Vec<Ia>> = FlatMap::new();
     for association in memory.associations {
         let (ia, last) = (association.known.ia, association.known.values);
         found.entry(association.interface).or_default().push(Ia { kind: ia.kind, iaid: ia.iaid, last });

@@ -1,13 +1,12 @@
 //! What becomes of what was found: whose it is, whether it may be stored, and the words for it.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use dhcpmgr_message::{ClientName, IfName};
 use dhcpmgr_plugin_api::Protocol;
 use serde::{Deserialize, Serialize};
 
 use super::Found;
 use crate::clock;
+use crate::flat::{FlatMap, FlatSet};
 use crate::identity::{ClientRecord, DeviceRecord, Identities, LastLease};
 
 /// What is to be imported, and how.
@@ -81,9 +80,9 @@ pub fn carry_out(order: &Order, known: &[Known], identities: &Identities) -> Out
         order,
         known,
         now: clock::timestamp(),
-        clients: BTreeMap::new(),
+        clients: FlatMap::new(),
         device: identities.device(),
-        settled: BTreeSet::new(),
+        settled: FlatSet::new(),
         lines: Vec::new(),
     };
     for found in &order.found {
@@ -92,7 +91,7 @@ pub fn carry_out(order: &Order, known: &[Known], identities: &Identities) -> Out
     if order.dry_run {
         return plan.outcome(|_| Verdict::WouldBeStored);
     }
-    let mut failed = BTreeMap::new();
+    let mut failed = FlatMap::new();
     for (name, record) in &plan.clients {
         if let Err(error) = identities.keep_client(name, record) {
             failed.insert(Owner::Client(name.clone()), error.to_string());
@@ -132,10 +131,10 @@ struct Plan<'a> {
     order: &'a Order,
     known: &'a [Known],
     now: String,
-    clients: BTreeMap<ClientName, ClientRecord>,
+    clients: FlatMap<ClientName, ClientRecord>,
     device: DeviceRecord,
     /// What this import has said already; a second file may not say otherwise.
-    settled: BTreeSet<(Owner, &'static str)>,
+    settled: FlatSet<(Owner, &'static str)>,
     lines: Vec<Draft>,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Connections are bounded: when there are too many, the one that has been silent longest goes.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fs::{self, Permissions};
 use std::future::poll_fn;
@@ -13,7 +13,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dhcpmgr_message::{Answer, wire};
 use nix::sched::sched_yield;
@@ -30,6 +30,10 @@ use super::{Origin, Rejection, Sessions};
 const CONNECTIONS: usize = 256;
 /// Messages in a row that are not understood before a connection is closed.
 const PATIENCE: u32 = 16;
+
+/// A shim knocks before it has written its message, which follows sooner than this thread could be put to sleep and woken
+/// again: so long it is looked for without sleeping.
+const ON_THE_SPOT: Duration = Duration::from_micros(150);
 
 /// Why the lease socket cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +52,7 @@ pub struct Listener {
     /// The same socket, for waiting only: tokio's own listener would register every connection with epoll at once.
     waiting: tokio::net::UnixStream,
     connections: Rc<RefCell<Connections>>,
+    prompt: Rc<Cell<bool>>,
 }
 
 #[derive(Debug)]
@@ -104,13 +109,13 @@ impl Listener {
 
     fn new(socket: UnixListener) -> io::Result<Self> {
         let waiting = tokio::net::UnixStream::from_std(OwnedFd::from(socket.try_clone()?).into())?;
-        Ok(Self { socket, waiting, connections: Rc::default() })
+        Ok(Self { socket, waiting, connections: Rc::default(), prompt: Rc::default() })
     }
 
     /// Serves connections for ever; needs a `LocalSet`.
     pub async fn run(&self, sessions: Rc<Sessions>) {
         for number in 0_u64.. {
-            let mut connection = Connection::new(self.accept().await);
+            let mut connection = Connection::new(self.accept().await, Rc::clone(&self.prompt));
             self.make_room(&sessions);
             let (sessions, connections) = (Rc::clone(&sessions), Rc::clone(&self.connections));
             let task = spawn_local(async move {
@@ -155,11 +160,13 @@ struct Connection {
     descriptor: RawFd,
     new: Option<UnixStream>,
     waiting: Option<tokio::net::UnixStream>,
+    /// Whether it is worth waiting on the spot: not after somebody who said nothing, until somebody speaks.
+    prompt: Rc<Cell<bool>>,
 }
 
 impl Connection {
-    fn new(socket: UnixStream) -> Self {
-        Self { descriptor: socket.as_raw_fd(), new: Some(socket), waiting: None }
+    fn new(socket: UnixStream, prompt: Rc<Cell<bool>>) -> Self {
+        Self { descriptor: socket.as_raw_fd(), new: Some(socket), waiting: None, prompt }
     }
 
     /// Makes a call that does not block, again and again until it need not wait.
@@ -174,12 +181,20 @@ impl Connection {
             done => return done,
         }
         if self.never_waited() {
-            // Woken by the connection, this thread may have taken the processor from the shim before it could speak.
-            let _ = sched_yield();
-            match now() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                done => return done,
+            let patience = if self.prompt.get() { ON_THE_SPOT } else { Duration::ZERO };
+            let started = Instant::now();
+            loop {
+                // Woken by the connection, this thread may have taken the processor from the shim before it could speak.
+                let _ = sched_yield();
+                match now() {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    done => return done,
+                }
+                if started.elapsed() >= patience {
+                    break;
+                }
             }
+            self.prompt.set(false);
         }
         if let Some(socket) = self.new.take() {
             socket.set_nonblocking(true)?;
@@ -216,7 +231,11 @@ impl Connection {
                 Ok((length > 0).then(|| buffer[..length].to_vec()))
             })
         };
-        self.io(Interest::READABLE, receive).await
+        let received = self.io(Interest::READABLE, receive).await;
+        if let Ok(Some(_)) = &received {
+            self.prompt.set(true);
+        }
+        received
     }
 
     async fn answer(&mut self, answer: Answer) -> io::Result<()> {

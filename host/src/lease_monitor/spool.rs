@@ -14,6 +14,8 @@ use tokio::net::unix::pipe;
 
 use super::{Origin, Sessions};
 
+use crate::order;
+
 /// The spool directory and the watch over it.
 #[derive(Debug)]
 pub struct Spool {
@@ -82,7 +84,7 @@ fn waiting(directory: &Path) -> Vec<PathBuf> {
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|e| e == "lease"))
         .collect();
-    files.sort();
+    order::sort(&mut files);
     files
 }
 

@@ -98,8 +98,7 @@ impl Family<'_> {
             self.sample("_bucket", &labels, count);
         };
         for (bound, count) in &times.buckets {
-            // The bound is written as a number with a point, whichever it is.
-            bucket(&format!("{:?}", seconds(*bound)), *count);
+            bucket(&canonical(seconds(*bound)), *count);
         }
         bucket("+Inf", times.count);
         self.sample("_count", labels, times.count);
@@ -120,6 +119,15 @@ impl Family<'_> {
 /// Microseconds as seconds.
 pub(super) fn seconds(us: u64) -> f64 {
     us as f64 / 1e6
+}
+
+/// The bound of a bucket as the standard writes it: with a point or an exponent of two digits (`0.05`, `1.0`, `2.5e-05`).
+fn canonical(bound: f64) -> String {
+    let text = format!("{bound:?}");
+    match text.split_once("e-") {
+        Some((digits, exponent)) if exponent.len() < 2 => format!("{digits}e-0{exponent}"),
+        _ => text,
+    }
 }
 
 /// The value of a label between quotes.

@@ -1,13 +1,13 @@
 //! What is told, and under which names. Names are a contract as the JSON is: added, never renamed.
 
-use std::collections::BTreeMap;
-
 use dhcpmgr_plugin_api::Protocol;
 
 use super::page::{Page, seconds};
 use crate::control::views::{ClientState, ClientStatus, LanStanding, Lease, Status};
 use crate::events::Counted;
-use crate::handlers::{HandlerState, HandlerStatus};
+use crate::flat::FlatMap;
+use crate::handlers::{HISTOGRAM_US, HandlerState, HandlerStatus};
+use crate::histogram::Times;
 use crate::word::word;
 
 /// Everything at one moment.
@@ -30,6 +30,7 @@ pub fn text(figures: &Figures) -> String {
     events(&mut page, counted);
     lans(&mut page, status);
     handlers(&mut page, &status.handlers);
+    hooks(&mut page, &status.handlers);
     messages(&mut page, status);
     page.finish()
 }
@@ -122,10 +123,34 @@ fn handlers(page: &mut Page, handlers: &[HandlerStatus]) {
     }
 }
 
+/// The hooks at which a handler was called: few and known, as handlers are.
+fn hooks(page: &mut Page, handlers: &[HandlerStatus]) {
+    let all: Vec<_> = handlers
+        .iter()
+        .flat_map(|handler| handler.hooks.iter().map(move |hook| (handler, hook, word(&hook.hook))))
+        .collect();
+    let help = "What the calls of a handler at a hook took, those without an answer too.";
+    let mut family = page.histogram("dhcpmgr_handler_hook_seconds", help);
+    for (handler, hook, name) in &all {
+        let times = Times::of(&HISTOGRAM_US, &hook.histogram, hook.total_us);
+        family.times(&[("handler", &handler.name), ("hook", name)], &times);
+    }
+    let mut family =
+        page.counter("dhcpmgr_handler_hook_failures", "Calls at a hook without an answer of use.");
+    for (handler, hook, name) in &all {
+        family.total(&[("handler", &handler.name), ("hook", name)], hook.failures);
+    }
+    let mut family =
+        page.counter("dhcpmgr_handler_hook_late", "Calls at a hook that took their deadline or more.");
+    for (handler, hook, name) in &all {
+        family.total(&[("handler", &handler.name), ("hook", name)], hook.late);
+    }
+}
+
 fn messages(page: &mut Page, status: &Status) {
     let messages = &status.messages;
     let mut family = page.counter("dhcpmgr_messages", "Messages of client shims, by what became of them.");
-    let outcomes = BTreeMap::from([
+    let outcomes = FlatMap::from([
         ("accepted", messages.accepted),
         ("duplicate", messages.duplicates),
         ("malformed", messages.malformed),
@@ -176,7 +201,6 @@ mod tests {
     use super::*;
     use crate::control::views::MessageCounters;
     use crate::events::{ClientCounted, EventKind};
-    use crate::histogram::Times;
 
     fn figures() -> Figures {
         let client = |name: &str, status, lease| {
@@ -192,7 +216,7 @@ mod tests {
             "expires_in": null, "options": {},
         });
         let counted = ClientCounted {
-            events: BTreeMap::from([(EventKind::LeaseAcquired, 1), (EventKind::Vendor("vendor".into()), 4)]),
+            events: FlatMap::from([(EventKind::LeaseAcquired, 1), (EventKind::Vendor("vendor".into()), 4)]),
             time_to_lease: Times { buckets: vec![(50_000, 0)], count: 1, sum_us: 120_000 },
         };
         Figures {
@@ -204,17 +228,57 @@ mod tests {
                     client("wan4", "Bound", lease),
                     client("lte", "Selecting", serde_json::Value::Null),
                 ],
-                handlers: Vec::new(),
+                handlers: vec![handler()],
                 lans: Vec::new(),
                 wans: Vec::new(),
                 messages: MessageCounters { malformed: 3, ..MessageCounters::default() },
                 observer: None,
             },
             counted: Counted {
-                clients: BTreeMap::from([("wan4".parse().unwrap(), counted)]),
+                clients: FlatMap::from([("wan4".parse().unwrap(), counted)]),
                 ..Default::default()
             },
         }
+    }
+
+    fn handler() -> HandlerStatus {
+        let json = serde_json::json!({
+            "name": "acme", "module": "libacme.so", "version": "1.0.0", "api": "1.1", "isolation": "worker",
+            "state": "healthy", "calls": 4, "failures": 1, "restarts": 1, "p99_us": 60,
+            "hooks": [
+                {"hook": "lease", "calls": 3, "failures": 1, "late": 1, "total_us": 12_000_040,
+                 "histogram": [1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]},
+                {"hook": "parameters", "calls": 1, "failures": 0, "late": 0, "total_us": 30,
+                 "histogram": [0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]},
+            ],
+        });
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn each_hook_of_a_handler_is_told_by_itself_in_cumulative_buckets() {
+        let text = text(&figures());
+        let of = |hook: &str| {
+            let label = format!("hook=\"{hook}\"");
+            text.lines().filter(|line| line.contains(&label)).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let lease = of("lease");
+        let own = r#"{handler="acme",hook="lease"}"#;
+        for line in [
+            r#"dhcpmgr_handler_hook_seconds_bucket{handler="acme",hook="lease",le="2.5e-05"} 1"#.to_owned(),
+            r#"dhcpmgr_handler_hook_seconds_bucket{handler="acme",hook="lease",le="5e-05"} 2"#.to_owned(),
+            r#"dhcpmgr_handler_hook_seconds_bucket{handler="acme",hook="lease",le="10.0"} 2"#.to_owned(),
+            r#"dhcpmgr_handler_hook_seconds_bucket{handler="acme",hook="lease",le="+Inf"} 3"#.to_owned(),
+            format!("dhcpmgr_handler_hook_seconds_count{own} 3"),
+            format!("dhcpmgr_handler_hook_seconds_sum{own} 12.00004"),
+            format!("dhcpmgr_handler_hook_failures_total{own} 1"),
+            format!("dhcpmgr_handler_hook_late_total{own} 1"),
+        ] {
+            assert!(lease.contains(&line), "no {line} in {lease:#?}");
+        }
+        // As many as there are hooks that were called, whatever handlers say.
+        assert_eq!((lease.len(), of("parameters").len()), (HISTOGRAM_US.len() + 5, HISTOGRAM_US.len() + 5));
+        assert!(text.contains("# UNIT dhcpmgr_handler_hook_seconds seconds\n"));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! this run: the daemon may just have been restarted, and what is not wanted yet may be wanted by one that has not
 //! spoken yet. Elsewhere likewise: another daemon of ours may run beside this one.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use dhcpmgr_message::InterfaceAddress;
@@ -13,6 +13,7 @@ use dhcpmgr_plugin_api::RulePlan;
 use super::engine::HOST;
 use super::state::RouteKey;
 use super::wanted::{HostWanted, Wanted};
+use crate::flat::FlatSet;
 
 /// What owners wanted in this run.
 #[derive(Debug, Default)]
@@ -21,7 +22,7 @@ pub(super) struct ClaimSet {
     settled: HashSet<u32>,
     addresses: HashSet<(u32, IpAddr)>,
     routes: HashSet<(Option<u32>, RouteKey)>,
-    rules: BTreeSet<RulePlan>,
+    rules: FlatSet<RulePlan>,
 }
 
 impl ClaimSet {

@@ -1,7 +1,7 @@
 //! Brings interfaces to what their owners want. Synchronous: it never waits for anything. What others do meanwhile is the
 //! business of [`super::upkeep`].
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::io;
 
 use dhcpmgr_message::{IfName, InterfaceAddress};
@@ -20,6 +20,7 @@ use super::watch::Watch;
 use super::{Desired, NetworkEvent, Owner, encode, planner, sysctl};
 use crate::clock::boottime_ms;
 use crate::config::Sysctl;
+use crate::flat::{FlatMap, FlatSet};
 
 /// Stands for what belongs to no interface, where an interface's index is expected.
 pub(super) const HOST: u32 = 0;
@@ -53,18 +54,18 @@ pub(super) struct Engine {
     pub(super) mirror: Mirror,
     pub(super) batch: Batch,
     pub(super) buffer: Vec<u8>,
-    pub(super) desires: BTreeMap<Owner, Desired>,
+    pub(super) desires: FlatMap<Owner, Desired>,
     /// Who wants something of an interface.
-    pub(super) by_interface: BTreeMap<IfName, BTreeSet<Owner>>,
+    pub(super) by_interface: FlatMap<IfName, FlatSet<Owner>>,
     pub(super) claims: ClaimSet,
     pub(super) originals: Originals,
     /// Values that were read since the last reason to look again; `None` for one that cannot be read.
-    pub(super) sysctls: BTreeMap<(u32, Sysctl), Option<u8>>,
-    pub(super) schedules: BTreeMap<u32, Schedule>,
+    pub(super) sysctls: FlatMap<(u32, Sysctl), Option<u8>>,
+    pub(super) schedules: FlatMap<u32, Schedule>,
     /// What was last reported as wrong, so that it is said once.
     pub(super) reported: HashMap<u32, Vec<String>>,
     /// Addresses that were told to be duplicates.
-    pub(super) duplicates: BTreeSet<(u32, InterfaceAddress)>,
+    pub(super) duplicates: FlatSet<(u32, InterfaceAddress)>,
     pub(super) outbox: VecDeque<NetworkEvent>,
     /// The mirror cannot be trusted any more.
     pub(super) stale: bool,
@@ -78,14 +79,14 @@ impl Engine {
             mirror: Mirror::default(),
             batch,
             buffer: Vec::new(),
-            desires: BTreeMap::new(),
-            by_interface: BTreeMap::new(),
+            desires: FlatMap::new(),
+            by_interface: FlatMap::new(),
             claims: ClaimSet::default(),
             originals: Originals::default(),
-            sysctls: BTreeMap::new(),
-            schedules: BTreeMap::new(),
+            sysctls: FlatMap::new(),
+            schedules: FlatMap::new(),
             reported: HashMap::new(),
-            duplicates: BTreeSet::new(),
+            duplicates: FlatSet::new(),
             outbox: VecDeque::new(),
             stale: false,
             recording: None,
@@ -121,7 +122,7 @@ impl Engine {
 
     /// Brings interfaces, [`HOST`] among them, to what is wanted, all in one batch; an outcome for each. What others
     /// did was drained before.
-    pub(super) fn reconcile(&mut self, indices: &[u32], watch: &Watch) -> BTreeMap<u32, Outcome> {
+    pub(super) fn reconcile(&mut self, indices: &[u32], watch: &Watch) -> FlatMap<u32, Outcome> {
         let outcomes = self.bring(indices, watch);
         for (index, outcome) in &outcomes {
             self.follow_up(*index, outcome);
@@ -186,8 +187,8 @@ impl Engine {
         all
     }
 
-    pub(super) fn bring(&mut self, indices: &[u32], watch: &Watch) -> BTreeMap<u32, Outcome> {
-        let mut outcomes: BTreeMap<u32, Outcome> =
+    pub(super) fn bring(&mut self, indices: &[u32], watch: &Watch) -> FlatMap<u32, Outcome> {
+        let mut outcomes: FlatMap<u32, Outcome> =
             indices.iter().map(|index| (*index, Outcome::default())).collect();
         let actions = self.plan_all(indices);
         if actions.is_empty() {
@@ -218,7 +219,7 @@ impl Engine {
         }
     }
 
-    fn execute(&mut self, actions: Vec<(u32, Action)>, outcomes: &mut BTreeMap<u32, Outcome>) {
+    fn execute(&mut self, actions: Vec<(u32, Action)>, outcomes: &mut FlatMap<u32, Outcome>) {
         let (files, actions): (Vec<_>, Vec<_>) =
             actions.into_iter().partition(|(_, action)| matches!(action.0, Step::SetSysctl { .. }));
         for (index, action) in files {

@@ -134,6 +134,16 @@ impl Mirror {
         all
     }
 
+    /// Every route with our tag.
+    pub(super) fn tagged(&self) -> impl Iterator<Item = &RouteState> {
+        let of = |(interface, key): &(Option<u32>, RouteKey)| {
+            let interface = *interface;
+            let here = self.routes.get(key).into_iter().flatten();
+            here.filter(move |route| route.protocol == TAG && route.interface == interface)
+        };
+        self.tagged.iter().flat_map(of)
+    }
+
     fn tagged_keys(&self, index: Option<u32>) -> impl Iterator<Item = RouteKey> {
         let least = RouteKey {
             table: 0,

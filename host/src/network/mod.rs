@@ -20,6 +20,7 @@ mod mirror;
 #[cfg(test)]
 mod mirror_tests;
 mod originals;
+mod own_routes;
 mod owner;
 mod planner;
 #[cfg(test)]
@@ -36,14 +37,15 @@ mod wire;
 
 pub use action::{Action, ActionKind, Applied};
 pub use error::{Failure, NetworkError};
+pub use own_routes::OwnRoute;
 pub use owner::Owner;
 pub use reconciler::{Network, NetworkOptions};
 pub use tunnel::{Counters, Tunnel};
 
 use crate::config::Sysctl;
+use crate::flat::FlatMap;
 use dhcpmgr_message::{DomainName, IfName, InterfaceAddress, Prefix};
 use dhcpmgr_plugin_api::{RoutePlan, RulePlan};
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Reads a datagram as one of the kernel's, and keeps what it says. For fuzzing.
@@ -86,7 +88,7 @@ pub struct Desired {
     pub unreachable: Vec<Prefix>,
     /// Sysctls of the interface. What they were before is given back when nobody desires them any more. They are set
     /// when this is applied and when the link comes up, and not watched in between: the kernel does not tell.
-    pub sysctls: BTreeMap<Sysctl, u8>,
+    pub sysctls: FlatMap<Sysctl, u8>,
 }
 
 impl Desired {
@@ -105,7 +107,7 @@ impl Desired {
             domain: None,
             search: Vec::new(),
             unreachable: Vec::new(),
-            sysctls: BTreeMap::new(),
+            sysctls: FlatMap::new(),
         }
     }
 }

@@ -1,13 +1,11 @@
 //! What links were before we changed them, MTU and sysctls: given back when nobody wants another value any more, also by
 //! a later daemon.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
-
 use dhcpmgr_message::IfName;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Sysctl;
+use crate::flat::{FlatMap, FlatSet};
 use crate::store::{self, Store};
 
 /// The name of the record.
@@ -20,7 +18,7 @@ struct Original {
     name: IfName,
     mtu: Option<u32>,
     #[serde(default)]
-    sysctls: BTreeMap<Sysctl, u8>,
+    sysctls: FlatMap<Sysctl, u8>,
 }
 
 impl Original {
@@ -35,7 +33,7 @@ impl Original {
 struct Record {
     /// They had an MTU only at first, and the name is in files.
     #[serde(rename = "mtus")]
-    links: BTreeMap<u32, Original>,
+    links: FlatMap<u32, Original>,
 }
 
 impl store::Record for Record {
@@ -49,7 +47,7 @@ pub(super) struct Originals {
     store: Option<Store>,
     record: Record,
     /// Links that an earlier daemon changed and nobody has settled: one that has not spoken yet may want that.
-    unsettled: BTreeSet<u32>,
+    unsettled: FlatSet<u32>,
 }
 
 impl Originals {
@@ -66,7 +64,7 @@ impl Originals {
     }
 
     /// What its sysctls go back to when nobody wants them.
-    pub(super) fn sysctls(&self, index: u32) -> BTreeMap<Sysctl, u8> {
+    pub(super) fn sysctls(&self, index: u32) -> FlatMap<Sysctl, u8> {
         self.of(index).map(|original| original.sysctls.clone()).unwrap_or_default()
     }
 
@@ -90,14 +88,15 @@ impl Originals {
 
     /// A sysctl of a link is being changed; keeps the first.
     pub(super) fn keep_sysctl(&mut self, index: u32, name: &IfName, sysctl: Sysctl, value: u8) {
-        if let Entry::Vacant(place) = self.entry(index, name).sysctls.entry(sysctl) {
-            place.insert(value);
+        let sysctls = &mut self.entry(index, name).sysctls;
+        if !sysctls.contains_key(&sysctl) {
+            sysctls.insert(sysctl, value);
             self.save();
         }
     }
 
     fn entry(&mut self, index: u32, name: &IfName) -> &mut Original {
-        let nothing = || Original { name: name.clone(), mtu: None, sysctls: BTreeMap::new() };
+        let nothing = || Original { name: name.clone(), mtu: None, sysctls: FlatMap::new() };
         self.record.links.entry(index).or_insert_with(nothing)
     }
 
@@ -120,10 +119,10 @@ impl Originals {
     }
 
     fn edit(&mut self, index: u32, change: impl FnOnce(&mut Original) -> bool) {
-        let Entry::Occupied(mut place) = self.record.links.entry(index) else { return };
-        if change(place.get_mut()) {
-            if place.get().is_empty() {
-                place.remove();
+        let Some(original) = self.record.links.get_mut(&index) else { return };
+        if change(original) {
+            if original.is_empty() {
+                self.record.links.remove(&index);
             }
             self.save();
         }
@@ -168,7 +167,7 @@ mod tests {
         next.keep_mtu(2, &name("wan0"), 1400);
         next.settle(2);
         assert_eq!(next.mtu(2), Some(1500));
-        assert_eq!(next.sysctls(2), BTreeMap::from([(Sysctl::AcceptRa, 1)]));
+        assert_eq!(next.sysctls(2), FlatMap::from([(Sysctl::AcceptRa, 1)]));
         next.forget_mtu(2);
         assert_eq!((next.mtu(2), next.sysctls(2).len()), (None, 1));
         next.forget_sysctl(2, Sysctl::AcceptRa);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ use super::engine::{Engine, HOST, Outcome};
 use super::error::NetworkError;
 use super::originals::Originals;
 use super::watch::Watch;
-use super::{Counters, Desired, LinkState, NetworkEvent, Owner, Tunnel};
+use super::{Counters, Desired, LinkState, NetworkEvent, OwnRoute, Owner, Tunnel, own_routes};
 use crate::clock::boottime_ms;
 use crate::config::DnsBackend;
 use crate::store::Store;
@@ -117,6 +118,15 @@ impl Network {
         engine.mirror.link(name).cloned()
     }
 
+    /// Our IPv6 routes as the kernel has them.
+    #[must_use]
+    pub fn v6_routes(&self) -> Vec<OwnRoute> {
+        let inner = &self.shared.inner;
+        let mut engine = inner.engine();
+        engine.drain(&inner.watch);
+        own_routes::of(&engine.mirror)
+    }
+
     /// Whether this owner desires anything.
     #[must_use]
     pub fn has(&self, owner: &Owner) -> bool {
@@ -163,6 +173,12 @@ impl Network {
         let result = engine.remove_tunnel(name);
         engine.drain(&inner.watch);
         result
+    }
+
+    /// Where a tunnel leads.
+    #[must_use]
+    pub fn tunnel_remote(&self, name: &IfName) -> Option<Ipv6Addr> {
+        self.shared.inner.engine().tunnel_remote(name)
     }
 
     /// What went through a link.

@@ -1,12 +1,12 @@
 //! What the kernel has of an interface: the few facts that the planner compares, and nothing about how they were read.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use dhcpmgr_message::{InterfaceAddress, Prefix};
 use dhcpmgr_plugin_api::RulePlan;
 
 use crate::config::Sysctl;
+use crate::flat::FlatMap;
 
 /// Our protocol tag: `IFA_PROTO` of addresses, `rtm_protocol` of routes, `FRA_PROTOCOL` of rules. 68, the DHCP client
 /// port (RFC 2131 section 4.1); no number of `/etc/iproute2/rt_protos`. Only what carries it is ever changed or removed.
@@ -139,9 +139,9 @@ pub(super) struct View {
     /// The MTU before we changed it; `None` when we did not.
     pub(super) original_mtu: Option<u32>,
     /// The values of those sysctls that are wanted or were changed by us.
-    pub(super) sysctls: BTreeMap<Sysctl, u8>,
+    pub(super) sysctls: FlatMap<Sysctl, u8>,
     /// The values before we changed them.
-    pub(super) original_sysctls: BTreeMap<Sysctl, u8>,
+    pub(super) original_sysctls: FlatMap<Sysctl, u8>,
     pub(super) addresses: Vec<AddressState>,
     /// Our routes through this interface, and every route, of whomever and wherever, with the key of a wanted one.
     pub(super) routes: Vec<RouteState>,

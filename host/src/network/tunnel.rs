@@ -130,6 +130,10 @@ impl Engine {
         Some(self.link_now(name)?.counters)
     }
 
+    pub(super) fn tunnel_remote(&mut self, name: &IfName) -> Option<Ipv6Addr> {
+        Some(self.link_now(name)?.ends?.remote)
+    }
+
     fn link_now(&mut self, name: &IfName) -> Option<Link> {
         self.batch.ask(&with_name(kind::GET_LINK, 0, name.as_str()), read).ok()
     }

@@ -1,7 +1,5 @@
 //! The other half of the engine: listens to what others do, puts back what they undo, and tells of it.
 
-use std::collections::BTreeSet;
-
 use netlink_packet_core::NLM_F_APPEND;
 
 use dhcpmgr_message::IfName;
@@ -14,6 +12,7 @@ use super::repair::Schedule;
 use super::watch::{Drained, Watch};
 use super::{LinkState, NetworkEvent};
 use crate::clock::boottime_ms;
+use crate::flat::FlatSet;
 
 /// How soon what the kernel refused is tried again, milliseconds; see [`Schedule`] for how that slows down.
 const RETRY_AFTER: u64 = 10_000;
@@ -172,7 +171,7 @@ impl Engine {
     /// Tells of wanted addresses that another host on the link has, each once.
     fn tell_duplicates(&mut self, index: u32, name: &IfName) {
         let wanted = self.wanted(index, name);
-        let failed: BTreeSet<_> = (self.mirror.duplicates(index))
+        let failed: FlatSet<_> = (self.mirror.duplicates(index))
             .filter(|address| wanted.addresses.iter().any(|w| w.address == *address))
             .map(|address| (index, address))
             .collect();

@@ -1,6 +1,5 @@
 //! The union of what all owners want of one interface, and of the host as a whole.
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use dhcpmgr_message::InterfaceAddress;
@@ -12,6 +11,8 @@ use super::state::{
     UNREACHABLE_METRIC,
 };
 use crate::config::Sysctl;
+use crate::flat::FlatMap;
+use crate::order;
 
 /// The smallest MTU of a link that carries IPv6 (RFC 8200 section 5): below it the kernel turns IPv6 off there.
 const MIN_V6_MTU: u32 = 1280;
@@ -22,7 +23,7 @@ pub(super) struct Wanted {
     pub(super) addresses: Vec<WantedAddress>,
     pub(super) routes: Vec<RouteState>,
     pub(super) mtu: Option<u32>,
-    pub(super) sysctls: BTreeMap<Sysctl, u8>,
+    pub(super) sysctls: FlatMap<Sysctl, u8>,
 }
 
 /// An address with the ends of its lifetimes as the lease says them.
@@ -85,7 +86,7 @@ impl Wanted {
             wanted.mtu = wanted.mtu.map(|mtu| mtu.max(MIN_V6_MTU));
         }
         // Routes that make gateways reachable go before those that use them.
-        wanted.routes.sort_by_key(|route| route.via.is_some());
+        order::sort_by_key(&mut wanted.routes, |route| route.via.is_some());
         wanted
     }
 }

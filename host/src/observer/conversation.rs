@@ -3,13 +3,12 @@
 //!
 //! Packets can be forged. What comes of them is a number and a word that are shown, and never more.
 
-use std::collections::BTreeMap;
-
 use dhcpmgr_plugin_api::Protocol;
 
 use super::packet::{Message, Packet, Way};
 use super::view::Exchanged;
 use crate::clients::Progress;
+use crate::flat::FlatMap;
 
 /// Transactions that answers are still taken for: dibbler has one for each identity association at a time.
 const TRANSACTIONS: usize = 8;
@@ -133,14 +132,14 @@ impl Conversation {
     }
 
     /// All counts, by the names of TR-181's statistics.
-    pub(super) fn counters(&self) -> BTreeMap<String, u64> {
+    pub(super) fn counters(&self) -> FlatMap<String, u64> {
         let count = |message: Message| (message.statistic().to_owned(), self.counts[message.place()]);
         Message::all(self.protocol).map(count).collect()
     }
 
     /// What was said since something was settled; `None` when nothing was.
     pub(super) fn exchanged(&self, now: u64) -> Option<Exchanged> {
-        let told = |of_client: bool| -> BTreeMap<String, u32> {
+        let told = |of_client: bool| -> FlatMap<String, u32> {
             Message::all(self.protocol)
                 .filter(|message| message.is_of_a_client() == of_client)
                 .map(|message| (message.name().to_owned(), self.round.counts[message.place()]))

@@ -11,7 +11,6 @@ mod socket;
 mod view;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
@@ -21,6 +20,7 @@ use dhcpmgr_plugin_api::Protocol;
 use tokio::task::{AbortHandle, spawn_local};
 use tokio::time::{Instant, sleep_until};
 
+use crate::flat::FlatMap;
 pub use packet::{Message, Packet, Way};
 pub use view::{Exchanged, ObserverView};
 
@@ -133,7 +133,7 @@ impl Observer {
 
     /// How often each message was seen, by the names of TR-181's statistics; `None` when nobody listens.
     #[must_use]
-    pub fn counters(&self, client: &ClientName) -> Option<BTreeMap<String, u64>> {
+    pub fn counters(&self, client: &ClientName) -> Option<FlatMap<String, u64>> {
         self.of(client, Conversation::counters)
     }
 
@@ -235,7 +235,7 @@ impl Observed {
 
     fn listen_where_clients_are(&self) -> io::Result<()> {
         let mut interfaces: Vec<u32> = self.clients.iter().filter_map(|watched| watched.interface).collect();
-        interfaces.sort_unstable();
+        crate::order::sort(&mut interfaces);
         interfaces.dedup();
         self.tap.listen_on(&interfaces)
     }

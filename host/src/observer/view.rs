@@ -1,8 +1,8 @@
 //! What the observer shows.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
+
+use crate::flat::FlatMap;
 
 /// The observer, in `status`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,10 +22,10 @@ pub struct ObserverView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exchanged {
     /// Messages of the client by their names in the RFCs, and how often.
-    pub sent: BTreeMap<String, u32>,
+    pub sent: FlatMap<String, u32>,
     /// Messages to the client.
     #[serde(default)]
-    pub received: BTreeMap<String, u32>,
+    pub received: FlatMap<String, u32>,
     /// Since when, seconds.
     pub since: u64,
     /// When the last was sent, seconds ago.
@@ -42,7 +42,7 @@ impl Exchanged {
     /// `12 DISCOVERs sent in 35 s, no answer`
     #[must_use]
     pub fn sentence(&self) -> String {
-        let said = |messages: &BTreeMap<String, u32>| {
+        let said = |messages: &FlatMap<String, u32>| {
             let each = messages.iter().map(|(name, count)| match count {
                 1 => format!("1 {name}"),
                 count => format!("{count} {name}s"),

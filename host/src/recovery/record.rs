@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::backoff::{LONGEST_MS, spread};
 use super::fault::{Argument, Path};
 use crate::config::Recovery;
+use crate::order;
 use crate::store;
 
 /// Arguments that may be left out at the same time.
@@ -66,7 +67,7 @@ impl Record {
     #[must_use]
     pub(super) fn checked(mut self, policy: &Recovery, now: u64) -> Self {
         self.starts.retain(|at| *at <= now.saturating_add(2 * LONGEST_MS));
-        self.starts.sort_unstable();
+        order::sort(&mut self.starts);
         let most = policy.restarts as usize;
         self.starts.drain(..self.starts.len().saturating_sub(most));
         self.left_out.truncate(MOST_LEFT_OUT);

@@ -10,7 +10,6 @@ mod tally;
 mod watchdog;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
@@ -18,6 +17,7 @@ use std::path::Path;
 
 use dhcpmgr_message::ClientName;
 
+use crate::flat::FlatMap;
 pub use tally::Tally;
 pub use watchdog::{Verdict, Watchdog};
 
@@ -32,7 +32,7 @@ const CLIENT: &str = "client.";
 pub struct Service {
     notify: Notify,
     inherited: RefCell<Vec<Inherited>>,
-    pidfds: RefCell<BTreeMap<ClientName, OwnedFd>>,
+    pidfds: RefCell<FlatMap<ClientName, OwnedFd>>,
     line: RefCell<Option<File>>,
 }
 
@@ -41,7 +41,7 @@ impl Service {
     #[must_use]
     pub fn take_over() -> Self {
         let mut inherited = inherited::take();
-        let mut pidfds = BTreeMap::new();
+        let mut pidfds = FlatMap::new();
         // Of two with one name the later was stored later.
         for pidfd in inherited.extract_if(.., |one| one.name.starts_with(CLIENT)) {
             if let Ok(client) = pidfd.name[CLIENT.len()..].parse() {
@@ -97,7 +97,7 @@ impl Service {
 
     /// The pidfds of clients that an earlier daemon stored: proof against any reuse of their pids. Given once.
     #[must_use]
-    pub fn stored_pidfds(&self) -> BTreeMap<ClientName, OwnedFd> {
+    pub fn stored_pidfds(&self) -> FlatMap<ClientName, OwnedFd> {
         self.pidfds.take()
     }
 

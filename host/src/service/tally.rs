@@ -1,13 +1,13 @@
 //! How many clients are bound, kept by what happens, for the line that `systemctl status` shows.
 
-use std::collections::BTreeSet;
-
 use dhcpmgr_message::ClientName;
+
+use crate::flat::FlatSet;
 
 /// The clients that hold a lease.
 #[derive(Debug, Default)]
 pub struct Tally {
-    bound: BTreeSet<ClientName>,
+    bound: FlatSet<ClientName>,
     said: String,
 }
 

@@ -15,7 +15,6 @@ mod view;
 mod wan;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -24,6 +23,7 @@ use tokio::sync::Notify;
 use tokio::task::spawn_local;
 use tokio::time::{sleep_until, timeout};
 
+use crate::flat::FlatMap;
 pub use carrier::{Carriage, Carrier};
 pub use owner::Failure;
 pub use view::{OfferView, OwnerChange, WanView};
@@ -64,7 +64,7 @@ pub struct Softwires {
     carrier: Rc<dyn Carrier>,
     store: Store,
     config: RefCell<config::Softwire>,
-    wans: RefCell<BTreeMap<IfName, Wan>>,
+    wans: RefCell<FlatMap<IfName, Wan>>,
     begun: RefCell<bool>,
     record: RefCell<Record>,
     /// What is to be published, until somebody does.
@@ -80,7 +80,7 @@ impl Softwires {
     #[must_use]
     pub fn start(carrier: Rc<dyn Carrier>, store: Store, config: config::Softwire) -> Rc<Self> {
         let record = Record::load(&store);
-        let mut wans = BTreeMap::new();
+        let mut wans = FlatMap::new();
         for (interface, provider) in &record.up {
             if let Ok(interface) = interface.parse::<IfName>() {
                 let order = config.order_of(&interface).clone();
@@ -283,7 +283,7 @@ impl Softwires {
 
     fn told(&self, events: Vec<Event>) {
         self.news.borrow_mut().extend(events);
-        let up: BTreeMap<_, _> = {
+        let up: FlatMap<_, _> = {
             let wans = self.wans.borrow();
             wans.iter().filter_map(|(wan, known)| Some((wan.to_string(), known.softwire()?))).collect()
         };

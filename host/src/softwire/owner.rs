@@ -4,9 +4,9 @@
 //! A softwire is raised while DHCPv4 still carries, and DHCPv4 stands aside only when it is up. One that is changed, or
 //! gives way to another one, keeps DHCPv4 aside meanwhile: who has IPv4 by a softwire does not get a lease for a moment.
 
-use std::collections::BTreeMap;
-
 use crate::config::{Order, Provider};
+use crate::flat::FlatMap;
+use crate::order;
 
 /// What happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,9 +91,9 @@ pub(super) struct Owner<T> {
     begun: bool,
     order: Order,
     priority: Vec<Provider>,
-    offered: BTreeMap<Provider, Offer<T>>,
+    offered: FlatMap<Provider, Offer<T>>,
     leased: bool,
-    failed: BTreeMap<Provider, Failure>,
+    failed: FlatMap<Provider, Failure>,
     current: Option<Current<T>>,
     turn: u64,
     /// By what DHCPv4 was told to stand aside.
@@ -108,9 +108,9 @@ impl<T: Clone + PartialEq> Owner<T> {
             begun: false,
             order,
             priority: Vec::new(),
-            offered: BTreeMap::new(),
+            offered: FlatMap::new(),
             leased: false,
-            failed: BTreeMap::new(),
+            failed: FlatMap::new(),
             current: None,
             turn: 0,
             aside: None,
@@ -150,7 +150,7 @@ impl<T: Clone + PartialEq> Owner<T> {
     }
 
     fn on_offered(&mut self, softwires: Vec<Offer<T>>, priority: Vec<Provider>) {
-        let mut offered = BTreeMap::new();
+        let mut offered = FlatMap::new();
         for offer in softwires {
             // Of one kind the first is the best.
             offered.entry(offer.provider).or_insert(offer);
@@ -158,7 +158,7 @@ impl<T: Clone + PartialEq> Owner<T> {
         // Offered otherwise it may work.
         let before = &self.offered;
         self.failed.retain(|provider, _| {
-            let with = |offers: &BTreeMap<_, Offer<T>>| offers.get(provider).map(|offer| offer.with.clone());
+            let with = |offers: &FlatMap<_, Offer<T>>| offers.get(provider).map(|offer| offer.with.clone());
             with(&offered).is_some() && with(&offered) == with(before)
         });
         (self.offered, self.priority) = (offered, priority);
@@ -204,7 +204,7 @@ impl<T: Clone + PartialEq> Owner<T> {
         let ranked = self.ranked();
         let mut offers: Vec<_> = self.offered.values().collect();
         let place = |provider| ranked.iter().position(|ranked| *ranked == provider).unwrap_or(usize::MAX);
-        offers.sort_by_key(|offer| place(offer.provider));
+        order::sort_by_key(&mut offers, |offer| place(offer.provider));
         offers.into_iter()
     }
 
@@ -244,7 +244,7 @@ impl<T: Clone + PartialEq> Owner<T> {
                 ranked.push(Provider::Dhcpv4);
             }
             let mut side = side.to_vec();
-            side.sort_by_key(place);
+            order::sort_by_key(&mut side, place);
             ranked.extend(side);
         }
         ranked

@@ -1,10 +1,9 @@
 //! Which softwires are up: what a daemon that is started again has to know before it asks anybody. Lies below `/run`.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::config::Provider;
+use crate::flat::FlatMap;
 use crate::store::{self, Store};
 
 /// The name of the record.
@@ -14,7 +13,7 @@ const NAME: &str = "up";
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Record {
-    pub(super) up: BTreeMap<String, Provider>,
+    pub(super) up: FlatMap<String, Provider>,
 }
 
 impl store::Record for Record {

@@ -1,7 +1,6 @@
 //! The owners of IPv4 with a carrier that writes down what it is told: what is done, in which order, and what is said.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use super::*;
 use crate::clock::BootId;
 use crate::config::{Order, Provider};
 use crate::events::EventKind;
+use crate::flat::FlatMap;
 
 /// Everything that is done, a line each, in order.
 type Diary = Rc<RefCell<Vec<String>>>;
@@ -24,7 +24,7 @@ struct Fake {
     /// How long a raise takes.
     takes: Cell<Duration>,
     /// Kinds that cannot be raised, and whether that may pass.
-    fails: RefCell<BTreeMap<&'static str, bool>>,
+    fails: RefCell<FlatMap<&'static str, bool>>,
 }
 
 impl Carrier for Fake {

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::backend::{BackendName, Stats};
 use crate::config::Provider;
+use crate::events::SoftwireView;
 
 /// One WAN.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WanView {
     /// Its interface.
     pub interface: IfName,
@@ -24,6 +25,9 @@ pub struct WanView {
     /// The interface that IPv4 leaves through, when a softwire carries it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub softwire_interface: Option<IfName>,
+    /// The softwire that carries it, which need not be the best that is offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub softwire: Option<SoftwireView>,
     /// The back-end that carries it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend: Option<BackendName>,

@@ -15,7 +15,7 @@ use super::owner::{Input, Offer, Owner, Step};
 use super::view::{OfferView, OwnerChange, WanView};
 use crate::clock;
 use crate::config::{Order, Provider};
-use crate::events::{Change, Event, EventKind};
+use crate::events::{Change, Event, EventKind, SoftwireView};
 
 /// Changes of the owner that are remembered.
 const KEPT: usize = 16;
@@ -294,6 +294,9 @@ impl Wan {
             .offers()
             .map(|offer| OfferView { kind: offer.provider, obstacle: self.owner.obstacle(offer) });
         let carried = self.carried.as_ref().filter(|_| self.softwire().is_some());
+        let mut offers = self.owner.offers();
+        let with = offers.find(|offer| Some(offer.provider) == self.softwire());
+        let with = with.map(|offer| SoftwireView::of(&offer.with.softwire));
         WanView {
             stats: None,
             interface: self.interface.clone(),
@@ -302,6 +305,7 @@ impl Wan {
             order: self.order.providers().to_vec(),
             client: self.client.clone(),
             softwire_interface: carried.map(|carried| carried.interface.clone()),
+            softwire: carried.and(with),
             backend: carried.map(|carried| carried.backend),
             notes: carried.map(|carried| carried.notes.clone()).unwrap_or_default(),
             offered: offered.collect(),

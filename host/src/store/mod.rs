@@ -27,13 +27,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::clock::BootId;
+use crate::order;
 pub use deferred::Deferred;
 use directory::Directory;
 pub use error::StoreError;
 pub use format::{Checksum, LONGEST};
 use format::{Header, Unreadable};
 pub use later::Later;
-pub use lock::only_writer;
+pub use lock::{Writer, only_writer};
 pub use wear::Wear;
 
 /// What can be kept in a store: MessagePack with named fields. Fields may be added, with `#[serde(default)]`; unknown
@@ -160,7 +161,7 @@ impl Store {
             .filter_map(|file| file.strip_suffix(SUFFIX).map(str::to_owned))
             .filter(|name| file_name(name).is_ok())
             .collect();
-        names.sort();
+        order::sort(&mut names);
         names
     }
 

@@ -8,6 +8,8 @@ use tempfile::TempDir;
 
 use super::*;
 
+use crate::order;
+
 #[derive(Debug, PartialEq, Clone, Serialize, Deserialize)]
 struct Note(String);
 
@@ -29,7 +31,7 @@ fn durable() -> (TempDir, Store) {
 fn files(store: &Store) -> Vec<String> {
     let entries = fs::read_dir(store.path()).unwrap().flatten();
     let mut names: Vec<_> = entries.map(|entry| entry.file_name().into_string().unwrap()).collect();
-    names.sort();
+    order::sort(&mut names);
     names
 }
 

@@ -1,6 +1,6 @@
 //! Sysctls of an interface: set where they are desired, and given back.
 
-use std::collections::BTreeMap;
+use dhcpmgr::flat::FlatMap;
 use std::fs;
 
 use dhcpmgr::config::{DnsBackend, Sysctl};
@@ -13,7 +13,7 @@ fn link(name: &str) -> Owner {
 }
 
 fn desiring(values: &[(Sysctl, u8)]) -> Desired {
-    Desired { sysctls: values.iter().copied().collect::<BTreeMap<_, _>>(), ..nothing("wan0") }
+    Desired { sysctls: values.iter().copied().collect::<FlatMap<_, _>>(), ..nothing("wan0") }
 }
 
 fn value(name: &str) -> String {

@@ -5,3 +5,4 @@ mod hostile;
 mod killed;
 mod offered;
 mod switching;
+mod viewed;

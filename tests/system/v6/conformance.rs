@@ -19,8 +19,9 @@ const TABLE: &str = include_str!("../../../host/src/data_model/CONFORMANCE.md");
 
 const HEAD: &str = "# TR-181 2.21, the clients: what is there, and what acts\n\n\
     Written by the test `every_parameter_of_the_standard_is_there_and_as_it_should_be` (`cargo xtask test conformance`,\n\
-    with `DHCPMGR_BLESS=1` to write it anew) from a daemon with live leases of udhcpc and dibbler. *shown*: read-only, and\n\
-    there with its type. *acts*: a valid value is taken, one out of range (7012) and one of another type (7011) are not.\n\
+    with `DHCPMGR_BLESS=1` to write it anew) from a daemon with live leases of udhcpc and dibbler, and with the packet\n\
+    observer. *shown*: read-only, and there with its type. *unknown*: the same, and nothing tells it: its value is the\n\
+    standard's for no data. *acts*: a valid value is taken, one out of range (7012) and one of another type (7011) are not.\n\
     *fixed*: the client program cannot be told; its value in effect is shown, and another one is refused (7009).\n\
     *once*: written when its row is added. *command*: carried out.\n\n";
 
@@ -133,8 +134,9 @@ fn every_parameter_of_the_standard_is_there_and_as_it_should_be() -> Result {
     let lab = Lab::new()?;
     let _v4 = lab.dnsmasq(lab.wan()).range(100, 100).option("6,192.0.2.53").start()?;
     let _v6 = kea(&lab, (900, 1440, 1800, 3600)).start()?;
-    let daemon =
-        lab.daemon(&(v4_client("wan4", "wan0", 100, "") + crate::given::V4 + &home("request = [23]")))?;
+    let observer = "[observer]\nenabled = true\n";
+    let v4 = v4_client("wan4", "wan0", 100, "") + crate::given::V4;
+    let daemon = lab.daemon(&(observer.to_owned() + &v4 + &home("request = [23]")))?;
     daemon.cli().wait_for("wan4", "Bound")?;
     daemon.cli().wait_for("wan6", "Bound")?;
     configured(&lab, super::given::OLD)?;
@@ -212,7 +214,8 @@ fn parameter(control: &mut Control, fact: &Value, live: &str, spare: &str) -> Re
     match access {
         "readOnly" => {
             assert_eq!(control.set(live, value)?, 7013, "{live} is read-only");
-            return Ok("shown");
+            // The standard's word for no data.
+            return Ok(if *value == u64::MAX { "unknown" } else { "shown" });
         }
         "writeOnceReadOnly" => {
             assert_eq!(control.set(live, &json!("another"))?, 7013, "{live} is written once");

@@ -14,7 +14,7 @@ fn address_and_prefix_reach_the_kernel_with_the_lifetimes_of_the_lease() -> Resu
     lab_or_skip!();
     let lab = Lab::new()?;
     let monitor = lab.monitor()?;
-    let (_server, _daemon) = bound(&lab, TIMES)?;
+    let (_server, daemon) = bound(&lab, TIMES)?;
     let seen = monitor.take();
     for (interface, wanted) in [("wan0", ADDRESS), ("lan0", &on_lan(OLD))] {
         let subject = |change: &&Change| {
@@ -33,6 +33,15 @@ fn address_and_prefix_reach_the_kernel_with_the_lifetimes_of_the_lease() -> Resu
     assert_eq!(connected.len(), 1, "{routes:?}");
     assert_eq!(connected[0].interface.as_deref(), Some("lan0"));
     assert!(!routes.iter().any(|route| route.to == "default"), "the default route is not ours: {routes:?}");
+    // The data model has those that are ours, and no others.
+    let shown = daemon.cli().json(&["get", "Device.Routing.Router.1.IPv6Forwarding.*.DestIPPrefix"])?;
+    let mut shown: Vec<_> =
+        shown.as_object().into_iter().flatten().filter_map(|(_, to)| to.as_str()).collect();
+    shown.sort_unstable();
+    assert_eq!(shown, ["2001:db8:f000:1::/64", "2001:db8:f000::/56"]);
+    let row = "Device.Routing.Router.1.IPv6Forwarding.[Type==\"Normal\"].Interface+.Name";
+    let name = daemon.cli().json(&["get", row])?;
+    assert_eq!(name.as_object().into_iter().flatten().map(|(_, name)| name).collect::<Vec<_>>(), ["lan0"]);
     Ok(())
 }
 

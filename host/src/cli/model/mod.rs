@@ -3,10 +3,10 @@
 mod args;
 mod paths;
 
-use std::collections::BTreeMap;
-
 use serde_json::Value as Json;
 
+use crate::flat::FlatMap;
+use crate::order;
 pub use args::ModelAction;
 
 use super::link::Link;
@@ -61,7 +61,7 @@ fn get(paths: &Paths, wanted: Vec<String>, levels: u32, json: bool) -> Result<()
     }
     let mut flat: Flat = view(answer)?;
     // JSON has lost the order of the tree.
-    flat.0.sort_by(|a, b| natural(&a.0, &b.0));
+    order::sort_by(&mut flat.0, |a, b| natural(&a.0, &b.0));
     if is_tree {
         return put(&render::tree(&flat, Style::of_stdout()));
     }
@@ -134,7 +134,7 @@ fn watch(paths: &Paths, wanted: Subscription, json: bool) -> Result<(), Failure>
 }
 
 /// `PATH=VALUE`; an equals sign between brackets belongs to a search.
-fn assignments(words: &[String]) -> Result<BTreeMap<String, Value>, Failure> {
+fn assignments(words: &[String]) -> Result<FlatMap<String, Value>, Failure> {
     words
         .iter()
         .map(|word| {
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn rows_are_in_the_order_of_their_numbers_and_parameters_come_first() {
         let mut paths = ["A.C.10.X", "A.C.9.Y.1.Z", "A.C.9.Z", "A.B"];
-        paths.sort_by(|a, b| natural(a, b));
+        order::sort_by(&mut paths, |a, b| natural(a, b));
         assert_eq!(paths, ["A.B", "A.C.9.Z", "A.C.9.Y.1.Z", "A.C.10.X"]);
     }
 }

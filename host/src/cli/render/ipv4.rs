@@ -108,6 +108,7 @@ mod tests {
             order: vec![Provider::MapT, Provider::Dhcpv4],
             client: Some("wan6".parse().unwrap()),
             softwire_interface: Some("mapt0".parse().unwrap()),
+            softwire: None,
             backend: Some(BackendName::Nat46),
             stats: Some(Stats { packets: 12, bytes: 3456, ..Stats::default() }),
             notes: Vec::new(),

@@ -9,6 +9,7 @@ use dhcpmgr_message::context;
 use super::*;
 use crate::clients::{Launch, ProcessRecord};
 use crate::clock::BootId;
+use crate::order;
 
 struct World {
     root: tempfile::TempDir,
@@ -210,7 +211,7 @@ async fn clients_that_are_configured_no_more_are_left_over_with_a_record_or_with
         census.left_over(|name| (name.as_str() == "wan4").then(|| world.interface.clone()), &world.records);
     let mut left: Vec<_> =
         left.into_iter().map(|left| (left.client.to_string(), left.process.pid())).collect();
-    left.sort();
+    order::sort(&mut left);
     assert_eq!(left, [("old1".to_owned(), old1.pid()), ("old2".to_owned(), old2.pid())]);
     assert_eq!(world.records.names(), ["wan4"]);
     assert_eq!(pid(&world.inherit("wan4")), Some(wan4.pid()));

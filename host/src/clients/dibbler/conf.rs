@@ -1,6 +1,5 @@
 //! `client.conf`: what dibbler is told, and what of it says which interfaces another dibbler runs on.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -8,6 +7,7 @@ use dhcpmgr_message::{IaKind, IfName, Prefix};
 
 use super::super::adapter::{LaunchContext, LaunchError};
 use crate::config::Client;
+use crate::flat::FlatSet;
 use crate::identity::WantedIa;
 
 /// Options that are never requested (RFC 8415 section 24, "Client ORO"): it asks for what they stand for by itself.
@@ -93,7 +93,7 @@ fn options(out: &mut String, client: &Client, context: &LaunchContext<'_>) {
     for (code, value) in sent.iter().filter(|(_, value)| !value.0.is_empty()) {
         let _ = writeln!(out, "\toption {code:04} hex 0x{}", value.to_hex());
     }
-    let requested: BTreeSet<u16> = context.wants.request.union(&client.request).copied().collect();
+    let requested: FlatSet<u16> = context.wants.request.union(&client.request).copied().collect();
     let by_name = |code: u16| context.ias.is_empty() && code == DNS_SERVERS;
     let asked = |code: &&u16| !sent.contains_key(code) && !NOT_REQUESTED.contains(code) && !by_name(**code);
     for code in requested.iter().filter(asked) {

@@ -6,7 +6,7 @@ use super::super::adapter::InEffect;
 pub(super) const COUNTED: &[&str] =
     &["Solicit", "Request", "Confirm", "Renew", "Rebind", "Release", "Decline", "InformationRequest"];
 
-/// Its `DHCPConst.h`: RFC 3315 section 5.5, and no file to change them in.
+/// Its `Misc/DHCPConst.h` (`SOL_MAX_DELAY` to `DEC_MAX_RC`): RFC 3315 section 5.5, and no file to change them in.
 const TIMERS: [(&str, u32); 21] = [
     ("SolicitMaxDelay", 1),
     ("SolicitInitialTimeout", 1),

@@ -1,4 +1,3 @@
-use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 
@@ -7,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{self, V6};
+use crate::flat::{FlatMap, FlatSet};
 use crate::handlers::Wants;
 use crate::identity::{Ia, WantedIa, wanted_ias};
 
@@ -46,8 +46,8 @@ fn a_configuration_with_everything_is_what_dibbler_understands() {
         Ia { kind: IaKind::Na, iaid: 5, last: vec!["2001:db8:6::5/128".parse().unwrap()] },
     ];
     let wants = Wants {
-        request: BTreeSet::from([3, 16, 24, 95]),
-        send: BTreeMap::from([(15, Bytes(vec![0, 1, 65])), (39, Bytes(vec![9]))]),
+        request: FlatSet::from([3, 16, 24, 95]),
+        send: FlatMap::from([(15, Bytes(vec![0, 1, 65])), (39, Bytes(vec![9]))]),
         ..Wants::default()
     };
     let written = conf(&client, &wants, &wanted_ias(&client.v6, &stored)).unwrap();

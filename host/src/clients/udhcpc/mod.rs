@@ -172,8 +172,7 @@ fn arguments(client: &Client, context: &LaunchContext<'_>, shim: OsString) -> Ve
     if let Some(address) = context.last_address {
         flag("-r", address.to_string().into());
     }
-    for code in context.wants.request.iter().chain(&client.request).collect::<std::collections::BTreeSet<_>>()
-    {
+    for code in context.wants.request.iter().chain(&client.request).collect::<crate::flat::FlatSet<_>>() {
         flag("-O", code.to_string().into());
     }
     // What the operator says goes before what a handler wants: udhcpc takes the first of two and drops the other.

@@ -1,4 +1,3 @@
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use dhcpmgr_message::{Token, context};
@@ -7,6 +6,7 @@ use dhcpmgr_plugin_api::{MtuPolicy, Protocol, RoutePolicy};
 use super::*;
 use crate::clients::Program;
 use crate::config::OnStop;
+use crate::flat::{FlatMap, FlatSet};
 use crate::handlers::Wants;
 use crate::paths::Paths;
 
@@ -17,8 +17,8 @@ fn client() -> Client {
         protocol: Protocol::V4,
         interface: "wan0".parse().unwrap(),
         program: Program::named("udhcpc").unwrap(),
-        request: BTreeSet::from([43, 125]),
-        send: BTreeMap::new(),
+        request: FlatSet::from([43, 125]),
+        send: FlatMap::new(),
         hostname: None,
         metric: 100,
         mtu: MtuPolicy::Link,
@@ -27,7 +27,7 @@ fn client() -> Client {
         discover_interval: Duration::from_secs(3),
         discover_pause: Duration::from_secs(20),
         on_stop: OnStop::Keep,
-        sysctls: BTreeMap::new(),
+        sysctls: FlatMap::new(),
         recovery: crate::config::Recovery::default(),
         v6: crate::config::V6::default(),
     }
@@ -51,7 +51,7 @@ fn words(client: &Client, wants: &Wants) -> String {
 
 #[test]
 fn requests_are_the_union_of_handlers_and_configuration_without_doubles() {
-    let wants = Wants { request: BTreeSet::from([43, 121]), ..Wants::default() };
+    let wants = Wants { request: FlatSet::from([43, 121]), ..Wants::default() };
     let words = words(&client(), &wants);
     assert!(words.contains("'-O' '43' '-O' '121' '-O' '125'"), "{words}");
     assert_eq!(words.matches("'43'").count(), 1, "{words}");
@@ -69,7 +69,7 @@ fn a_vendor_class_with_spaces_and_quotes_travels_as_bytes_and_silences_udhcpcs_o
 fn the_operator_wins_over_a_handler_that_sends_the_same_option() {
     let mut client = client();
     client.send.insert(77, Bytes(vec![1]));
-    let wants = Wants { send: BTreeMap::from([(77, Bytes(vec![2]))]), ..Wants::default() };
+    let wants = Wants { send: FlatMap::from([(77, Bytes(vec![2]))]), ..Wants::default() };
     let words = words(&client, &wants);
     assert!(words.contains("0x4d:01") && !words.contains("0x4d:02"), "{words}");
 }

@@ -1,6 +1,5 @@
 //! `[clients.NAME]`.
 
-use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use crate::config::model::{Client, V6};
 use crate::config::reader::{Item, Section};
 use crate::config::source::Place;
 use crate::config::words::{MTU_POLICIES, ON_STOP, PROTOCOLS, ROUTE_POLICIES, quoted, word_of};
+use crate::flat::FlatSet;
 
 /// Keys of every client.
 const KEYS: [&str; 10] = [
@@ -148,8 +148,8 @@ fn program(item: &Item<'_>, protocol: Option<Protocol>) -> Option<Program> {
     None
 }
 
-fn request(item: &Item<'_>, accepted: RangeInclusive<u32>) -> BTreeSet<u16> {
-    let mut codes = BTreeSet::new();
+fn request(item: &Item<'_>, accepted: RangeInclusive<u32>) -> FlatSet<u16> {
+    let mut codes = FlatSet::new();
     for code in item.list("a list of option codes, such as [43, 125]").unwrap_or_default() {
         let Some(number) = code.whole(accepted.clone(), "(an option code)") else { continue };
         // The range fits.

@@ -1,6 +1,5 @@
 //! `[delegations.IFACE]`, `[ula]` and `[router_advertisements]`.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 
@@ -13,6 +12,7 @@ use crate::config::reader::{Item, Section};
 use crate::config::source::Place;
 use crate::config::tree::Value;
 use crate::config::words::{RA_BACKENDS, RA_DNS, quoted};
+use crate::flat::{FlatMap, FlatSet};
 
 const KEYS: [&str; 5] = ["from", "subnet", "length", "token", "ula"];
 const RA_KEYS: [&str; 4] = ["backend", "config", "pidfile", "dns"];
@@ -28,8 +28,8 @@ const DEFAULT_LENGTH: u8 = 64;
 /// All sections about LANs. `declared` are the clients that have a section, also those with an error.
 pub(super) fn lans(
     top: &Section<'_>,
-    clients: &BTreeMap<ClientName, Client>,
-    declared: &BTreeSet<ClientName>,
+    clients: &FlatMap<ClientName, Client>,
+    declared: &FlatSet<ClientName>,
 ) -> Lans {
     let ula = super::section(top, "ula").and_then(|section| ula(&section));
     let reader = Reader { clients, declared, ula: top.get("ula").is_some() };
@@ -79,15 +79,15 @@ fn router_advertisements(section: &Section<'_>) -> RouterAdvertisements {
 }
 
 struct Reader<'a> {
-    clients: &'a BTreeMap<ClientName, Client>,
-    declared: &'a BTreeSet<ClientName>,
+    clients: &'a FlatMap<ClientName, Client>,
+    declared: &'a FlatSet<ClientName>,
     /// There is a section `[ula]`.
     ula: bool,
 }
 
 impl Reader<'_> {
-    fn delegations(&self, top: &Section<'_>) -> BTreeMap<IfName, Delegation> {
-        let mut delegations = BTreeMap::new();
+    fn delegations(&self, top: &Section<'_>) -> FlatMap<IfName, Delegation> {
+        let mut delegations = FlatMap::new();
         let Some(section) = super::section(top, "delegations") else { return delegations };
         for (entry, item) in section.items() {
             let name = match entry.name.parse::<IfName>() {

@@ -1,6 +1,5 @@
 //! `[handlers.NAME]`.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use dhcpmgr_message::ClientName;
@@ -13,6 +12,7 @@ use crate::config::reader::{Item, Section};
 use crate::config::source::Place;
 use crate::config::words::{GRANTS, ISOLATIONS, quoted};
 use crate::config::written::Written;
+use crate::flat::{FlatMap, FlatSet};
 use crate::signature::PublicKey;
 
 const KEYS: [&str; 10] = [
@@ -43,7 +43,7 @@ pub(super) fn handler(
     name: &str,
     at: Place,
     table: &Section<'_>,
-    declared: &BTreeSet<ClientName>,
+    declared: &FlatSet<ClientName>,
     public_keys: &[PublicKey],
 ) -> Option<Handler> {
     table.accept_only(&KEYS, &[]);
@@ -67,8 +67,8 @@ pub(super) fn handler(
     };
     let grants = match table.get("grants") {
         Some(item) => grants(&item),
-        None if ours => BTreeSet::from(Grant::ALL),
-        None => BTreeSet::from(Grant::THIRD_PARTY),
+        None if ours => FlatSet::from(Grant::ALL),
+        None => FlatSet::from(Grant::THIRD_PARTY),
     };
     let clients =
         table.get("clients").map(|item| clients(&item, declared, "the handler would never be asked"));
@@ -100,8 +100,8 @@ pub(super) fn handler(
     })
 }
 
-fn deadlines(item: &Item<'_>) -> BTreeMap<Hook, Duration> {
-    let mut deadlines = BTreeMap::new();
+fn deadlines(item: &Item<'_>) -> FlatMap<Hook, Duration> {
+    let mut deadlines = FlatMap::new();
     let Some(table) = item.table("a table, [handlers.NAME.deadlines]") else { return deadlines };
     table.accept_only(&Hook::ALL.map(Hook::word), &[]);
     for hook in Hook::ALL {
@@ -155,9 +155,9 @@ fn module(item: &Item<'_>) -> Option<String> {
     }
 }
 
-fn grants(item: &Item<'_>) -> BTreeSet<Grant> {
+fn grants(item: &Item<'_>) -> FlatSet<Grant> {
     let accepted = format!("a list out of {}", quoted(GRANTS.iter().map(|(word, _)| *word)));
-    let mut grants = BTreeSet::new();
+    let mut grants = FlatSet::new();
     for word in item.list(&accepted).unwrap_or_default() {
         if let Some(grant) = word.choice("a grant", GRANTS)
             && !grants.insert(grant)
@@ -171,10 +171,10 @@ fn grants(item: &Item<'_>) -> BTreeSet<Grant> {
 /// A list of configured clients; `otherwise` is what an empty one would mean.
 pub(super) fn clients(
     item: &Item<'_>,
-    declared: &BTreeSet<ClientName>,
+    declared: &FlatSet<ClientName>,
     otherwise: &str,
-) -> BTreeSet<ClientName> {
-    let mut clients = BTreeSet::new();
+) -> FlatSet<ClientName> {
+    let mut clients = FlatSet::new();
     let list = item.list("a list of names of clients, such as [\"wan4\"]");
     if list.as_ref().is_some_and(Vec::is_empty) {
         item.refuse(format!(

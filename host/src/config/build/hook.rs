@@ -1,6 +1,5 @@
 //! `[hooks.NAME]`.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use dhcpmgr_message::ClientName;
@@ -11,6 +10,7 @@ use crate::config::reader::{Item, Section};
 use crate::config::source::Place;
 use crate::config::words::nearest;
 use crate::events::EventKind;
+use crate::flat::FlatSet;
 
 const KEYS: [&str; 6] = ["run", "events", "clients", "user", "timeout_ms", "environment"];
 
@@ -37,7 +37,7 @@ pub(super) fn hook(
     name: &str,
     at: Place,
     table: &Section<'_>,
-    declared: &BTreeSet<ClientName>,
+    declared: &FlatSet<ClientName>,
 ) -> Option<ProgramHook> {
     table.accept_only(&KEYS, &[]);
     let required = |key: &str, accepted: &str| {
@@ -135,13 +135,13 @@ fn texts<T: Ord>(
     item: &Item<'_>,
     accepted: &str,
     check: impl Fn(&str) -> Result<T, String>,
-) -> Option<BTreeSet<T>> {
+) -> Option<FlatSet<T>> {
     let list = item.list(accepted)?;
     if list.is_empty() || list.len() > MAX_LIST {
         item.refuse(format!("has {} entries; accepted: 1 to {MAX_LIST}", list.len()));
         return None;
     }
-    let mut texts = BTreeSet::new();
+    let mut texts = FlatSet::new();
     for word in &list {
         let Some(text) = word.text(accepted) else { continue };
         match check(text) {

@@ -13,8 +13,6 @@ mod softwire;
 mod sysctls;
 mod v6;
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use dhcpmgr_message::ClientName;
 use dhcpmgr_plugin_api::Protocol;
 use tracing_subscriber::filter::Targets;
@@ -23,6 +21,8 @@ use super::model::{Config, Daemon, Dns, Metrics, Observer};
 use super::reader::{Report, Section};
 use super::tree::Entry;
 use super::words::{DNS_BACKENDS, PROTOCOLS, word_of};
+use crate::flat::{FlatMap, FlatSet};
+use crate::order;
 use crate::signature::PublicKey;
 
 const SECTIONS: [&str; 12] = [
@@ -119,9 +119,9 @@ fn observer(top: &Section<'_>) -> Observer {
 }
 
 /// The clients, and the names of all that have a section, also of those with an error.
-fn clients(top: &Section<'_>) -> (BTreeMap<ClientName, super::Client>, BTreeSet<ClientName>) {
-    let (mut clients, mut declared) = (BTreeMap::new(), BTreeSet::new());
-    let mut taken: BTreeMap<(Protocol, String), ClientName> = BTreeMap::new();
+fn clients(top: &Section<'_>) -> (FlatMap<ClientName, super::Client>, FlatSet<ClientName>) {
+    let (mut clients, mut declared) = (FlatMap::new(), FlatSet::new());
+    let mut taken: FlatMap<(Protocol, String), ClientName> = FlatMap::new();
     let Some(section) = section(top, "clients") else { return (clients, declared) };
     for (entry, item) in section.items() {
         let name = match entry.name.parse::<ClientName>() {
@@ -152,7 +152,7 @@ fn clients(top: &Section<'_>) -> (BTreeMap<ClientName, super::Client>, BTreeSet<
 
 fn handlers(
     top: &Section<'_>,
-    clients: &BTreeSet<ClientName>,
+    clients: &FlatSet<ClientName>,
     public_keys: &[PublicKey],
 ) -> Vec<super::Handler> {
     let Some(section) = section(top, "handlers") else { return Vec::new() };
@@ -170,11 +170,11 @@ fn handlers(
         handlers.extend(handler::handler(&entry.name, entry.name_at, &table, clients, public_keys));
     }
     // Stable: those of the same order stay as the files have them.
-    handlers.sort_by_key(|handler: &super::Handler| handler.order);
+    order::sort_by_key(&mut handlers, |handler: &super::Handler| handler.order);
     handlers
 }
 
-fn hooks(top: &Section<'_>, clients: &BTreeSet<ClientName>) -> Vec<super::ProgramHook> {
+fn hooks(top: &Section<'_>, clients: &FlatSet<ClientName>) -> Vec<super::ProgramHook> {
     let Some(section) = section(top, "hooks") else { return Vec::new() };
     let mut hooks = Vec::new();
     for (entry, item) in section.items() {

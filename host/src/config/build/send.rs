@@ -1,11 +1,11 @@
 //! `[clients.NAME.send]`: options that the client sends, as bytes on the wire.
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use dhcpmgr_message::Bytes;
 
 use crate::config::reader::Item;
+use crate::flat::FlatMap;
 
 /// What a value looks like.
 const FORMS: &str = "{ text = \"…\" }, { hex = \"0102…\" } or { ip = \"192.0.2.1\" }";
@@ -35,8 +35,8 @@ const OWNED: [(u8, &str); 9] = [
 ];
 
 /// Reads the table. `has_hostname` when option 12 is taken by the key `hostname`.
-pub(super) fn send(item: &Item<'_>, has_hostname: bool) -> BTreeMap<u16, Bytes> {
-    let mut options = BTreeMap::new();
+pub(super) fn send(item: &Item<'_>, has_hostname: bool) -> FlatMap<u16, Bytes> {
+    let mut options = FlatMap::new();
     let Some(table) = item.table(&format!("a table of option code = {FORMS}")) else { return options };
     for (entry, value) in table.items() {
         let refuse_key = |what: String| table.report.add(entry.name_at, &value.key, what);

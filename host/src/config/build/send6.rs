@@ -1,11 +1,10 @@
 //! `[clients.NAME.send]` of a client for DHCPv6: options that it sends, as bytes on the wire.
 
-use std::collections::BTreeMap;
-
 use dhcpmgr_message::{Bytes, HostName};
 
 use super::send::{bytes_of, number};
 use crate::config::reader::{Item, Section};
+use crate::flat::FlatMap;
 
 /// What a value of any option looks like.
 const FORMS: &str = "{ text = \"…\" } or { hex = \"0102…\" }";
@@ -37,8 +36,8 @@ const OWNED: [(u16, &str); 17] = [
 ];
 
 /// Reads the table.
-pub(super) fn send6(item: &Item<'_>) -> BTreeMap<u16, Bytes> {
-    let mut options = BTreeMap::new();
+pub(super) fn send6(item: &Item<'_>) -> FlatMap<u16, Bytes> {
+    let mut options = FlatMap::new();
     let Some(table) = item.table(&format!("a table of option code = {FORMS}")) else { return options };
     for (entry, value) in table.items() {
         let refuse_key = |what: String| table.report.add(entry.name_at, &value.key, what);

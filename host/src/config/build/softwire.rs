@@ -1,7 +1,5 @@
 //! `[softwire]`, with an order of its own for single WANs.
 
-use std::collections::BTreeMap;
-
 use dhcpmgr_message::IfName;
 
 use super::client::choice;
@@ -9,6 +7,7 @@ use crate::config::reader::{Item, Section};
 use crate::config::softwire::{Order, Softwire, SoftwireBackend};
 use crate::config::tree::Value;
 use crate::config::words::{PROVIDERS, SOFTWIRE_BACKENDS, UNNEEDED, quoted};
+use crate::flat::FlatMap;
 
 pub(super) const KEYS: [&str; 4] = ["backend", "order", "dhcpv4_lease", "interfaces"];
 
@@ -38,8 +37,8 @@ fn backend(item: &Item<'_>) -> Option<SoftwireBackend> {
     item.choice("a back-end for softwires", SOFTWIRE_BACKENDS)
 }
 
-fn interfaces(section: &Section<'_>) -> BTreeMap<IfName, Order> {
-    let mut orders = BTreeMap::new();
+fn interfaces(section: &Section<'_>) -> FlatMap<IfName, Order> {
+    let mut orders = FlatMap::new();
     let table = section.get("interfaces").and_then(|item| item.table("tables, [softwire.interfaces.IFACE]"));
     let Some(table) = table else { return orders };
     for (entry, item) in table.items() {

@@ -1,15 +1,14 @@
 //! `[clients.NAME.sysctls]`: what is set in `net.ipv6.conf` of the client's interface.
 
-use std::collections::BTreeMap;
-
 use crate::config::model::Sysctl;
 use crate::config::reader::Section;
+use crate::flat::FlatMap;
 
 /// Reads the table; nothing is set that is not in it.
-pub(super) fn sysctls(client: &Section<'_>) -> BTreeMap<Sysctl, u8> {
+pub(super) fn sysctls(client: &Section<'_>) -> FlatMap<Sysctl, u8> {
     let Some(table) = client.get("sysctls").and_then(|item| item.table("a table, [clients.NAME.sysctls]"))
     else {
-        return BTreeMap::new();
+        return FlatMap::new();
     };
     table.accept_only(&Sysctl::ALL.map(Sysctl::name), &[]);
     let value = |sysctl: Sysctl| {

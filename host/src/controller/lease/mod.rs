@@ -3,7 +3,7 @@
 mod v4;
 mod v6;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use dhcpmgr_message::LeaseMessage;
@@ -14,7 +14,9 @@ use super::machine::Held;
 use crate::config::Client;
 use crate::delegation::{Delegated, Handed};
 use crate::events::{self, Change};
+use crate::flat::{FlatMap, FlatSet};
 use crate::network::{Desired, DesiredAddress};
+use crate::order;
 use crate::softwire::Offered;
 
 /// Parameters of the stock handlers that say nothing of services: the message itself, the clock, timing.
@@ -121,7 +123,7 @@ impl Lease {
         if !self.news_from(before).is_empty() {
             changes.push(Change::Vendor);
         }
-        changes.sort_unstable();
+        order::sort(&mut changes);
         changes.dedup();
         changes
     }
@@ -165,16 +167,17 @@ fn is_different<const N: usize>(changes: [(Change, bool); N]) -> Vec<Change> {
 }
 
 /// The keys whose values differ.
-fn differing<K: Ord + Clone>(old: &BTreeMap<K, String>, new: &BTreeMap<K, String>) -> BTreeSet<K> {
-    old.keys().chain(new.keys()).filter(|code| old.get(code) != new.get(code)).cloned().collect()
+fn differing<K: Ord + Copy>(old: &FlatMap<K, String>, new: &FlatMap<K, String>) -> FlatSet<K> {
+    old.keys().chain(new.keys()).filter(|code| old.get(code) != new.get(code)).copied().collect()
 }
 
 /// What a change of handlers' parameters is a change of: vendor data, unless all of them are of [`META_PARAMETERS`].
 fn parameter_change(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Option<Change> {
-    let differing = differing(old, new);
+    let mut differing =
+        old.keys().chain(new.keys()).filter(|name| old.get(*name) != new.get(*name)).peekable();
+    differing.peek()?;
     let meta = |name: &String| META_PARAMETERS.contains(&name.as_str());
-    let first = differing.first()?;
-    Some(if meta(first) && differing.iter().all(meta) { Change::Meta } else { Change::Vendor })
+    Some(if differing.all(meta) { Change::Meta } else { Change::Vendor })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What leases feed elsewhere in the tree: addresses, prefixes, routes, name servers and softwires. Our own entries only.
+//! What leases feed elsewhere in the tree: addresses, prefixes, routes and name servers. Our own entries only.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -10,7 +10,7 @@ use super::super::value::{NEVER, Value};
 use super::v4::mask;
 use super::{ClientFacts, Facts};
 use crate::clock;
-use crate::events::SoftwireView;
+use crate::network::OwnRoute;
 
 /// A row of IP.Interface.
 #[derive(Debug)]
@@ -66,24 +66,6 @@ pub(super) struct V4Route {
     pub(super) interface: IfName,
 }
 
-/// A softwire of rules.
-#[derive(Debug)]
-pub(super) struct MapDomain {
-    pub(super) number: u32,
-    pub(super) wan: IfName,
-    pub(super) softwire: SoftwireView,
-    /// What IPv4 leaves through.
-    pub(super) interface: Option<IfName>,
-    pub(super) rules: Vec<u32>,
-}
-
-/// A DS-Lite tunnel.
-#[derive(Debug)]
-pub(super) struct Tunnel {
-    pub(super) number: u32,
-    pub(super) aftr: String,
-}
-
 impl Facts {
     pub(super) fn fed_rows(&self, table: &'static Object, within: &Place) -> Vec<u32> {
         let numbers = within.numbers();
@@ -111,6 +93,7 @@ impl Facts {
                     interface().map(|row| row.prefixes.iter().map(|p| p.number).collect()).unwrap_or_default()
                 }
                 "IPv4Forwarding" => self.routes.iter().map(|row| row.number).collect(),
+                "IPv6Forwarding" => self.v6_routes.iter().map(|row| row.0).collect(),
                 _ => Vec::new(),
             },
         }
@@ -119,20 +102,13 @@ impl Facts {
     /// A value of one of these; `None` when the row is gone, nothing when it is as the standard presumes.
     #[allow(clippy::option_option, reason = "a row that is gone is not a value that is not known")]
     pub(super) fn fed_value(&self, place: &Place, name: &str) -> Option<Option<Value>> {
+        if place.object.path.starts_with("Device.MAP.") || place.object.path.starts_with("Device.DSLite.") {
+            return self.softwire_value(place, name);
+        }
         let (first, last) = (place.numbers().first(), place.numbers().last());
         let interface = || self.interfaces.iter().find(|row| first == Some(&row.number));
         Some(match place.object.name {
-            "Interface" if place.object.path.starts_with("Device.MAP.") => {
-                let row = self.domains.iter().find(|row| first == Some(&row.number))?;
-                match name {
-                    "Enable" => Some(true.into()),
-                    "Status" => Some("Up".into()),
-                    "Alias" => Some(format!("cpe-{}", row.number).into()),
-                    "Name" => row.interface.as_ref().map(|name| name.as_str().into()),
-                    _ => None,
-                }
-            }
-            "Interface" if place.object.table => {
+            "Interface" => {
                 let row = interface()?;
                 Some(match name {
                     "Alias" => format!("cpe-{}", row.name).into(),
@@ -160,17 +136,16 @@ impl Facts {
                 self.v6_prefix(interface()?.prefixes.iter().find(|row| last == Some(&row.number))?, name)
             }
             "IPv4Forwarding" => self.route(self.routes.iter().find(|row| last == Some(&row.number))?, name),
+            "IPv6Forwarding" => {
+                let (number, route) = self.v6_routes.iter().find(|row| last == Some(&row.0))?;
+                self.v6_route(*number, route, name)
+            }
             "Server" => self.server(self.servers.iter().find(|row| last == Some(&row.number))?, name),
             "Client" => match name {
                 "Enable" => Some(true.into()),
                 "Status" => Some("Enabled".into()),
                 _ => None,
             },
-            "MAP" => (name == "Enable").then(|| (!self.domains.is_empty()).into()),
-            "DSLite" => (name == "Enable").then(|| (!self.tunnels.is_empty()).into()),
-            "Domain" => self.domain(self.domains.iter().find(|row| first == Some(&row.number))?, name),
-            "Rule" => rule(self.domains.iter().find(|row| first == Some(&row.number))?, last.copied(), name),
-            "InterfaceSetting" => tunnel(self.tunnels.iter().find(|row| first == Some(&row.number))?, name),
             _ => None,
         })
     }
@@ -232,6 +207,26 @@ impl Facts {
         })
     }
 
+    fn v6_route(&self, number: u32, route: &OwnRoute, name: &str) -> Option<Value> {
+        Some(match name {
+            "Enable" => true.into(),
+            "Status" => "Enabled".into(),
+            "Alias" => format!("cpe-{number}").into(),
+            "Type" => if route.interface.is_some() { "Normal" } else { "Unreachable" }.into(),
+            "DestIPPrefix" => route.to.to_string().into(),
+            "NextHop" => route.via?.to_string().into(),
+            "Interface" => self.interface_of(route.interface.as_ref()?).into(),
+            "Origin" => "DHCPv6".into(),
+            "ForwardingMetric" => Value::Int(route.metric.into()),
+            // That of a prefix is over with it; any other is taken away when its time has come.
+            "ExpirationTime" => {
+                let mut prefixes = self.interfaces.iter().flat_map(|interface| &interface.prefixes);
+                self.date(prefixes.find(|row| row.prefix == route.to)?.left.valid)
+            }
+            _ => return None,
+        })
+    }
+
     fn server(&self, row: &DnsServer, name: &str) -> Option<Value> {
         Some(match name {
             "Enable" => true.into(),
@@ -243,65 +238,6 @@ impl Facts {
             _ => return None,
         })
     }
-
-    fn domain(&self, row: &MapDomain, name: &str) -> Option<Value> {
-        let softwire = &row.softwire;
-        let rule = || softwire.selected.and_then(|at| softwire.rules.get(at));
-        Some(match name {
-            "Enable" => true.into(),
-            "Status" => "Enabled".into(),
-            "Alias" => format!("cpe-{}", row.number).into(),
-            "TransportMode" => if softwire.kind == "map-t" { "Translation" } else { "Encapsulation" }.into(),
-            "WANInterface" => self.interface_of(&row.wan).into(),
-            "BRIPv6Prefix" => match (&softwire.dmr, &softwire.br) {
-                (Some(dmr), _) => dmr.to_string().into(),
-                (None, Some(relays)) => format!("{}/128", relays.first()?).into(),
-                (None, None) => return None,
-            },
-            "IPv6Prefix" => {
-                let wanted = rule()?.ipv6_prefix;
-                let inside = |p: &&V6Prefix| wanted.contains(p.prefix.address());
-                let found = self
-                    .interfaces
-                    .iter()
-                    .find_map(|i| Some((i.number, i.prefixes.iter().find(inside)?.number)));
-                let (interface, prefix) = found?;
-                format!("Device.IP.Interface.{interface}.IPv6Prefix.{prefix}").into()
-            }
-            _ => return None,
-        })
-    }
-}
-
-fn rule(domain: &MapDomain, number: Option<u32>, name: &str) -> Option<Value> {
-    let at = domain.rules.iter().position(|other| Some(*other) == number)?;
-    let rule = domain.softwire.rules.get(at)?;
-    let own = domain.softwire.customer.as_ref().filter(|_| domain.softwire.selected == Some(at));
-    Some(match name {
-        "Enable" => true.into(),
-        "Status" => "Enabled".into(),
-        "Alias" => format!("cpe-{}", number?).into(),
-        "Origin" => "DHCPv6".into(),
-        "IPv6Prefix" => rule.ipv6_prefix.to_string().into(),
-        "IPv4Prefix" => rule.ipv4_prefix.to_string().into(),
-        "EABitsLength" => u32::from(rule.ea_len).into(),
-        "IsFMR" => rule.fmr.into(),
-        "PSIDOffset" => u32::from(rule.psid_offset).into(),
-        "PSIDLength" => u32::from(own.map_or(rule.psid_len, |own| own.psid_len)).into(),
-        "PSID" => u32::from(own.map(|own| own.psid).or(rule.psid)?).into(),
-        _ => return None,
-    })
-}
-
-fn tunnel(row: &Tunnel, name: &str) -> Option<Value> {
-    Some(match name {
-        "Enable" => true.into(),
-        "Status" => "Enabled".into(),
-        "Alias" => format!("cpe-{}", row.number).into(),
-        "EndpointAssignmentPrecedence" | "Origin" => "DHCPv6".into(),
-        "EndpointName" => row.aftr.as_str().into(),
-        _ => return None,
-    })
 }
 
 fn preference(left: Left) -> &'static str {

@@ -1,7 +1,6 @@
 //! Putting the facts together.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use dhcpmgr_message::{Bytes, ClientName, IfName};
 use dhcpmgr_plugin_api::Protocol;
@@ -9,14 +8,18 @@ use dhcpmgr_plugin_api::Protocol;
 use super::super::desired::{Desired, HOST_NAME, Whole};
 use super::super::numbers::Numbers;
 use super::super::options::{Given, Owner};
-use super::feeds::{DnsServer, Interface, Left, MapDomain, Tunnel, V4Route, V6Address, V6Prefix};
+use super::feeds::{DnsServer, Interface, Left, V4Route, V6Address, V6Prefix};
 use super::options::each;
+use super::softwires::{MapDomain, Tunnel};
 use super::vendor::extras;
 use super::{ClientFacts, Facts};
 use crate::config::{Client, Config};
 use crate::control::views::{ClientStatus, LanStanding, LanView, WanView};
-use crate::events::{Lease, RuleView};
+use crate::events::{Lease, RuleView, SoftwireView};
+use crate::flat::FlatMap;
 use crate::handlers::VendorParameter;
+use crate::network::OwnRoute;
+use crate::order;
 
 /// What the tree is made of.
 #[derive(Debug, Default, Clone)]
@@ -24,17 +27,21 @@ pub struct Inputs {
     /// How the clients are.
     pub statuses: Vec<ClientStatus>,
     /// What handlers send and request, by client.
-    pub handlers: BTreeMap<ClientName, Asked>,
+    pub handlers: FlatMap<ClientName, Asked>,
     /// What handlers have for clients besides.
-    pub vendor: BTreeMap<ClientName, Vec<VendorParameter>>,
+    pub vendor: FlatMap<ClientName, Vec<VendorParameter>>,
     /// What LANs have.
     pub lans: Vec<LanView>,
     /// What carries IPv4 on each WAN.
     pub wans: Vec<WanView>,
+    /// Where tunnels lead, by their interfaces.
+    pub endpoints: FlatMap<IfName, Ipv6Addr>,
+    /// Our IPv6 routes.
+    pub routes: Vec<OwnRoute>,
     /// The DUID of the device, hex.
     pub duid: String,
     /// What the counters were when they were last reset.
-    pub baselines: BTreeMap<ClientName, BTreeMap<String, u64>>,
+    pub baselines: FlatMap<ClientName, FlatMap<String, u64>>,
     /// The wall clock, milliseconds.
     pub wall_ms: u64,
 }
@@ -43,9 +50,9 @@ pub struct Inputs {
 #[derive(Debug, Default, Clone)]
 pub struct Asked {
     /// Option code → value, and who sends it.
-    pub sent: BTreeMap<u16, (Bytes, String)>,
+    pub sent: FlatMap<u16, (Bytes, String)>,
     /// Option code → who wants it.
-    pub requested: BTreeMap<u16, String>,
+    pub requested: FlatMap<u16, String>,
 }
 
 const V4_CLIENTS: &str = "Device.DHCPv4.Client.";
@@ -83,7 +90,7 @@ impl Facts {
         let mut names: Vec<&IfName> =
             all.iter().filter(|(_, parked)| !parked).map(|(client, _)| &client.interface).collect();
         names.extend(lans);
-        names.sort();
+        order::sort(&mut names);
         names.dedup();
         let keys: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
         for (name, number) in names.iter().zip(desired.numbers.settle(INTERFACES, &keys)) {
@@ -96,7 +103,7 @@ impl Facts {
                 prefixes: Vec::new(),
             });
         }
-        let mut statuses: BTreeMap<ClientName, ClientStatus> =
+        let mut statuses: FlatMap<ClientName, ClientStatus> =
             inputs.statuses.into_iter().map(|status| (status.name.clone(), status)).collect();
         for protocol in [Protocol::V4, Protocol::V6] {
             let own: Vec<_> = all.iter().filter(|(client, _)| client.protocol == protocol).collect();
@@ -118,18 +125,20 @@ impl Facts {
                 row.extras = extras(protocol, vendor, row.parameters());
                 rows.push(row);
             }
-            rows.sort_by_key(|row| row.number);
+            order::sort_by_key(&mut rows, |row| row.number);
             match protocol {
                 Protocol::V4 => facts.v4 = rows,
                 Protocol::V6 => facts.v6 = rows,
             }
         }
-        facts.feed(&inputs.lans, &inputs.wans, passing);
+        facts.feed(&inputs.lans, passing);
+        facts.feed_softwires(&inputs.wans, &inputs.endpoints, passing);
+        facts.feed_v6_routes(inputs.routes, passing);
         facts
     }
 
     /// What leases feed elsewhere.
-    fn feed(&mut self, lans: &[LanView], wans: &[WanView], passing: &mut Numbers) {
+    fn feed(&mut self, lans: &[LanView], passing: &mut Numbers) {
         self.feed_interfaces(lans, passing);
         let mut servers: Vec<(IpAddr, IfName, bool)> = Vec::new();
         let mut routes = Vec::new();
@@ -156,45 +165,54 @@ impl Facts {
         let numbers = passing.settle("Device.DNS.Client.Server.", &keys);
         let row = |((address, interface, v6), number)| DnsServer { number, address, interface, v6 };
         self.servers = servers.into_iter().zip(numbers).map(row).collect();
-        self.servers.sort_by_key(|row| row.number);
+        order::sort_by_key(&mut self.servers, |row| row.number);
         let keys: Vec<String> =
             routes.iter().map(|(to, via, _, interface)| format!("{to} {via:?} {interface}")).collect();
         let numbers = passing.settle("Device.Routing.Router.1.IPv4Forwarding.", &keys);
         let row = |((to, via, metric, interface), number)| V4Route { number, to, via, metric, interface };
         self.routes = routes.into_iter().zip(numbers).map(row).collect();
         self.routes.sort_by_key(|row| row.number);
-        self.feed_softwires(wans, passing);
+    }
+
+    fn feed_v6_routes(&mut self, routes: Vec<OwnRoute>, passing: &mut Numbers) {
+        let key = |route: &OwnRoute| {
+            let OwnRoute { to, via, metric, interface } = route;
+            format!("{to} {via:?} {metric} {interface:?}")
+        };
+        let keys: Vec<String> = routes.iter().map(key).collect();
+        let numbers = passing.settle("Device.Routing.Router.1.IPv6Forwarding.", &keys);
+        self.v6_routes = numbers.into_iter().zip(routes).collect();
+        self.v6_routes.sort_by_key(|row| row.0);
     }
 
     /// Softwires that carry IPv4; what a lease merely offers is shown with its client.
-    fn feed_softwires(&mut self, wans: &[WanView], passing: &mut Numbers) {
-        let mut domains = Vec::new();
-        let mut tunnels = Vec::new();
-        for client in &self.v6 {
-            let offered = client.v6().and_then(|lease| lease.softwire.as_ref());
-            let (Some(softwire), Some(wan)) = (offered, client.interface_name()) else { continue };
-            let is_up = |view: &&WanView| {
-                view.interface == *wan && view.owner.is_some_and(|owner| owner.to_string() == softwire.kind)
-            };
-            let Some(view) = wans.iter().find(is_up) else { continue };
-            if softwire.kind == "ds-lite" {
-                tunnels.push(softwire.aftr.as_ref().map(ToString::to_string).unwrap_or_default());
-            } else {
-                domains.push((wan.clone(), softwire.clone(), view.softwire_interface.clone()));
-            }
-        }
-        let keys: Vec<&str> = domains.iter().map(|(wan, ..)| wan.as_str()).collect();
+    fn feed_softwires(
+        &mut self,
+        wans: &[WanView],
+        endpoints: &FlatMap<IfName, Ipv6Addr>,
+        passing: &mut Numbers,
+    ) {
+        let up = wans.iter().filter_map(|view| Some((view, view.softwire.as_ref()?)));
+        let (tunnels, domains): (Vec<_>, Vec<_>) = up.partition(|(_, softwire)| softwire.kind == "ds-lite");
+        let keys: Vec<&str> = domains.iter().map(|(view, _)| view.interface.as_str()).collect();
         let numbers = passing.settle("Device.MAP.Domain.", &keys);
-        for ((wan, softwire, interface), number) in domains.into_iter().zip(numbers) {
+        for ((view, softwire), number) in domains.into_iter().zip(numbers) {
             let key = |rule: &RuleView| format!("{} {}", rule.ipv6_prefix, rule.ipv4_prefix);
             let keys: Vec<String> = softwire.rules.iter().map(key).collect();
             let rules = passing.settle(&format!("Device.MAP.Domain.{number}.Rule."), &keys);
-            self.domains.push(MapDomain { number, wan, softwire, interface, rules });
+            let (wan, softwire) = (view.interface.clone(), softwire.clone());
+            let (interface, stats) = (view.softwire_interface.clone(), view.stats);
+            self.domains.push(MapDomain { number, wan, softwire, interface, stats, rules });
         }
         self.domains.sort_by_key(|row| row.number);
-        let numbers = passing.settle("Device.DSLite.InterfaceSetting.", &tunnels);
-        self.tunnels =
-            tunnels.into_iter().zip(numbers).map(|(aftr, number)| Tunnel { number, aftr }).collect();
+        let keys: Vec<&str> = tunnels.iter().map(|(view, _)| view.interface.as_str()).collect();
+        let numbers = passing.settle("Device.DSLite.InterfaceSetting.", &keys);
+        let row = |((view, softwire), number): ((&WanView, &SoftwireView), u32)| Tunnel {
+            number,
+            aftr: softwire.aftr.as_ref().map(ToString::to_string).unwrap_or_default(),
+            address: view.softwire_interface.as_ref().and_then(|interface| endpoints.get(interface).copied()),
+        };
+        self.tunnels = tunnels.into_iter().zip(numbers).map(row).collect();
         self.tunnels.sort_by_key(|row| row.number);
     }
 
@@ -262,16 +280,16 @@ impl Facts {
                     Some(V6Address { number, address: v6, leased: within.is_empty(), within, left })
                 })
                 .collect();
-            row.v4.sort_by_key(|row| row.0);
-            row.v6.sort_by_key(|row| row.number);
-            row.prefixes.sort_by_key(|row| row.number);
+            order::sort_by_key(&mut row.v4, |row| row.0);
+            order::sort_by_key(&mut row.v6, |row| row.number);
+            order::sort_by_key(&mut row.prefixes, |row| row.number);
         }
         self.refer();
     }
 
     /// Parents and prefixes are named by their rows.
     fn refer(&mut self) {
-        let rows: BTreeMap<String, String> = self
+        let rows: FlatMap<String, String> = self
             .interfaces
             .iter()
             .flat_map(|interface| {
@@ -296,8 +314,8 @@ fn soonest(preferred: Option<u32>, valid: Option<u32>, left: Option<u64>) -> Opt
 
 /// A client without what changes by itself.
 fn one(client: &Client, base: Option<&Client>, asked: Option<&Asked>, desired: &mut Desired) -> ClientFacts {
-    let mut sent: Given = BTreeMap::new();
-    let mut requested: Given = BTreeMap::new();
+    let mut sent: Given = FlatMap::new();
+    let mut requested: Given = FlatMap::new();
     if let Some(asked) = asked {
         let of_others = |(code, (value, who)): (&u16, &(Bytes, String))| {
             (*code, (value.clone(), Owner::Other(who.clone())))
@@ -321,7 +339,7 @@ fn one(client: &Client, base: Option<&Client>, asked: Option<&Asked>, desired: &
     edits.sent.settle(&sent);
     let of_others = requested.iter().filter(|(_, (_, owner))| *owner != Owner::Files).map(|(code, _)| *code);
     let mut all_requested: Vec<u16> = of_others.chain(client.request.iter().copied()).collect();
-    all_requested.sort_unstable();
+    order::sort(&mut all_requested);
     all_requested.dedup();
     // Only DHCPv4 has rows for them.
     let requested = if client.protocol == Protocol::V4 {
@@ -340,7 +358,7 @@ fn one(client: &Client, base: Option<&Client>, asked: Option<&Asked>, desired: &
         requested,
         written_request: edits.values.get("RequestedOptions").cloned(),
         all_requested,
-        counters: BTreeMap::new(),
+        counters: FlatMap::new(),
         published: Vec::new(),
         received: Vec::new(),
         server: None,
@@ -351,7 +369,7 @@ fn one(client: &Client, base: Option<&Client>, asked: Option<&Asked>, desired: &
 
 impl ClientFacts {
     /// The counters since they were reset.
-    fn count(&mut self, baseline: Option<&BTreeMap<String, u64>>) {
+    fn count(&mut self, baseline: Option<&FlatMap<String, u64>>) {
         let Some(status) = &self.status else { return };
         let since = |name: &String, count: &u64| {
             let before = baseline.and_then(|baseline| baseline.get(name)).copied().unwrap_or_default();
@@ -364,7 +382,7 @@ impl ClientFacts {
     /// Numbers for the rows of its lease.
     fn number_rows(&mut self, passing: &mut Numbers) {
         let table = |table: &str| format!("{}{}.{table}.", clients(self.client.protocol), self.number);
-        let published: Vec<&String> = self.parameters().into_iter().flat_map(BTreeMap::keys).collect();
+        let published: Vec<&String> = self.parameters().into_iter().flat_map(|all| all.keys()).collect();
         let published = passing.settle(&table("X_DHCPMGR_Published"), &published);
         if let Some(lease) = self.v6() {
             let keys: Vec<String> = lease.ias.iter().map(|ia| format!("{:?} {}", ia.kind, ia.iaid)).collect();
@@ -385,7 +403,7 @@ impl ClientFacts {
             let numbers = passing.settle(&table("ReceivedOption"), &keys);
             let received = rows.into_iter().zip(numbers).map(|((code, value), number)| (number, code, value));
             let mut received: Vec<_> = received.collect();
-            received.sort_by_key(|row| row.0);
+            order::sort_by_key(&mut received, |row| row.0);
             (self.ias, self.server, self.received) = (ias, server, received);
         }
         self.published = published;

@@ -7,6 +7,7 @@ mod counts;
 mod feeds;
 mod gather;
 mod options;
+mod softwires;
 mod v4;
 mod v6;
 mod vendor;
@@ -15,6 +16,8 @@ use std::collections::BTreeMap;
 
 use dhcpmgr_message::IfName;
 use dhcpmgr_plugin_api::Protocol;
+
+use crate::flat::FlatMap;
 
 pub(super) use client::below_client;
 pub use client::{can_be_told, not_supported};
@@ -29,7 +32,9 @@ use super::value::Value;
 use crate::config::Client;
 use crate::control::views::ClientStatus;
 use crate::events::Lease;
-use feeds::{DnsServer, Interface, MapDomain, Tunnel, V4Route};
+use crate::network::OwnRoute;
+use feeds::{DnsServer, Interface, V4Route};
+use softwires::{MapDomain, Tunnel};
 
 /// Everything that the tree shows.
 #[derive(Debug, Default)]
@@ -41,6 +46,7 @@ pub struct Facts {
     pub(super) interfaces: Vec<Interface>,
     servers: Vec<DnsServer>,
     routes: Vec<V4Route>,
+    v6_routes: Vec<(u32, OwnRoute)>,
     domains: Vec<MapDomain>,
     tunnels: Vec<Tunnel>,
     /// The DUID of the device, hex.
@@ -71,7 +77,7 @@ pub struct ClientFacts {
     /// What is requested, whoever asks for it.
     pub all_requested: Vec<u16>,
     /// Messages by name, since they were last reset.
-    pub counters: BTreeMap<String, u64>,
+    pub counters: FlatMap<String, u64>,
     /// Numbers of the rows of X_DHCPMGR_Published, ReceivedOption, Server and X_DHCPMGR_IA.
     pub(super) published: Vec<u32>,
     received: Vec<(u32, u16, String)>,

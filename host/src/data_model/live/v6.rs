@@ -6,6 +6,7 @@ use super::super::value::Value;
 use super::{ClientFacts, Facts};
 use crate::events::{Lease, LeaseV6, SoftwireView};
 use crate::identity::IaKind;
+use crate::order;
 
 /// Options that the client programs and we understand besides those that handlers ask for, encapsulated ones included.
 const UNDERSTOOD: [u16; 14] = [1, 2, 3, 5, 6, 7, 8, 13, 20, 23, 24, 25, 26, 56];
@@ -40,7 +41,7 @@ impl Facts {
             "SupportedOptions" => {
                 let mut codes = UNDERSTOOD.to_vec();
                 codes.extend(&client.all_requested);
-                codes.sort_unstable();
+                order::sort(&mut codes);
                 codes.dedup();
                 Value::list(codes)
             }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::super::schema::Kind;
 use super::super::value::Value;
-use super::is_name;
+use super::{Reference, is_name};
 
 /// The most comparisons in one.
 const MOST: usize = 16;
@@ -16,7 +16,8 @@ pub struct Expression(pub Vec<Comparison>);
 /// One comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Comparison {
-    /// The parameter, seen from the row; the last is its name, those before lead to it, with a `+` for a reference.
+    /// The parameter, seen from the row; the last is its name, those before lead to it, with a `+` for a reference;
+    /// of several that a list refers to, one must do.
     pub path: Vec<String>,
     /// How it is compared.
     pub operator: Operator,
@@ -102,9 +103,7 @@ fn comparison(text: &str) -> Result<(Comparison, &str), String> {
     let (left, rest) = text.split_at(end);
     let path: Vec<String> = left.trim().split('.').map(str::to_owned).collect();
     let last = path.len() - 1;
-    let right = |(at, name): (usize, &String)| {
-        is_name(name) || at < last && name.strip_suffix('+').is_some_and(is_name)
-    };
+    let right = |(at, name): (usize, &String)| is_name(name) || at < last && Reference::parse(name).is_some();
     if path.len() > 8 || !path.iter().enumerate().all(right) {
         return Err(format!("{left:?} is not the name of a parameter; {accepted}"));
     }

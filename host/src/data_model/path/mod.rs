@@ -27,13 +27,36 @@ pub struct Path {
     pub(super) is_object: bool,
 }
 
+/// A parameter that refers to others: `Interface+`, `LowerLayers#2+`, `LowerLayers#*+`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// Its name.
+    pub name: String,
+    /// Which of the items of its list, from 1; `None` for all of them.
+    pub item: Option<usize>,
+}
+
+impl Reference {
+    /// Reads one. Without a number it is the first item.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.strip_suffix('+')?;
+        let (name, item) = match text.split_once('#') {
+            None => (text, Some(1)),
+            Some((name, "*")) => (name, None),
+            Some((name, number)) => (name, Some(row_number(number)? as usize)),
+        };
+        is_name(name).then(|| Self { name: name.to_owned(), item })
+    }
+}
+
 /// One part of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// A name.
     Name(String),
     /// A name with a `+`: a parameter whose value is the path to go on from.
-    Follow(String),
+    Follow(Reference),
     /// A row, by its number.
     Number(u32),
     /// `*`: every row.
@@ -116,18 +139,16 @@ fn step(text: &str) -> Result<(Step, &str), String> {
         "*" => Step::All,
         "{i}" => Step::Any,
         "" => return Err("a name is missing between two dots".to_owned()),
-        _ if word.bytes().all(|b| b.is_ascii_digit()) => {
-            let number = word.parse().ok().filter(|number| *number > 0 && !word.starts_with('0'));
-            Step::Number(number.ok_or_else(|| {
-                format!("{word} is not the number of a row; accepted: from 1, without zeros before")
-            })?)
-        }
-        _ => match word.strip_suffix('+') {
-            Some(name) if is_name(name) => Step::Follow(name.to_owned()),
+        _ if word.bytes().all(|b| b.is_ascii_digit()) => Step::Number(row_number(word).ok_or_else(|| {
+            format!("{word} is not the number of a row; accepted: from 1, without zeros before")
+        })?),
+        _ => match Reference::parse(word) {
+            Some(reference) => Step::Follow(reference),
             None if is_name(word.strip_suffix("()").unwrap_or(word)) => Step::Name(word.to_owned()),
-            _ => {
+            None => {
                 return Err(format!(
-                    "{word:?} is neither a name nor a row; accepted: a name, a number, *, [search] or {{i}}"
+                    "{word:?} is neither a name nor a row; accepted: a name, a number, *, [search], {{i}}, or a \
+                     reference to follow: NAME+, NAME#2+, NAME#*+"
                 ));
             }
         },
@@ -146,6 +167,12 @@ fn bracket(text: &str) -> Result<(&str, &str), String> {
         }
     }
     Err("a bracket is not closed".to_owned())
+}
+
+/// The number of a row, or of an item: from 1, without zeros before.
+fn row_number(text: &str) -> Option<u32> {
+    let digits = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
+    text.parse().ok().filter(|number| digits && *number > 0)
 }
 
 /// A name of TR-106: letters, digits, underscores and hyphens, not beginning with a digit.

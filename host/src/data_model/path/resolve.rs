@@ -6,7 +6,7 @@ use super::super::error::{Fault, code};
 use super::super::schema::{Kind, Object, Parameter};
 use super::super::value::Value;
 use super::expression::{Comparison, Expression};
-use super::{Path, Step};
+use super::{Path, Reference, Step};
 use crate::config::nearest;
 
 /// The most rows within rows.
@@ -144,9 +144,17 @@ impl<S: Source> Walk<'_, S> {
         };
         let name = match step {
             Step::Name(name) => name,
-            Step::Follow(name) => {
-                let next = self.follow(&from, name)?;
-                return self.steps(next, rest);
+            Step::Follow(reference) => {
+                let mut found = Vec::new();
+                let mut next = self.follow(&from, reference)?;
+                // A list may refer to objects of several kinds.
+                while let Some(object) = next.first().map(|place| place.object) {
+                    let (alike, others) =
+                        next.into_iter().partition(|place| std::ptr::eq(place.object, object));
+                    found.extend(self.steps(alike, rest)?);
+                    next = others;
+                }
+                return Ok(found);
             }
             _ => return Err(self.path.fault(code::NO_PATH, "a row is named where there is no table")),
         };
@@ -235,30 +243,35 @@ impl<S: Source> Walk<'_, S> {
         Ok(true)
     }
 
-    fn compare(&mut self, mut place: Place, comparison: &Comparison) -> Result<bool, Fault> {
+    fn compare(&mut self, row: Place, comparison: &Comparison) -> Result<bool, Fault> {
         let Some((name, way)) = comparison.path.split_last() else { return Ok(false) };
+        let mut places = vec![row];
         for part in way {
-            if let Some(reference) = part.strip_suffix('+') {
-                match self.follow(&[place], reference)?.first() {
-                    Some(next) => place = *next,
-                    None => return Ok(false),
-                }
+            if let Some(reference) = Reference::parse(part) {
+                places = self.follow(&places, &reference)?;
                 continue;
             }
-            match place.object.child(part).filter(|child| !child.table) {
-                Some(child) => place = place.single(child),
-                None => {
-                    return Err(self.path.fault(
-                        code::PATH_SYNTAX,
-                        format!("{part} does not lead from {} to a single object", place.object.path),
-                    ));
-                }
+            for place in &mut places {
+                let child = place.object.child(part).filter(|child| !child.table).ok_or_else(|| {
+                    let what = format!("{part} does not lead from {} to a single object", place.object.path);
+                    self.path.fault(code::PATH_SYNTAX, what)
+                })?;
+                *place = place.single(child);
             }
         }
+        for place in places {
+            if self.compare_at(place, name, comparison)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn compare_at(&self, place: Place, name: &str, comparison: &Comparison) -> Result<bool, Fault> {
         let held = if let Some(parameter) = place.object.parameter(name) {
             let Some(value) = self.source.value(&place, parameter) else { return Ok(false) };
             comparison.holds(&parameter.kind, &value)
-        } else if let Some(extra) = self.source.extra(&place).iter().find(|extra| extra.name == *name) {
+        } else if let Some(extra) = self.source.extra(&place).iter().find(|extra| extra.name == name) {
             comparison.holds(&extra.kind, &extra.value)
         } else if name.starts_with("X_") {
             // Other rows may have it.
@@ -269,8 +282,8 @@ impl<S: Source> Walk<'_, S> {
         held.map_err(|why| self.path.fault(code::PATH_SYNTAX, why))
     }
 
-    /// The objects that a parameter of these refers to; an empty reference leads nowhere.
-    fn follow(&mut self, from: &[Place], name: &str) -> Result<Vec<Place>, Fault> {
+    /// The objects that a parameter of these refers to, each once; an empty reference leads nowhere.
+    fn follow(&mut self, from: &[Place], Reference { name, item }: &Reference) -> Result<Vec<Place>, Fault> {
         self.followed += 1;
         if self.followed > MOST_FOLLOWED * 64 {
             return Err(self.path.fault(code::RESOURCES, "it follows too many references"));
@@ -278,14 +291,20 @@ impl<S: Source> Walk<'_, S> {
         let mut places = Vec::new();
         for place in from {
             let parameter = place.object.parameter(name).ok_or_else(|| self.unknown(place.object, name))?;
-            let target =
+            let value =
                 self.source.value(place, parameter).map(|value| value.to_string()).unwrap_or_default();
-            if target.is_empty() {
-                continue;
+            let mut targets = value.split(',').map(str::trim).filter(|target| !target.is_empty());
+            let targets: Vec<&str> = match item {
+                Some(item) => targets.nth(item - 1).into_iter().collect(),
+                None => targets.collect(),
+            };
+            for target in targets {
+                // A reference names rows by their numbers, so nothing is followed from here.
+                let to = Path::parse(target).and_then(|path| resolve_plain(&path, self.source));
+                if let Some(to) = to.ok().filter(|to| !places.contains(to)) {
+                    places.push(to);
+                }
             }
-            // A reference names rows by their numbers, so nothing is followed from here.
-            let to = Path::parse(&target).and_then(|path| resolve_plain(&path, self.source));
-            places.extend(to.unwrap_or_default());
         }
         Ok(places)
     }
@@ -362,8 +381,8 @@ fn is_address(expression: &Expression, table: &'static Object) -> bool {
     table.keys.iter().any(|key| names.len() == key.len() && key.iter().all(|part| names.contains(part)))
 }
 
-/// The objects of a path of names and numbers only.
-fn resolve_plain(path: &Path, source: &impl Source) -> Result<Vec<Place>, Fault> {
+/// The object of a path of names and numbers only.
+fn resolve_plain(path: &Path, source: &impl Source) -> Result<Place, Fault> {
     let mut place = Place::root();
     let mut steps = path.steps.iter();
     let nowhere = || path.fault(code::NO_PATH, "it leads nowhere");
@@ -380,7 +399,7 @@ fn resolve_plain(path: &Path, source: &impl Source) -> Result<Vec<Place>, Fault>
         }
         place = place.row(child, *number);
     }
-    Ok(vec![place])
+    Ok(place)
 }
 
 /// Everything at and below a place, `levels` deep (0 for all of it): each parameter with its value, to `each`.

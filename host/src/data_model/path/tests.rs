@@ -29,6 +29,9 @@ impl Source for Tree {
             ("Client", "Interface") => {
                 format!("Device.IP.Interface.{}", if number == 1 { 1 } else { 2 }).into()
             }
+            ("Client", "PassthroughDHCPPool") if number == 7 => {
+                "Device.IP.Interface.2,Device.IP.Interface.1,Device.IP.Interface.9,Device.DNS.Client".into()
+            }
             ("Client", "LeaseTimeRemaining") => Value::Int(number.into()),
             ("Client", "DNSServers") if number == 1 => "192.0.2.1,192.0.2.2".into(),
             ("Interface", "Name") => format!("wan{number}").into(),
@@ -103,6 +106,36 @@ fn searches_compare_by_the_type_of_the_parameter() {
 fn a_reference_is_followed_to_the_row_that_it_names() {
     assert_eq!(found("Device.DHCPv4.Client.7.Interface+.Name").unwrap(), ["Device.IP.Interface.2.Name"]);
     assert_eq!(found("Device.DHCPv4.Client.1.PassthroughDHCPPool+.Name").unwrap(), [""; 0]);
+    assert_eq!(
+        found("Device.DHCPv4.Client.*.Interface+.").unwrap(),
+        ["Device.IP.Interface.1.", "Device.IP.Interface.2."]
+    );
+    let searched = found("Device.DHCPv4.Client.[Interface+.Name!=\"wan1\"].Alias").unwrap();
+    assert_eq!(searched, ["Device.DHCPv4.Client.7.Alias"]);
+    assert_eq!(refused("Device.DHCPv4.Client.7.Interfaces+.Name"), code::UNKNOWN_PARAMETER);
+    assert_eq!(refused("Device.DHCPv4.Client.7.Interface+.Nothing"), code::UNKNOWN_PARAMETER);
+}
+
+#[test]
+fn of_a_list_the_first_one_of_a_number_or_all_are_followed() {
+    let list = "Device.DHCPv4.Client.7.PassthroughDHCPPool";
+    for (way, expected) in [
+        ("+", vec!["Device.IP.Interface.2."]),
+        ("#1+", vec!["Device.IP.Interface.2."]),
+        ("#2+", vec!["Device.IP.Interface.1."]),
+        ("#3+", vec![]),
+        ("#5+", vec![]),
+        ("#*+", vec!["Device.IP.Interface.2.", "Device.IP.Interface.1.", "Device.DNS.Client."]),
+    ] {
+        assert_eq!(found(&format!("{list}{way}.")).unwrap(), expected, "{way}");
+    }
+    // What only some of them have is unknown to the others.
+    assert_eq!(refused(&format!("{list}#*+.Name")), code::UNKNOWN_PARAMETER);
+    let any = "Device.DHCPv4.Client.[PassthroughDHCPPool#2+.Name==\"wan1\"].Alias";
+    assert_eq!(found(any).unwrap(), ["Device.DHCPv4.Client.7.Alias"]);
+    for wrong in ["#+", "#0+", "#01+", "#-1+", "#1", "#*", "#**+", "#1#2+", "++", "#99999999999+"] {
+        assert_eq!(refused(&format!("{list}{wrong}.")), code::PATH_SYNTAX, "{wrong}");
+    }
 }
 
 #[test]
@@ -154,6 +187,8 @@ fn part() -> impl Strategy<Value = String> {
         Just("Enable".to_owned()),
         Just("Alias".to_owned()),
         Just("Interface+".to_owned()),
+        Just("PassthroughDHCPPool#*+".to_owned()),
+        "(Interface|PassthroughDHCPPool)#[0-9*]{0,2}[+]?",
         "[A-Za-z_]{1,4}",
     ];
     prop_oneof![
@@ -180,8 +215,9 @@ proptest! {
             prop_assert_eq!(again.as_ref().map(Vec::as_slice), Ok(std::slice::from_ref(name)), "{}", text);
         }
         let mut sorted = found_by_it.clone();
+        sorted.sort();
         sorted.dedup();
-        prop_assert!(sorted.len() == found_by_it.len() || text.contains('+'), "nothing is named twice: {}", text);
+        prop_assert!(sorted.len() == found_by_it.len(), "nothing is named twice: {}", text);
     }
 
     #[test]

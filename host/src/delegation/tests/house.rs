@@ -1,6 +1,5 @@
 //! A gateway without a kernel: what is known of its LANs, clocks that are set by hand, and a record that survives.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use dhcpmgr_message::{ClientName, IfName, Prefix};
@@ -12,6 +11,7 @@ use crate::delegation::known::{Decision, Known};
 use crate::delegation::record::{Moment, Record};
 use crate::delegation::{Delegated, Handed, LanPrefix};
 use crate::events::EventKind;
+use crate::flat::FlatMap;
 use crate::network::{Desired, HardwareAddress};
 
 pub(super) const SECOND: u64 = 1000;
@@ -45,7 +45,7 @@ pub(super) struct House {
 
 impl House {
     pub(super) fn new(lans: &[(&str, Delegation)]) -> Self {
-        let delegations: BTreeMap<IfName, Delegation> =
+        let delegations: FlatMap<IfName, Delegation> =
             lans.iter().map(|(name, lan)| (name.parse().unwrap(), lan.clone())).collect();
         let mut house = Self {
             known: Known::default(),

@@ -1,7 +1,5 @@
 //! Whatever comes in whatever order: no current prefix is stale, no dead one is preferred, no space is given twice.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use dhcpmgr_message::{IfName, Prefix};
 use proptest::prelude::*;
 
@@ -10,6 +8,7 @@ use crate::delegation::advertise::{Lifetimes, PREFERRED_LIMIT, VALID_LIMIT};
 use crate::delegation::memory::State;
 use crate::delegation::tests::house::{House, SECOND, lan, p};
 use crate::delegation::{Delegated, space};
+use crate::flat::{FlatMap, FlatSet};
 
 const CLIENTS: [&str; 2] = ["wan6", "lte6"];
 
@@ -56,7 +55,7 @@ fn some_lan() -> impl Strategy<Value = Delegation> {
 }
 
 /// What a client has, with ends as instants.
-type Has = BTreeMap<usize, Vec<Delegated>>;
+type Has = FlatMap<usize, Vec<Delegated>>;
 
 fn alive(has: &Has, client: usize, now: u64) -> impl Iterator<Item = &Delegated> {
     has.get(&client).into_iter().flatten().filter(move |d| d.valid_until.is_none_or(|end| end > now))
@@ -267,21 +266,22 @@ proptest! {
         a in prop::collection::btree_set(0..PREFIXES.len(), 0..3),
         b in prop::collection::btree_set(0..PREFIXES.len(), 0..3),
     ) {
+        let a: FlatSet<usize> = a.into_iter().collect();
         // Nothing that overlaps: who comes first has it then.
-        let b: BTreeSet<usize> = b.into_iter().filter(|b| {
+        let b: FlatSet<usize> = b.into_iter().filter(|b| {
             a.iter().all(|a| !space::overlap(p(PREFIXES[*a]), p(PREFIXES[*b])))
         }).collect();
         let names = ["br-a", "br-b", "br-c", "br-d"];
         let lans: Vec<_> = names.into_iter().zip(lans).collect();
         let numbered: Vec<_> = lans.iter().filter(|(_, lan)| lan.subnet.is_some()).cloned().collect();
-        let list = |set: &BTreeSet<usize>| set.iter().map(|i| (PREFIXES[*i], 1000, 2000)).collect::<Vec<_>>();
+        let list = |set: &FlatSet<usize>| set.iter().map(|i| (PREFIXES[*i], 1000, 2000)).collect::<Vec<_>>();
         let mut one = House::new(&numbered);
         one.take("wan6", &list(&a));
         one.take("lte6", &list(&b));
         let mut other = House::new(&numbered);
         other.take("lte6", &list(&b));
         other.take("wan6", &list(&a));
-        let parts = |house: &House| house.on_links().into_iter().collect::<BTreeSet<_>>();
+        let parts = |house: &House| house.on_links().into_iter().collect::<FlatSet<_>>();
         prop_assert_eq!(parts(&one), parts(&other));
     }
 }

@@ -1,13 +1,14 @@
 //! An object for each client: `/org/dhcpmgr1/clients/NAME`, with typed properties.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use dhcpmgr_message::ClientName;
 use zbus::{Connection, ObjectPath, OwnedObjectPath, Variant};
 
-use super::{CLIENT_INTERFACE, Dictionary, MANAGER, status};
+use super::{CLIENT_INTERFACE, Dictionary, MANAGER};
 use crate::control::Controls;
-use crate::control::views::{ClientStatus, Lease, Status};
+use crate::control::views::{ClientStatus, Lease};
+use crate::flat::FlatMap;
 use crate::word::word;
 
 /// What is said of a property that somebody wants to write.
@@ -16,7 +17,7 @@ pub(super) const READ_ONLY: &str =
 
 /// The clients, by their paths.
 #[derive(Debug)]
-pub(super) struct Objects(BTreeMap<String, Object>);
+pub(super) struct Objects(FlatMap<String, Object>);
 
 #[derive(Debug)]
 struct Object {
@@ -40,15 +41,10 @@ pub(super) fn path(name: &str) -> String {
 impl Objects {
     /// As they are now.
     pub(super) async fn read<C: Controls>(daemon: &C) -> Self {
-        let status: Option<Status> = serde_json::from_str(&status(daemon).await).ok();
-        let objects = status
-            .into_iter()
-            .flat_map(|status| status.clients)
-            .map(|client| {
-                (path(client.name.as_str()), Object { properties: properties(&client), name: client.name })
-            })
-            .collect();
-        Self(objects)
+        let object = |client: ClientStatus| {
+            (path(client.name.as_str()), Object { properties: properties(&client), name: client.name })
+        };
+        Self(daemon.clients().await.into_iter().map(object).collect())
     }
 
     /// The client of a path.

@@ -1,12 +1,13 @@
 //! Values of the data model and values of the bus.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use zbus::{OwnedVariant, Variant};
 
 use super::Dictionary;
 use crate::data_model::door::Flat;
 use crate::data_model::{Fault, Value, code};
+use crate::flat::FlatMap;
 
 /// As the bus has them: `b`, `i`, `u`, `s`; `t` for the counters of statistics, and `x` and `t` for what does not fit
 /// otherwise.
@@ -25,7 +26,7 @@ fn variant<'a>(path: &str, value: &'a Value) -> Variant<'a> {
 }
 
 /// What somebody sent, by path or name.
-pub(super) fn taken(values: HashMap<String, OwnedVariant>) -> Result<BTreeMap<String, Value>, Fault> {
+pub(super) fn taken(values: HashMap<String, OwnedVariant>) -> Result<FlatMap<String, Value>, Fault> {
     values
         .into_iter()
         .map(|(path, value)| match of_variant(&value) {

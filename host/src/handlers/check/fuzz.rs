@@ -242,7 +242,7 @@ mod tests {
             .iter()
             .filter(|l| l.v4.is_some())
             .map(|l| l.option(43).map(<[u8]>::to_vec))
-            .collect::<std::collections::BTreeSet<_>>();
+            .collect::<crate::flat::FlatSet<_>>();
         assert!(changed.len() > 200, "{}", changed.len());
     }
 }

@@ -1,7 +1,5 @@
 //! Whether an answer is one that a host would carry out. Pure: the same rules as the chain has.
 
-use std::collections::BTreeSet;
-
 use dhcpmgr_message::wire;
 use dhcpmgr_plugin_api::{
     DATA_LIMITS, Emitted, Options, Parameter, ParameterChange, ParametersQuery, Plan, Reaction, Verdict,
@@ -12,11 +10,12 @@ use serde::de::DeserializeOwned;
 use super::golden::Question;
 use super::report::Kind;
 use crate::config::Grant;
+use crate::flat::FlatSet;
 use crate::handlers::{merge, sanity};
 use crate::word::word;
 
 /// What is wrong with an answer: nothing, or the kinds and a sentence for each.
-pub(super) fn judge(question: &Question, answer: &[u8], grants: &BTreeSet<Grant>) -> Vec<(Kind, String)> {
+pub(super) fn judge(question: &Question, answer: &[u8], grants: &FlatSet<Grant>) -> Vec<(Kind, String)> {
     let mut wrong = Vec::new();
     let judged = match question.operation {
         operation::LEASE => read(answer).map(|plan| judge_plan(plan, grants, &mut wrong)),
@@ -59,13 +58,13 @@ fn read<T: DeserializeOwned>(answer: &[u8]) -> Result<T, String> {
     wire::decode_within(answer, &DATA_LIMITS).map_err(|e| e.to_string())
 }
 
-fn judge_plan(plan: Plan, grants: &BTreeSet<Grant>, wrong: &mut Vec<(Kind, String)>) {
+fn judge_plan(plan: Plan, grants: &FlatSet<Grant>, wrong: &mut Vec<(Kind, String)>) {
     let (plan, missing) = merge::cut(plan, grants);
     missing.into_iter().for_each(|grant| needs(grant, grants, wrong));
     wrong.extend(insane(plan));
 }
 
-fn judge_events(events: Vec<Emitted>, grants: &BTreeSet<Grant>, wrong: &mut Vec<(Kind, String)>) {
+fn judge_events(events: Vec<Emitted>, grants: &FlatSet<Grant>, wrong: &mut Vec<(Kind, String)>) {
     if !events.is_empty() {
         needs(Grant::Events, grants, wrong);
     }
@@ -77,7 +76,7 @@ fn insane(plan: Plan) -> Option<(Kind, String)> {
 }
 
 /// Something needs a grant.
-pub(super) fn needs(grant: Grant, grants: &BTreeSet<Grant>, wrong: &mut Vec<(Kind, String)>) {
+pub(super) fn needs(grant: Grant, grants: &FlatSet<Grant>, wrong: &mut Vec<(Kind, String)>) {
     if grants.contains(&grant) {
         return;
     }

@@ -17,7 +17,6 @@ mod golden;
 mod judge;
 mod report;
 
-use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -26,6 +25,7 @@ use dhcpmgr_message::Bytes;
 use dhcpmgr_plugin_api::{Hook, LeaseEvent, Manifest, Protocol};
 
 pub use self::report::{Finding, Kind, Memory, ModuleSaid, Report, Times};
+use crate::flat::FlatSet;
 
 use self::copy::Module;
 use self::fuzz::Dice;
@@ -47,7 +47,7 @@ pub struct Order {
     /// Who may have signed it; no signature is asked for when empty.
     pub public_keys: Vec<PublicKey>,
     /// What it is granted.
-    pub grants: BTreeSet<Grant>,
+    pub grants: FlatSet<Grant>,
     /// How long a call may take.
     pub deadline: Duration,
     /// How long it is asked what nobody ever asked, and the same again and again.

@@ -1,11 +1,12 @@
 //! What a check found out. Its JSON is an interface: fields are added, never renamed.
 
-use std::collections::BTreeMap;
-
 use dhcpmgr_message::Bytes;
 use dhcpmgr_plugin_api::LeaseEvent;
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::flat::FlatMap;
+use crate::order;
 
 /// What a check found out about a module.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -28,7 +29,7 @@ pub struct Report {
     /// Calls that the handler answered with an orderly error.
     pub refusals: u64,
     /// The reasons of those, and how often each was given; not all when there are many.
-    pub reasons: BTreeMap<String, u64>,
+    pub reasons: FlatMap<String, u64>,
     /// How long the calls took, microseconds, the way to the worker and back included.
     pub time_us: Times,
     /// The memory of the worker.
@@ -71,7 +72,7 @@ pub struct Times {
 
 impl Times {
     pub(super) fn of(mut took: Vec<u32>) -> Self {
-        took.sort_unstable();
+        order::sort(&mut took);
         let rank = |percent: usize| {
             let rank = (took.len() * percent).div_ceil(100).saturating_sub(1);
             took.get(rank).copied().unwrap_or_default()

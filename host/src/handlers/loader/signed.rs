@@ -1,7 +1,7 @@
 //! Takes a copy of a module file that nobody can change any more, and checks the signature of that.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -42,8 +42,10 @@ pub(super) fn copy(path: &Path, file: File, accepted: &[PublicKey]) -> Result<(F
             return Err(refused(format!("has a signature that cannot be read: {}: {error}", name.display())));
         }
     };
-    let sealed = sealed(&content).map_err(read)?;
-    // What was written and what is checked are the same bytes, and since the seal there is no way to others.
+    let mut sealed = sealed(&content).map_err(read)?;
+    // Out of the copy, now that nothing can be written into it: whatever became of it before is found too.
+    content.clear();
+    sealed.rewind().and_then(|()| sealed.read_to_end(&mut content)).map_err(read)?;
     let by = signature::verify(&content, &text, accepted)
         .map_err(|why| refused(format!("is not accepted: {} {why}", name.display())))?;
     Ok((sealed, by))

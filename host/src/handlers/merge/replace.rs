@@ -1,10 +1,9 @@
 //! A policy's plan in place of what was proposed, as far as its handler is granted. Pure.
 
-use std::collections::BTreeSet;
-
 use dhcpmgr_plugin_api::Plan;
 
 use crate::config::Grant;
+use crate::flat::FlatSet;
 
 /// What a policy made of a proposal, to be done again when it cannot be asked.
 #[derive(Debug, Clone)]
@@ -31,10 +30,10 @@ macro_rules! fields {
 pub(in crate::handlers) fn replace(
     proposed: &Plan,
     wanted: Plan,
-    grants: &BTreeSet<Grant>,
+    grants: &FlatSet<Grant>,
 ) -> (Plan, Vec<Grant>) {
     let mut plan = proposed.clone();
-    let mut missing = BTreeSet::new();
+    let mut missing = FlatSet::new();
     macro_rules! put {
         ($grant:ident, $field:ident) => {
             if wanted.$field != proposed.$field {
@@ -59,7 +58,7 @@ impl Ruling {
 
     /// The same again for a new proposal: what is proposed as it was then becomes what it became then, the rest stays as
     /// it is.
-    pub(in crate::handlers) fn again(&self, mut plan: Plan, grants: &BTreeSet<Grant>) -> Plan {
+    pub(in crate::handlers) fn again(&self, mut plan: Plan, grants: &FlatSet<Grant>) -> Plan {
         macro_rules! put {
             ($grant:ident, $field:ident) => {
                 if plan.$field == self.proposed.$field && grants.contains(&Grant::$grant) {
@@ -84,7 +83,7 @@ mod tests {
     fn what_is_granted_is_replaced_and_the_rest_stays_and_is_told() {
         let mut wanted = proposed().with_mtu(1400).with_note("smaller");
         wanted.dns = vec![[192, 0, 2, 9].into()];
-        let (plan, missing) = replace(&proposed(), wanted, &BTreeSet::from([Grant::Mtu]));
+        let (plan, missing) = replace(&proposed(), wanted, &FlatSet::from([Grant::Mtu]));
         assert_eq!(plan, proposed().with_mtu(1400).with_note("smaller"));
         assert_eq!(missing, [Grant::Dns]);
     }
@@ -92,7 +91,7 @@ mod tests {
     #[test]
     fn taking_something_away_needs_its_grant_too() {
         let wanted = Plan { mtu: None, dns: vec![], ..proposed() };
-        let (plan, missing) = replace(&proposed(), wanted.clone(), &BTreeSet::new());
+        let (plan, missing) = replace(&proposed(), wanted.clone(), &FlatSet::new());
         assert_eq!((plan, missing), (proposed(), vec![Grant::Mtu, Grant::Dns]));
         let (plan, missing) = replace(&proposed(), wanted.clone(), &Grant::ALL.into());
         assert_eq!((plan, missing), (wanted, vec![]));
@@ -103,6 +102,6 @@ mod tests {
         let ruling = Ruling::new(proposed(), proposed().with_mtu(1400));
         assert_eq!(ruling.again(proposed(), &Grant::ALL.into()).mtu.unwrap().0, 1400);
         assert_eq!(ruling.again(proposed().with_mtu(1492), &Grant::ALL.into()).mtu.unwrap().0, 1492);
-        assert_eq!(ruling.again(proposed(), &BTreeSet::new()), proposed(), "the grant was taken away since");
+        assert_eq!(ruling.again(proposed(), &FlatSet::new()), proposed(), "the grant was taken away since");
     }
 }

@@ -1,15 +1,15 @@
 //! What survives the cut, and what a chain adds up to.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use dhcpmgr_message::Lifetime;
 use dhcpmgr_plugin_api::{
     AddressPlan, Delegation, Emitted, Mtu, Plan, Refusal, RoutePlan, RulePlan, Softwire,
 };
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 use super::{cut, merge};
 use crate::config::Grant;
+use crate::flat::FlatSet;
 
 fn address(text: &str, valid: u32) -> AddressPlan {
     let address = text.parse().unwrap();
@@ -74,7 +74,7 @@ pub(super) fn everything() -> Plan {
 #[test]
 fn each_grant_lets_its_own_fields_through_and_reports_the_others() {
     for grant in Grant::ALL {
-        let (kept, missing) = cut(everything(), &BTreeSet::from([grant]));
+        let (kept, missing) = cut(everything(), &FlatSet::from([grant]));
         assert_eq!(kept, plan_for(grant), "{grant:?}");
         let expected: Vec<_> =
             Grant::ALL.into_iter().filter(|g| *g != grant && *g != Grant::SendOptions).collect();
@@ -90,14 +90,14 @@ fn nothing_is_cut_from_who_may_do_everything() {
 
 #[test]
 fn what_a_plan_does_not_hold_is_not_reported_as_cut() {
-    let (_, missing) = cut(plan_for(Grant::Dns), &BTreeSet::new());
+    let (_, missing) = cut(plan_for(Grant::Dns), &FlatSet::new());
     assert_eq!(missing, [Grant::Dns]);
 }
 
 #[test]
 fn notes_are_always_granted() {
     let plan = Plan { notes: texts(&["ignored option 3"]), ..Plan::default() };
-    assert_eq!(cut(plan.clone(), &BTreeSet::new()), (plan, vec![]));
+    assert_eq!(cut(plan.clone(), &FlatSet::new()), (plan, vec![]));
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn any_plan() -> impl Strategy<Value = Plan> {
     )
 }
 
-fn any_grants() -> impl Strategy<Value = BTreeSet<Grant>> {
+fn any_grants() -> impl Strategy<Value = FlatSet<Grant>> {
     prop::sample::subsequence(Grant::ALL.to_vec(), 0..=Grant::ALL.len()).prop_map(|g| g.into_iter().collect())
 }
 
@@ -185,7 +185,7 @@ proptest! {
         let (kept, missing) = cut(plan.clone(), &grants);
         // Each grant's fields are as they were when granted, and empty otherwise.
         for grant in Grant::ALL {
-            let alone = BTreeSet::from([grant]);
+            let alone = FlatSet::from([grant]);
             let (mine, _) = cut(kept.clone(), &alone);
             let (before, _) = cut(plan.clone(), &alone);
             let bare = Plan { notes: plan.notes.clone(), ..Plan::default() };
@@ -208,7 +208,7 @@ proptest! {
         let merged = merge([first.clone(), last.clone()]);
         prop_assert!(last.addresses.iter().all(|a| merged.addresses.contains(a)));
         prop_assert!(first.ntp.iter().chain(&last.ntp).all(|n| merged.ntp.contains(n)));
-        let hosts = |p: &Plan| p.addresses.iter().map(|a| a.address).collect::<BTreeSet<_>>();
+        let hosts = |p: &Plan| p.addresses.iter().map(|a| a.address).collect::<FlatSet<_>>();
         prop_assert!(hosts(&first).is_subset(&hosts(&merged)));
     }
 }

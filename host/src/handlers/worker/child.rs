@@ -9,10 +9,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use dhcpmgr_message::wire;
 use dhcpmgr_plugin_api::DATA_LIMITS;
 use nix::errno::Errno;
+use nix::sched::sched_yield;
 use nix::sys::socket::{MsgFlags, recv, send};
 
 use super::frame::{self, Hello, Init, Reply};
@@ -21,6 +23,9 @@ use crate::handlers::instances::Instances;
 use crate::handlers::loader::{CallError, Checked};
 use crate::handlers::manifest;
 use crate::signature::PublicKey;
+
+/// How long a worker that was roused stays awake: other handlers are asked before it, and encoding takes time.
+const AWAKE: Duration = Duration::from_micros(500);
 
 pub(super) fn main() -> ExitCode {
     match run() {
@@ -118,12 +123,20 @@ impl Socket {
     }
 
     /// The length of the next frame, which is longer than the buffer when the frame is too long; `None` when the
-    /// daemon is gone.
+    /// daemon is gone. Once roused it looks for the next frame without sleeping, for a while.
     fn receive(&self, buffer: &mut [u8]) -> Result<Option<usize>, String> {
+        let mut roused: Option<Instant> = None;
         loop {
-            match recv(self.0.as_raw_fd(), buffer, MsgFlags::MSG_TRUNC) {
+            let waiting = if roused.is_some() { MsgFlags::MSG_DONTWAIT } else { MsgFlags::empty() };
+            match recv(self.0.as_raw_fd(), buffer, MsgFlags::MSG_TRUNC | waiting) {
                 Ok(0) | Err(Errno::ECONNRESET) => return Ok(None),
+                Ok(length) if length == frame::ROUSE.len() => roused = Some(Instant::now()),
                 Ok(length) => return Ok(Some(length)),
+                Err(Errno::EAGAIN) => {
+                    // The daemon may need this processor to go on.
+                    let _ = sched_yield();
+                    roused = roused.filter(|since| since.elapsed() < AWAKE);
+                }
                 Err(Errno::EINTR) => {}
                 Err(e) => return Err(format!("cannot receive: {e}")),
             }
@@ -146,5 +159,34 @@ fn close_everything_else(socket: &Socket) {
     for number in numbers.into_iter().filter(|&n| n > 2 && n != socket.0.as_raw_fd()) {
         // One of them was the listing's own, and is closed already.
         let _ = nix::unistd::close(number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+
+    use super::*;
+
+    #[test]
+    fn a_request_is_received_whenever_it_comes_after_it_was_announced() {
+        let (host, worker) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
+        let worker = Socket(worker);
+        for pauses in [&[][..], &[Duration::ZERO], &[Duration::ZERO, AWAKE / 2], &[4 * AWAKE]] {
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    for pause in pauses {
+                        send(host.as_raw_fd(), &frame::ROUSE, MsgFlags::empty()).unwrap();
+                        std::thread::sleep(*pause);
+                    }
+                    send(host.as_raw_fd(), b"request", MsgFlags::empty()).unwrap();
+                });
+                assert_eq!(worker.receive(&mut [0; 16]), Ok(Some(7)), "{pauses:?}");
+            });
+        }
+        send(host.as_raw_fd(), &frame::ROUSE, MsgFlags::empty()).unwrap();
+        drop(host);
+        assert_eq!(worker.receive(&mut [0; 16]), Ok(None), "announced, and then the daemon is gone");
     }
 }

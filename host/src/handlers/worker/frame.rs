@@ -4,15 +4,17 @@
 //! ```text
 //! request  id u64 | operation u32 | length u8 | client | input     reply  id u64 | status u8 | answer or reason
 //! ```
-//! Numbers are little-endian. Both ends are the same program, but for an upgrade under a running daemon: hence
-//! [`VERSION`].
+//! Before a request [`ROUSE`] may come, which is not answered. Numbers are little-endian. Both ends are the same program,
+//! but for an upgrade under a running daemon: hence [`VERSION`].
 
 use dhcpmgr_message::Bytes;
 use dhcpmgr_plugin_api::{ApiVersion, DATA_LIMITS, Manifest};
 use serde::{Deserialize, Serialize};
 
 /// The version of what is written here.
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
+/// A request comes soon: the worker wakes up while it is still being written.
+pub(super) const ROUSE: [u8; 1] = [0];
 /// The most bytes that go to a worker in one frame.
 pub(super) const REQUEST_BYTES: usize = DATA_LIMITS.bytes + REQUEST_HEAD;
 /// The most bytes that come from a worker in one frame.

@@ -13,6 +13,7 @@
 //!
 //! This folder knows nothing of plans: bytes in, bytes out.
 
+mod bell;
 mod child;
 mod frame;
 pub(super) mod probe;
@@ -33,6 +34,7 @@ use tokio::task::AbortHandle;
 use super::condition::Condition;
 use super::runner::Outcome;
 use crate::signature::PublicKey;
+use bell::Bell;
 use supervisor::{Call, Order, Supervisor};
 
 /// The hidden argument that makes the daemon's program a worker.
@@ -70,6 +72,7 @@ pub(super) struct Job {
 #[derive(Debug)]
 pub(super) struct Worker {
     condition: Condition,
+    bell: Bell,
     calls: mpsc::Sender<Call>,
     orders: mpsc::UnboundedSender<Order>,
     supervisor: AbortHandle,
@@ -81,11 +84,17 @@ impl Worker {
         let (calls, waiting) = mpsc::channel(QUEUE);
         let (orders, ordered) = mpsc::unbounded_channel();
         let (first, started) = oneshot::channel();
-        let supervisor = Supervisor::new(condition.clone(), job, waiting, ordered, first);
+        let bell = Bell::default();
+        let supervisor = Supervisor::new(condition.clone(), job, bell.clone(), waiting, ordered, first);
         let supervisor = tokio::spawn(supervisor.run()).abort_handle();
         // Either way the condition says what came of it.
         let _ = started.await;
-        Self { condition, calls, orders, supervisor }
+        Self { condition, bell, calls, orders, supervisor }
+    }
+
+    /// Says that a call comes in a moment.
+    pub(super) fn rouse(&self) {
+        self.bell.ring();
     }
 
     /// Calls the module. Returns after the deadline at the latest; the supervisor does what has to be done then.

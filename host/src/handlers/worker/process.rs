@@ -1,7 +1,7 @@
 //! One worker process as the host holds it: started, greeted, asked, ended.
 
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -144,6 +144,11 @@ impl Process {
             return Err("its worker did not say who signed the module".to_owned());
         }
         Ok(Loaded { manifest, api, sandbox: hello.sandbox, pid: self.child.id(), signed_by })
+    }
+
+    /// The way to it, once more.
+    pub(super) fn socket(&self) -> io::Result<OwnedFd> {
+        self.socket.as_fd().try_clone_to_owned()
     }
 
     /// One call of a client's handler. An error means that this process must not be used any more, and says why.

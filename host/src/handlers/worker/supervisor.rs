@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::Job;
+use super::bell::Bell;
 use super::process::{Called, Process, StartError};
 use crate::handlers::condition::{BY_THE_OPERATOR, Condition};
 use crate::handlers::health::Verdict;
@@ -43,6 +44,7 @@ pub(super) enum Order {
 pub(super) struct Supervisor {
     condition: Condition,
     job: Job,
+    bell: Bell,
     calls: mpsc::Receiver<Call>,
     orders: mpsc::UnboundedReceiver<Order>,
     /// Whoever waits to hear how the next start goes.
@@ -65,12 +67,13 @@ impl Supervisor {
     pub(super) fn new(
         condition: Condition,
         job: Job,
+        bell: Bell,
         calls: mpsc::Receiver<Call>,
         orders: mpsc::UnboundedReceiver<Order>,
         first: oneshot::Sender<Result<(), String>>,
     ) -> Self {
         let waiting = vec![first];
-        Self { condition, job, calls, orders, waiting, start: 0, next_id: 0 }
+        Self { condition, job, bell, calls, orders, waiting, start: 0, next_id: 0 }
     }
 
     pub(super) async fn run(mut self) {
@@ -81,7 +84,9 @@ impl Supervisor {
                 Ok((mut process, loaded)) => {
                     self.condition.well(loaded);
                     self.tell(&Ok(()));
+                    self.bell.hang(process.socket().ok());
                     let end = self.serve(&mut process).await;
+                    self.bell.hang(None);
                     // Not waited for before others are told: they wait for nothing.
                     let verdict = match end {
                         End::Unwanted => return,

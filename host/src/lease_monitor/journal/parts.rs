@@ -13,6 +13,7 @@ use dhcpmgr_message::{ClientName, LeaseMessage};
 
 use super::file::options;
 use crate::clock::BootId;
+use crate::order;
 
 /// What follows the client's name in the name of a file: `.AT-ID.part`.
 const SUFFIX: usize = 1 + 20 + 1 + 16 + 5;
@@ -55,6 +56,6 @@ pub(super) fn all(directory: &Path) -> Vec<(ClientName, PathBuf)> {
             Some((name.get(..name.len().checked_sub(SUFFIX)?)?.parse().ok()?, entry.path()))
         })
         .collect();
-    parts.sort();
+    order::sort(&mut parts);
     parts
 }

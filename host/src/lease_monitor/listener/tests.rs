@@ -55,7 +55,7 @@ impl World {
         let flags = SockFlag::SOCK_CLOEXEC;
         let socket: OwnedFd = socket::socket(AddressFamily::Unix, SockType::SeqPacket, flags, None).unwrap();
         connect(socket.as_raw_fd(), &UnixAddr::new(&self.path).unwrap()).unwrap();
-        Connection::new(socket.into())
+        Connection::new(socket.into(), Rc::default())
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::task::LocalSet;
 use super::*;
 use crate::clock::BootId;
 use crate::lease_monitor::{Arrival, Journal};
+use crate::order;
 
 struct World {
     sessions: Rc<Sessions>,
@@ -53,7 +54,7 @@ impl World {
     fn files(&self) -> Vec<String> {
         let entries = fs::read_dir(self.spool()).unwrap();
         let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
+        order::sort(&mut names);
         names
     }
 }

@@ -11,7 +11,6 @@ mod resolvconf;
 mod resolved;
 mod teller;
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,6 +23,8 @@ use super::action::{Action, Step};
 use super::error::Failure;
 use super::{Desired, NetworkEvent, Owner};
 use crate::config::DnsBackend;
+use crate::flat::FlatMap;
+use crate::order;
 use file::FileBackend;
 
 /// What one owner says of name servers.
@@ -74,7 +75,7 @@ pub(super) struct Dns {
 }
 
 struct State {
-    records: BTreeMap<Owner, Record>,
+    records: FlatMap<Owner, Record>,
     backend: DnsBackend,
     file: FileBackend,
     /// Files are not written before every owner has spoken.
@@ -96,7 +97,7 @@ impl Dns {
     pub(super) fn start(options: DnsOptions, events: mpsc::Sender<NetworkEvent>) -> Self {
         let teller = Arc::new(Notify::new());
         let state = Arc::new(Mutex::new(State {
-            records: BTreeMap::new(),
+            records: FlatMap::new(),
             backend: options.backend,
             file: FileBackend::new(&options.root, &options.resolv_conf),
             waiting: true,
@@ -220,7 +221,7 @@ impl State {
     /// What is to be said of one interface: the records of its clients joined; `None` for nothing.
     fn of_interface(&self, interface: &IfName) -> Option<Record> {
         let mut records = self.records.values().filter(|r| r.interface == *interface).collect::<Vec<_>>();
-        records.sort_by_key(|record| record.metric);
+        order::sort_by_key(&mut records, |record| record.metric);
         let first = records.first()?;
         let mut joined =
             Record { interface: interface.clone(), metric: first.metric, servers: vec![], search: vec![] };

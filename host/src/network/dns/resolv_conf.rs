@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::Record;
 
+use crate::order;
+
 /// `MAXNS`: how many name servers the C library looks at.
 const MAXNS: usize = 3;
 
@@ -21,7 +23,7 @@ const HEADER: &str =
 pub(super) fn text<'a>(records: impl Iterator<Item = &'a Record>) -> String {
     let mut records: Vec<&Record> = records.collect();
     // Stable: clients with the same metric stay in the order of their names.
-    records.sort_by_key(|record| record.metric);
+    order::sort_by_key(&mut records, |record| record.metric);
     let mut servers = Vec::new();
     let mut search: Vec<&str> = Vec::new();
     let mut length = "search".len();

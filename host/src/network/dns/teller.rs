@@ -1,6 +1,5 @@
 //! The task that tells resolvconf or systemd-resolved, one interface after the other.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,6 +11,7 @@ use tokio::time::timeout;
 use super::resolvconf::Resolvconf;
 use super::{Record, State, lock};
 use crate::config::DnsBackend;
+use crate::flat::FlatSet;
 use crate::network::NetworkEvent;
 
 /// What failed is told again: after this at first, and at most.
@@ -21,7 +21,7 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs
 #[derive(Default)]
 pub(super) struct Orders {
     /// Interfaces whose records changed.
-    pub(super) interfaces: BTreeSet<IfName>,
+    pub(super) interfaces: FlatSet<IfName>,
     /// Interfaces of a back-end that is left.
     pub(super) undo: Vec<(DnsBackend, IfName)>,
     /// An order is being carried out.

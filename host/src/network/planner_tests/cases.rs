@@ -3,7 +3,6 @@
 //! Times are seconds from now; the interface has index 2; `ours` is what carries our tag. `promotes = false` in
 //! `current.toml` stands for a kernel that does not promote secondary addresses.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -14,10 +13,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::config::Sysctl;
+use crate::flat::FlatMap;
 use crate::network::planner::plan;
 use crate::network::state::{AddressState, MAIN_TABLE, RouteKey, RouteKind, RouteState, TAG, View};
 use crate::network::wanted::Wanted;
 use crate::network::{Desired, DesiredAddress};
+use crate::order;
 
 const NOW: u64 = 1_000_000;
 const HERE: u32 = 2;
@@ -33,9 +34,9 @@ struct Current {
     mtu: u32,
     original_mtu: Option<u32>,
     #[serde(default)]
-    sysctls: BTreeMap<Sysctl, u8>,
+    sysctls: FlatMap<Sysctl, u8>,
     #[serde(default)]
-    original_sysctls: BTreeMap<Sysctl, u8>,
+    original_sysctls: FlatMap<Sysctl, u8>,
     #[serde(default)]
     addresses: Vec<CurrentAddress>,
     #[serde(default)]
@@ -91,7 +92,7 @@ struct Client {
     #[serde(default)]
     takes_over: bool,
     #[serde(default)]
-    sysctls: BTreeMap<Sysctl, u8>,
+    sysctls: FlatMap<Sysctl, u8>,
     #[serde(default)]
     addresses: Vec<ClientAddress>,
     #[serde(default)]
@@ -200,7 +201,7 @@ fn desired(client: Client) -> Desired {
 fn every_case_gives_the_expected_steps() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/network/planner_cases");
     let mut cases: Vec<_> = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()).collect();
-    cases.sort();
+    order::sort(&mut cases);
     assert!(cases.len() >= 20, "only {} cases in {}", cases.len(), directory.display());
     let mut wrong = Vec::new();
     for case in &cases {

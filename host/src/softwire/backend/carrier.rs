@@ -1,7 +1,6 @@
 //! The way in: chooses a back-end for a softwire, and does what is common to all of them.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -17,6 +16,7 @@ use super::support::Support;
 use super::tunnel::KernelTunnel;
 use super::{Backend, BackendError, BackendName, Carried, Stats, Wan, interface_name, plan};
 use crate::config::SoftwireBackend;
+use crate::flat::FlatMap;
 use crate::network::{Network, NetworkError, Owner};
 use crate::store::{self, Store};
 
@@ -57,9 +57,9 @@ pub struct Backends {
     all: Vec<Rc<dyn Backend>>,
     napt: Napt,
     support: RefCell<Support>,
-    up: RefCell<BTreeMap<IfName, Up>>,
+    up: RefCell<FlatMap<IfName, Up>>,
     /// One thing after the other on a WAN.
-    busy: RefCell<BTreeMap<IfName, Rc<Mutex<()>>>>,
+    busy: RefCell<FlatMap<IfName, Rc<Mutex<()>>>>,
 }
 
 impl Backends {

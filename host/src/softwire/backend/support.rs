@@ -1,6 +1,5 @@
 //! Which kinds of softwire are carried here, by whom, and why the others are not.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use dhcpmgr_softwire::Kind;
@@ -8,11 +7,12 @@ use dhcpmgr_softwire::Kind;
 use super::napt::Napt;
 use super::{Backend, BackendName};
 use crate::config::SoftwireBackend;
+use crate::flat::FlatMap;
 
 /// What can be carried, found out at the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Support {
-    kinds: BTreeMap<Kind, Result<BackendName, String>>,
+    kinds: FlatMap<Kind, Result<BackendName, String>>,
 }
 
 impl Support {

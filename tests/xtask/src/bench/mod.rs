@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: what dhcpmgr costs, beside the floor of its design, in one run; a table and JSON.
 
+mod calls;
+mod growth;
 mod handlers;
 mod harness;
 mod model;
@@ -34,6 +36,10 @@ pub(crate) enum Part {
     Throughput,
     /// A handler that crashes in a loop, beside another client's leases; a worker is started again
     Handlers,
+    /// One call of a handler: in Rust and in C, in the daemon and in a worker
+    Calls,
+    /// 64 clients, five handlers, 100,000 leases: memory
+    Growth,
     /// DHCPv6: hook → address, hook → prefix on the LAN; 64 prefixes with 4 LANs each
     V6,
     /// MAP-T: an option's sums; hook → softwire up and down
@@ -54,7 +60,10 @@ pub(crate) enum Part {
 pub(crate) fn run(parts: &[Part]) -> Result {
     packages::ensure(packages::LAB)?;
     let parts = if parts.is_empty() { Part::value_variants() } else { parts };
-    if parts.iter().any(|part| matches!(part, Part::Handler | Part::Burst | Part::Renew | Part::V6)) {
+    if parts
+        .iter()
+        .any(|part| matches!(part, Part::Handler | Part::Burst | Part::Renew | Part::Calls | Part::V6))
+    {
         packages::ensure(packages::BENCH)?;
     }
     let root = target().join("bench-root");
@@ -83,6 +92,8 @@ pub(crate) fn inside(parts: &[Part]) -> Result {
             Part::Renew => harness::renew(&root, &mut table),
             Part::Throughput => throughput::run(&mut table),
             Part::Handlers => handlers::run(&mut table),
+            Part::Calls => calls::run(&mut table),
+            Part::Growth => growth::run(&mut table),
             Part::V6 => v6::run(&mut table),
             Part::Softwire => softwire::run(&mut table),
             Part::Idle => scale::run(&mut table),

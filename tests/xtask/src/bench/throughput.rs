@@ -77,7 +77,7 @@ fn send(socket: &LeaseSocket, message: &Forged, sustained: Duration) -> Result<(
 }
 
 /// What the client would say if it renewed.
-fn renewal(lab: &Lab, daemon: &Daemon<'_>) -> Result<Forged> {
+pub(super) fn renewal(lab: &Lab, daemon: &Daemon<'_>) -> Result<Forged> {
     Forged::of(&daemon.cli().client("wan0")?, ClientEvent::Renew, report(lab))
 }
 

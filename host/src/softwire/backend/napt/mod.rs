@@ -5,13 +5,13 @@ mod rules;
 mod run;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
 use dhcpmgr_message::IfName;
 use dhcpmgr_plugin_api::Softwire;
 use dhcpmgr_softwire::Kind;
 
 use super::BackendError;
+use crate::flat::FlatMap;
 use run::Nft;
 
 /// The packet filter.
@@ -19,7 +19,7 @@ use run::Nft;
 pub(super) struct Napt {
     nft: Nft,
     /// Checksums of what was loaded in this run.
-    loaded: RefCell<BTreeMap<IfName, u32>>,
+    loaded: RefCell<FlatMap<IfName, u32>>,
     /// What it cannot do here, once it was looked for: then nothing can have been loaded either.
     obstacle: RefCell<Option<String>>,
 }

@@ -3,15 +3,17 @@
 //! A rule has a local side, the customer's rule, and a remote side: the whole of IPv4 behind the DMR (RFC 6052), or the
 //! customers of a forwarding rule. The first rule that matches is taken; the one for all is the last.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use dhcpmgr_message::{IfName, Prefix};
 use dhcpmgr_plugin_api::{Softwire, SoftwireRule};
 
+use crate::flat::FlatMap;
+use crate::order;
+
 /// A rule, as the words that the control file has for it: key → value.
-pub(super) type Rule = BTreeMap<String, String>;
+pub(super) type Rule = FlatMap<String, String>;
 
 /// What a softwire needs of the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +52,7 @@ impl Rules {
         for rule in softwire.rules.iter().filter(|rule| rule.fmr) {
             if check(rule).is_ok() { forwarding.push(rule) } else { left_out += 1 }
         }
-        forwarding.sort_by_key(|rule| rule.ipv4.len());
+        order::sort_by_key(&mut forwarding, |rule| rule.ipv4.len());
         let mut notes = Vec::new();
         if left_out > 0 {
             notes.push(format!(
@@ -76,7 +78,7 @@ impl Rules {
     pub(super) fn sorted(&self) -> Vec<Rule> {
         let mut all = self.forwarding.clone();
         all.push(self.rest.clone());
-        all.sort();
+        order::sort(&mut all);
         all
     }
 }
@@ -187,7 +189,7 @@ pub(super) fn read(text: &str, interface: &IfName) -> Option<Vec<Rule>> {
         }
     }
     if let Some(rules) = &mut rules {
-        rules.sort();
+        order::sort(rules);
     }
     rules
 }

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::answer::{self, Answer};
+use crate::order;
 use crate::random;
 
 const PORT: u16 = 53;
@@ -30,7 +31,7 @@ pub(super) async fn address(name: &str, servers: &[IpAddr], scope: u32) -> Resul
     }
     // Those that can be asked without IPv4 first: it is IPv4 that is missing.
     let mut servers: Vec<IpAddr> = servers.to_vec();
-    servers.sort_by_key(IpAddr::is_ipv4);
+    order::sort_by_key(&mut servers, IpAddr::is_ipv4);
     servers.truncate(SERVERS);
     let mut reason = String::new();
     for patience in ROUNDS {
