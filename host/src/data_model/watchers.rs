@@ -129,7 +129,12 @@ impl Watchers {
 
 impl News {
     fn of(differences: Differences, operations: Vec<String>) -> Self {
-        let row = |place: Place| (place.path(), parts(place.object, ""));
+        let rows = |places: Vec<Place>| {
+            let mut rows: Vec<_> =
+                places.iter().map(|place| (place.path(), parts(place.object, ""))).collect();
+            rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+            rows
+        };
         // Parameters of an object follow each other: its path is written once, and its row is looked for once.
         let mut at: Option<(Place, String, bool)> = None;
         let mut values = Vec::with_capacity(differences.values.len());
@@ -142,12 +147,7 @@ impl News {
             let is = if is_key { Is::KeyOfNew } else { Is::Plain };
             values.push((format!("{path}{name}"), value, parts(place.object, &name), is));
         }
-        Self {
-            values,
-            created: differences.created.into_iter().map(row).collect(),
-            deleted: differences.deleted.into_iter().map(row).collect(),
-            operations,
-        }
+        Self { values, created: rows(differences.created), deleted: rows(differences.deleted), operations }
     }
 }
 
