@@ -5,7 +5,7 @@
 //! option had on the wire, [`v4`] and [`v6`] fill the typed fields from those bytes, with what [`option`] reads of
 //! both, [`reading`] holds what came of it, [`message`] makes the lease message and cuts it to size, [`send`] brings it
 //! to the daemon, [`spool`] keeps it when nobody takes it. Everything before [`send`] is pure. [`run`] is one call from
-//! start to end, [`start`] is what comes before, [`log`] is for the person who looks for what went wrong.
+//! start to end, [`start!`] is what comes before, [`log`] is for the person who looks for what went wrong.
 //!
 //! Nothing here knows the variables of any client.
 #![forbid(unsafe_code)]

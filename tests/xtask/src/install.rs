@@ -55,12 +55,11 @@ pub(crate) fn manual() -> Result<PathBuf> {
 /// Builds the release: the shim statically, because it is executed for every message and the dynamic loader would
 /// be most of its time.
 pub(crate) fn build() -> Result<Binaries> {
-    let programs = [["-p", "dhcpmgr", "--bin", "dhcpmgrd"], ["-p", "dhcpmgr", "--bin", "dhcpmgr"]];
-    let modules = HANDLERS.map(|handler| ["-p", handler, "--lib"]);
-    for part in programs.iter().map(|part| &part[..]).chain(modules.iter().map(|part| &part[..])) {
-        let mut release = cargo(&["rustc", "--release"]);
-        release.args(part).arg("--").args(RELEASE_FLAGS);
-        done(release, "building the release")?;
+    for program in ["dhcpmgrd", "dhcpmgr"] {
+        build_part("program", &["-p", "dhcpmgr", "--bin", program])?;
+    }
+    for handler in HANDLERS {
+        build_part("release", &["-p", handler, "--lib"])?;
     }
     let triple = host_triple()?;
     let directory = target().join("shims");
@@ -69,8 +68,15 @@ pub(crate) fn build() -> Result<Binaries> {
     shims.arg("--target-dir").arg(&directory).env("RUSTFLAGS", SHIM_FLAGS.join(" "));
     done(shims, "building the shims")?;
     let mut binaries = Binaries::in_directory(&target().join("release"));
+    (binaries.daemon, binaries.cli) = (target().join("program/dhcpmgrd"), target().join("program/dhcpmgr"));
     binaries.shims = SHIMS.map(|shim| directory.join(&triple).join("shim").join(shim)).into();
     Ok(binaries)
+}
+
+fn build_part(profile: &str, part: &[&str]) -> Result {
+    let mut release = cargo(&["rustc", "--profile", profile]);
+    release.args(part).arg("--").args(RELEASE_FLAGS);
+    done(release, "building the release")
 }
 
 fn host_triple() -> Result<String> {
