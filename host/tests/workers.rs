@@ -437,7 +437,8 @@ fn impostor(name: &str, hello: &[u8], then: &str) -> PathBuf {
         "#include <unistd.h>\n#include <string.h>\nstatic unsigned char buf[300000];\n\
          static const unsigned char hello[] = {{{}}};\n\
          int main(void) {{ long n = read(0, buf, sizeof buf); write(0, hello, sizeof hello);\n\
-         while ((n = read(0, buf, sizeof buf)) > 0) {{ {then} }} return 0; }}\n",
+         /* One byte only says that a question comes. */\n\
+         while ((n = read(0, buf, sizeof buf)) > 0) {{ if (n > 1) {{ {then} }} }} return 0; }}\n",
         hello.join(",")
     );
     let directory = support::modules();
