@@ -78,6 +78,22 @@ impl Program {
         self.places.push((place, self.written.len()));
     }
 
+    /// What comes in goes to the client's port; what goes out, which goes on at `out`, to the server's, and not from there.
+    /// `load` and `at` are how to load the source port; the other one follows it.
+    fn looks_at_ports(&mut self, load: u16, at: u32, (server, client): (u16, u16), out: To) {
+        let (server, client) = (server.into(), client.into());
+        self.does(LOAD, PACKET_TYPE);
+        self.branches(IF_EQUAL, OUTGOING, out, To::Next);
+        self.branches(IF_AT_LEAST, OTHER_HOST, To::Drop, To::Next);
+        self.does(load, at + 2);
+        self.branches(IF_EQUAL, client, To::Interface, To::Drop);
+        self.place(out);
+        self.does(load, at);
+        self.branches(IF_EQUAL, server, To::Drop, To::Next);
+        self.does(load, at + 2);
+        self.branches(IF_EQUAL, server, To::Interface, To::Drop);
+    }
+
     fn finish(self) -> Vec<Instruction> {
         let jump = |from: usize, to: To| {
             let place = self.places.iter().find(|(place, _)| *place == to).map_or(from + 1, |(_, at)| *at);
@@ -95,8 +111,6 @@ impl Program {
 
 /// The filter for clients on these interfaces, given by their indices.
 pub(super) fn program(interfaces: &[u32]) -> Vec<Instruction> {
-    let (v4_server, v4_client) = (u32::from(V4_PORTS.0), u32::from(V4_PORTS.1));
-    let (v6_server, v6_client) = (u32::from(V6_PORTS.0), u32::from(V6_PORTS.1));
     let mut program = Program::default();
     if interfaces.is_empty() {
         program.does(RETURN, 0);
@@ -111,30 +125,12 @@ pub(super) fn program(interfaces: &[u32]) -> Vec<Instruction> {
     program.does(LOAD_HALF, 6);
     program.branches(IF_ANY_BIT, u32::from(FRAGMENT), To::Drop, To::Next);
     program.does(LOAD_HEADER_LENGTH, 0);
-    program.does(LOAD, PACKET_TYPE);
-    program.branches(IF_EQUAL, OUTGOING, To::V4Out, To::Next);
-    program.branches(IF_AT_LEAST, OTHER_HOST, To::Drop, To::Next);
-    program.does(LOAD_HALF_AFTER, 2);
-    program.branches(IF_EQUAL, v4_client, To::Interface, To::Drop);
-    program.place(To::V4Out);
-    program.does(LOAD_HALF_AFTER, 0);
-    program.branches(IF_EQUAL, v4_server, To::Drop, To::Next);
-    program.does(LOAD_HALF_AFTER, 2);
-    program.branches(IF_EQUAL, v4_server, To::Interface, To::Drop);
+    program.looks_at_ports(LOAD_HALF_AFTER, 0, V4_PORTS, To::V4Out);
 
     program.place(To::V6);
     program.does(LOAD_BYTE, 6);
     program.branches(IF_EQUAL, 17, To::Next, To::Drop);
-    program.does(LOAD, PACKET_TYPE);
-    program.branches(IF_EQUAL, OUTGOING, To::V6Out, To::Next);
-    program.branches(IF_AT_LEAST, OTHER_HOST, To::Drop, To::Next);
-    program.does(LOAD_HALF, 42);
-    program.branches(IF_EQUAL, v6_client, To::Interface, To::Drop);
-    program.place(To::V6Out);
-    program.does(LOAD_HALF, 40);
-    program.branches(IF_EQUAL, v6_server, To::Drop, To::Next);
-    program.does(LOAD_HALF, 42);
-    program.branches(IF_EQUAL, v6_server, To::Interface, To::Drop);
+    program.looks_at_ports(LOAD_HALF, 40, V6_PORTS, To::V6Out);
 
     program.place(To::Interface);
     // What belongs to a VLAN is seen again on the VLAN's own interface.

@@ -20,13 +20,14 @@ use dhcpmgr_plugin_api::Protocol;
 use tokio::task::{AbortHandle, spawn_local};
 use tokio::time::{Instant, sleep_until};
 
-use crate::flat::FlatMap;
 pub use packet::{Message, Packet, Way};
 pub use view::{Exchanged, ObserverView};
 
 use crate::clients::Progress;
 use crate::clock;
+use crate::flat::FlatMap;
 use crate::network::{HardwareAddress, LinkState};
+use crate::order;
 use conversation::Conversation;
 use packet::ENOUGH;
 use socket::{Received, Tap};
@@ -96,10 +97,10 @@ impl Observer {
         let interface = link.map(|link| link.index);
         let hardware = link.and_then(|link| link.hardware);
         let result = match &mut *self.0.borrow_mut() {
-            State::On(observed) => {
-                observed.watch(client, protocol, interface, hardware);
-                observed.listen_where_clients_are()
-            }
+            State::On(observed) => match observed.watch(client, protocol, interface, hardware) {
+                true => observed.listen_where_clients_are(),
+                false => return,
+            },
             State::Off | State::Failed(_) => return,
         };
         if let Err(error) = result {
@@ -212,31 +213,35 @@ impl Observer {
 }
 
 impl Observed {
+    /// Says whether the client is somewhere else than it was.
     fn watch(
         &mut self,
         client: &ClientName,
         protocol: Protocol,
         interface: Option<u32>,
         hardware: Option<HardwareAddress>,
-    ) {
+    ) -> bool {
         match self
             .clients
             .iter_mut()
             .find(|watched| watched.client == *client && watched.protocol == protocol)
         {
-            Some(watched) => (watched.interface, watched.hardware) = (interface, hardware),
+            Some(watched) => {
+                watched.hardware = hardware;
+                std::mem::replace(&mut watched.interface, interface) != interface
+            }
             None => {
                 let conversation = Conversation::new(protocol);
                 let client = client.clone();
                 self.clients.push(Watched { client, protocol, interface, hardware, conversation });
+                true
             }
         }
     }
 
     fn listen_where_clients_are(&self) -> io::Result<()> {
         let mut interfaces: Vec<u32> = self.clients.iter().filter_map(|watched| watched.interface).collect();
-        crate::order::sort(&mut interfaces);
-        interfaces.dedup();
+        order::sort_once(&mut interfaces);
         self.tap.listen_on(&interfaces)
     }
 
