@@ -2,6 +2,7 @@
 //!
 //! client → shim → [`lease_monitor`] → [`controller`] → [`handlers`] → [`network`]
 #![deny(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 pub mod cli;
 pub mod clients;

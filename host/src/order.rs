@@ -34,9 +34,16 @@ pub fn sort<T: Ord>(items: &mut [T]) {
     sort_by(items, T::cmp);
 }
 
+/// Puts the items in their order, each of them once.
+pub fn sort_once<T: Ord>(items: &mut Vec<T>) {
+    sort(items);
+    items.dedup();
+}
+
 /// The places 0 to `len` in order.
 fn sorted(len: usize, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<usize> {
     let mut places: Vec<usize> = (0..len).collect();
+    #[allow(clippy::disallowed_methods, reason = "the one copy")]
     places.sort_by(|one, other| compare(*one, *other));
     places
 }

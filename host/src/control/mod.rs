@@ -19,9 +19,11 @@ pub use protocol::*;
 use crate::events::EventLog;
 use views::ClientStatus;
 
-/// What the daemon's core does for the control socket besides [`DataModel`](crate::data_model::door::DataModel). Runs on the one runtime thread; futures need not be `Send`.
+/// What the daemon's core does for the control socket besides [`DataModel`](crate::data_model::door::DataModel). Runs on
+/// the one runtime thread; futures need not be `Send`.
 pub trait Controls {
-    /// Answers one request; never called with [`Request::Events`] and [`Request::Watch`]. Several may be under way at a time.
+    /// Answers one request; never called with [`Request::Events`] and [`Request::Watch`]. Several may be under way at a
+    /// time.
     fn handle(&self, request: Request) -> impl Future<Output = Response>;
 
     /// The clients at a glance.

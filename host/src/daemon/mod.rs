@@ -19,7 +19,6 @@ use dhcpmgr_plugin_api::{Emitted, Protocol};
 use futures_util::future::join_all;
 use tokio::sync::watch;
 
-use crate::flat::FlatMap;
 pub use start::{StartError, check, run};
 
 use crate::clients::{self, Census};
@@ -29,6 +28,7 @@ use crate::control::{Controls, Request, Response};
 use crate::controller::{Command, Controller, Ending, Shared};
 use crate::delegation::Outcome;
 use crate::events::{Event, EventKind, EventLog};
+use crate::flat::FlatMap;
 use crate::handlers::{HandlerNotice, NoticeKind};
 use crate::hooks::{self, Hooks};
 use crate::import::{self, Order};

@@ -15,8 +15,6 @@ use crate::clock;
 const TOGETHER: Duration = Duration::from_millis(2);
 /// Between two looks for what no event tells of. USP wants it told within ten seconds.
 const LOOK: Duration = Duration::from_secs(1);
-/// Between two looks so many times as long as a look takes: watching costs half of the processor at most.
-const REST: u32 = 1;
 
 impl Daemon {
     /// Tells subscribers of what becomes of the data model, for as long as the daemon runs.
@@ -37,7 +35,8 @@ impl Daemon {
                 drain(&mut feed);
                 let began = Instant::now();
                 self.look().await;
-                let rest = (began.elapsed() * REST).max(watchers.borrow().apart());
+                // As long as the look took: watching costs half of the processor at most.
+                let rest = began.elapsed().max(watchers.borrow().apart());
                 tokio::select! {
                     () = sleep(rest) => {}
                     () = joined.notified() => {}

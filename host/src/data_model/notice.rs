@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::value::Value;
 use crate::events::Change;
+use crate::order;
 
 /// The most values, rows and commands that wait for a subscriber: all that 64 clients change when they all come up.
 const MOST: usize = 8192;
@@ -66,8 +67,7 @@ impl Notice {
         self.deleted.extend(later.deleted);
         self.operations.extend(later.operations);
         self.changed.extend(later.changed);
-        self.changed.sort_unstable();
-        self.changed.dedup();
+        order::sort_once(&mut self.changed);
     }
 }
 

@@ -10,6 +10,7 @@ use super::snapshot::{Differences, Snapshot};
 use super::subscription::{NotifType, Reference, Subscription, parts};
 use super::value::Value;
 use crate::events::Change;
+use crate::order;
 
 /// The most subscriptions at a time.
 const MOST: usize = 64;
@@ -132,7 +133,7 @@ impl News {
         let rows = |places: Vec<Place>| {
             let mut rows: Vec<_> =
                 places.iter().map(|place| (place.path(), parts(place.object, ""))).collect();
-            rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+            order::sort_by(&mut rows, |a, b| a.0.cmp(&b.0));
             rows
         };
         // Parameters of an object follow each other: its path is written once, and its row is looked for once.
@@ -191,8 +192,7 @@ impl Watcher {
         for (reference, now) in self.references.iter_mut().zip(now) {
             reference.settle(now);
         }
-        changed.sort_unstable();
-        changed.dedup();
+        order::sort_once(&mut changed);
         Notice { changed, values, created, deleted, operations, ..Notice::default() }
     }
 

@@ -1,6 +1,7 @@
 //! [`FlatMap`].
 
 use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt::{self, Debug};
 use std::marker::PhantomData;
 use std::ops::{Bound, Index, RangeBounds};
@@ -79,18 +80,6 @@ impl<K, V> FlatMap<K, V> {
         self.entries.retain_mut(|(key, value)| keep(key, value));
     }
 
-    /// The entry of the smallest key.
-    #[must_use]
-    pub fn first_key_value(&self) -> Option<(&K, &V)> {
-        self.entries.first().map(|(key, value)| (key, value))
-    }
-
-    /// The entry of the largest key.
-    #[must_use]
-    pub fn last_key_value(&self) -> Option<(&K, &V)> {
-        self.entries.last().map(|(key, value)| (key, value))
-    }
-
     /// Takes the entry of the smallest key.
     pub fn pop_first(&mut self) -> Option<(K, V)> {
         (!self.entries.is_empty()).then(|| self.entries.remove(0))
@@ -162,36 +151,24 @@ impl<K: Ord, V> FlatMap<K, V> {
     where
         K: Borrow<Q>,
     {
-        let before = |bound: Bound<&Q>, end: bool| match bound {
-            Bound::Unbounded => {
-                if end {
-                    self.entries.len()
-                } else {
-                    0
-                }
-            }
-            Bound::Included(key) => {
-                self.entries.partition_point(|(known, _)| match known.borrow().cmp(key) {
-                    std::cmp::Ordering::Less => true,
-                    std::cmp::Ordering::Equal => end,
-                    std::cmp::Ordering::Greater => false,
-                })
-            }
-            Bound::Excluded(key) => {
-                self.entries.partition_point(|(known, _)| match known.borrow().cmp(key) {
-                    std::cmp::Ordering::Less => true,
-                    std::cmp::Ordering::Equal => !end,
-                    std::cmp::Ordering::Greater => false,
-                })
-            }
+        let place = |key: &Q, behind: bool| {
+            self.entries.partition_point(|(known, _)| match known.borrow().cmp(key) {
+                Ordering::Less => true,
+                Ordering::Equal => behind,
+                Ordering::Greater => false,
+            })
         };
-        let (from, to) = (before(bounds.start_bound(), false), before(bounds.end_bound(), true));
+        let from = match bounds.start_bound() {
+            Bound::Unbounded => 0,
+            Bound::Included(key) => place(key, false),
+            Bound::Excluded(key) => place(key, true),
+        };
+        let to = match bounds.end_bound() {
+            Bound::Unbounded => self.len(),
+            Bound::Included(key) => place(key, true),
+            Bound::Excluded(key) => place(key, false),
+        };
         Iter(self.entries.get(from..to).unwrap_or_default().iter())
-    }
-
-    /// Takes the entries of another one, which is empty afterwards.
-    pub fn append(&mut self, other: &mut Self) {
-        self.extend(std::mem::take(other));
     }
 }
 

@@ -49,18 +49,6 @@ impl<T> FlatSet<T> {
         self.items.iter()
     }
 
-    /// The smallest.
-    #[must_use]
-    pub fn first(&self) -> Option<&T> {
-        self.items.first()
-    }
-
-    /// The largest.
-    #[must_use]
-    pub fn last(&self) -> Option<&T> {
-        self.items.last()
-    }
-
     /// Takes the smallest.
     pub fn pop_first(&mut self) -> Option<T> {
         (!self.items.is_empty()).then(|| self.items.remove(0))
@@ -153,12 +141,6 @@ impl<T: Ord> Extend<T> for FlatSet<T> {
         for item in items {
             self.insert(item);
         }
-    }
-}
-
-impl<'a, T: Ord + Copy> Extend<&'a T> for FlatSet<T> {
-    fn extend<I: IntoIterator<Item = &'a T>>(&mut self, items: I) {
-        self.extend(items.into_iter().copied());
     }
 }
 

@@ -53,8 +53,8 @@ proptest! {
                 }
             }
             prop_assert!(flat.iter().eq(tree.iter()));
-            prop_assert_eq!(flat.first_key_value(), tree.first_key_value());
-            prop_assert_eq!(flat.last_key_value(), tree.last_key_value());
+            prop_assert_eq!(flat.iter().next(), tree.first_key_value());
+            prop_assert_eq!(flat.iter().next_back(), tree.last_key_value());
         }
         let json = serde_json::to_string(&flat).unwrap();
         prop_assert_eq!(&json, &serde_json::to_string(&tree).unwrap());

@@ -23,7 +23,6 @@ use tokio::sync::Notify;
 use tokio::task::spawn_local;
 use tokio::time::{sleep_until, timeout};
 
-use crate::flat::FlatMap;
 pub use carrier::{Carriage, Carrier};
 pub use owner::Failure;
 pub use view::{OfferView, OwnerChange, WanView};
@@ -31,6 +30,7 @@ pub use wan::Offered;
 
 use crate::config::{self, Unneeded};
 use crate::events::Event;
+use crate::flat::FlatMap;
 use crate::store::Store;
 use backend::Pending;
 use owner::{Input, Step};

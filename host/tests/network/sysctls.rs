@@ -1,9 +1,9 @@
 //! Sysctls of an interface: set where they are desired, and given back.
 
-use dhcpmgr::flat::FlatMap;
 use std::fs;
 
 use dhcpmgr::config::{DnsBackend, Sysctl};
+use dhcpmgr::flat::FlatMap;
 use dhcpmgr::network::{Desired, Owner};
 
 use crate::lab::{Lab, client, in_namespace, ip, nothing, wan};

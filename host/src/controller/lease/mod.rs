@@ -123,8 +123,7 @@ impl Lease {
         if !self.news_from(before).is_empty() {
             changes.push(Change::Vendor);
         }
-        order::sort(&mut changes);
-        changes.dedup();
+        order::sort_once(&mut changes);
         changes
     }
 

@@ -90,8 +90,7 @@ impl Facts {
         let mut names: Vec<&IfName> =
             all.iter().filter(|(_, parked)| !parked).map(|(client, _)| &client.interface).collect();
         names.extend(lans);
-        order::sort(&mut names);
-        names.dedup();
+        order::sort_once(&mut names);
         let keys: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
         for (name, number) in names.iter().zip(desired.numbers.settle(INTERFACES, &keys)) {
             let name = (*name).clone();
@@ -171,7 +170,7 @@ impl Facts {
         let numbers = passing.settle("Device.Routing.Router.1.IPv4Forwarding.", &keys);
         let row = |((to, via, metric, interface), number)| V4Route { number, to, via, metric, interface };
         self.routes = routes.into_iter().zip(numbers).map(row).collect();
-        self.routes.sort_by_key(|row| row.number);
+        order::sort_by_key(&mut self.routes, |row| row.number);
     }
 
     fn feed_v6_routes(&mut self, routes: Vec<OwnRoute>, passing: &mut Numbers) {
@@ -182,7 +181,7 @@ impl Facts {
         let keys: Vec<String> = routes.iter().map(key).collect();
         let numbers = passing.settle("Device.Routing.Router.1.IPv6Forwarding.", &keys);
         self.v6_routes = numbers.into_iter().zip(routes).collect();
-        self.v6_routes.sort_by_key(|row| row.0);
+        order::sort_by_key(&mut self.v6_routes, |row| row.0);
     }
 
     /// Softwires that carry IPv4; what a lease merely offers is shown with its client.
@@ -204,7 +203,7 @@ impl Facts {
             let (interface, stats) = (view.softwire_interface.clone(), view.stats);
             self.domains.push(MapDomain { number, wan, softwire, interface, stats, rules });
         }
-        self.domains.sort_by_key(|row| row.number);
+        order::sort_by_key(&mut self.domains, |row| row.number);
         let keys: Vec<&str> = tunnels.iter().map(|(view, _)| view.interface.as_str()).collect();
         let numbers = passing.settle("Device.DSLite.InterfaceSetting.", &keys);
         let row = |((view, softwire), number): ((&WanView, &SoftwireView), u32)| Tunnel {
@@ -213,7 +212,7 @@ impl Facts {
             address: view.softwire_interface.as_ref().and_then(|interface| endpoints.get(interface).copied()),
         };
         self.tunnels = tunnels.into_iter().zip(numbers).map(row).collect();
-        self.tunnels.sort_by_key(|row| row.number);
+        order::sort_by_key(&mut self.tunnels, |row| row.number);
     }
 
     fn feed_interfaces(&mut self, lans: &[LanView], passing: &mut Numbers) {
@@ -339,8 +338,7 @@ fn one(client: &Client, base: Option<&Client>, asked: Option<&Asked>, desired: &
     edits.sent.settle(&sent);
     let of_others = requested.iter().filter(|(_, (_, owner))| *owner != Owner::Files).map(|(code, _)| *code);
     let mut all_requested: Vec<u16> = of_others.chain(client.request.iter().copied()).collect();
-    order::sort(&mut all_requested);
-    all_requested.dedup();
+    order::sort_once(&mut all_requested);
     // Only DHCPv4 has rows for them.
     let requested = if client.protocol == Protocol::V4 {
         edits.requested.settle(&requested);

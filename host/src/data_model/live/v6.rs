@@ -41,8 +41,7 @@ impl Facts {
             "SupportedOptions" => {
                 let mut codes = UNDERSTOOD.to_vec();
                 codes.extend(&client.all_requested);
-                order::sort(&mut codes);
-                codes.dedup();
+                order::sort_once(&mut codes);
                 Value::list(codes)
             }
             "RequestedOptions" => match &client.written_request {

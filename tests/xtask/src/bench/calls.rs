@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use dhcpmgr_lab::{Binaries, Daemon, Error, Lab, Result, program};
+use dhcpmgr_lab::{Binaries, Daemon, Error, Lab, Result, median, program};
 
 use super::scale::{await_bound, config};
 use super::table::{Bound, Table};
@@ -33,7 +33,7 @@ pub(super) fn run(table: &mut Table) -> Result {
     daemon.start()?;
     await_bound(&daemon, 1)?;
     let (socket, cli) = (daemon.lease_socket()?, daemon.cli());
-    let mut took: [Vec<u64>; 4] = Default::default();
+    let mut took: [Vec<Duration>; 4] = Default::default();
     for _ in 0..RUNS {
         socket.ask(&renewal(&lab, &daemon)?.bytes()?)?;
         std::thread::sleep(PAUSE);
@@ -41,14 +41,17 @@ pub(super) fn run(table: &mut Table) -> Result {
         let asked = why["exchanges"][0]["handlers"].as_array().cloned().unwrap_or_default();
         for ((name, ..), took) in HANDLERS.iter().zip(&mut took) {
             let one = asked.iter().find(|handler| handler["name"] == *name);
-            took.extend(one.and_then(|handler| handler["took_us"].as_u64()));
+            took.extend(one.and_then(|handler| handler["took_us"].as_u64()).map(Duration::from_micros));
         }
     }
-    for ((name, _, what), mut took) in HANDLERS.iter().zip(took) {
-        took.sort_unstable();
-        let median = took.get(took.len() / 2);
-        let median = median.ok_or_else(|| Error::new(format!("no call of {name} was recorded")))?;
-        table.add(&format!("a call of a handler {what}, median"), "us", *median as f64, Bound::None);
+    for ((name, _, what), took) in HANDLERS.iter().zip(took) {
+        let median = median(took).map_err(|error| Error::new(format!("calls of {name}: {error}")))?;
+        table.add(
+            &format!("a call of a handler {what}, median"),
+            "us",
+            median.as_micros() as f64,
+            Bound::None,
+        );
     }
     Ok(())
 }
