@@ -41,6 +41,12 @@ impl Paths {
         self.root.join("usr/include/dhcpmgr")
     }
 
+    /// `/run/dbus/system_bus_socket`
+    #[must_use]
+    pub fn system_bus_socket(&self) -> PathBuf {
+        self.root.join("run/dbus/system_bus_socket")
+    }
+
     /// `/run/dhcpmgr`
     #[must_use]
     pub fn runtime(&self) -> PathBuf {

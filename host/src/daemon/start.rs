@@ -351,9 +351,7 @@ async fn serve(
     #[cfg(feature = "dbus")]
     {
         let on_bus = Rc::clone(&daemon);
-        spawn_local(async move {
-            crate::doors::dbus::serve(Rc::clone(&on_bus), on_bus.shared.paths.root()).await
-        });
+        spawn_local(async move { crate::doors::dbus::serve(Rc::clone(&on_bus), &on_bus.shared.paths).await });
     }
     let reactions = Rc::clone(&daemon);
     spawn_local(async move { reactions.let_handlers_react().await });

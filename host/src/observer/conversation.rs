@@ -66,8 +66,8 @@ impl Conversation {
     }
 
     fn sent(&mut self, packet: &Packet, now: u64) {
-        let (known, begun) = &mut self.transactions;
-        if !known.iter().take(*begun).any(|transaction| *transaction == packet.transaction) {
+        if !self.knows(packet.transaction) {
+            let (known, begun) = &mut self.transactions;
             known[*begun % TRANSACTIONS] = packet.transaction;
             *begun += 1;
         }
@@ -102,15 +102,20 @@ impl Conversation {
         }
     }
 
+    fn knows(&self, transaction: u32) -> bool {
+        let (known, begun) = &self.transactions;
+        known.iter().take(*begun).any(|known| *known == transaction)
+    }
+
     /// Whether a packet that comes in answers something, or asks the client to ask.
     fn is_addressed(&self, packet: &Packet) -> bool {
-        let (known, begun) = &self.transactions;
-        let is_answer = known.iter().take(*begun).any(|transaction| *transaction == packet.transaction);
         match packet.message {
             // RFC 3203 section 3.1, RFC 8415 section 18.3.11: to one host, of no transaction.
-            Message::FORCERENEW => packet.unicast && *begun > 0 && packet.hardware == self.hardware,
+            Message::FORCERENEW => {
+                packet.unicast && self.transactions.1 > 0 && packet.hardware == self.hardware
+            }
             Message::RECONFIGURE => packet.unicast,
-            _ => is_answer && packet.hardware == self.hardware,
+            _ => self.knows(packet.transaction) && packet.hardware == self.hardware,
         }
     }
 

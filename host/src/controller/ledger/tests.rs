@@ -240,7 +240,7 @@ proptest! {
         words in prop::collection::vec((0_u8..4, 0_u32..100, 0_u32..100, any::<bool>(), 1_u64..3_000), 1..40)
     ) {
         let mut ledger = Ledger::default();
-        let mut truth: crate::flat::FlatMap<u8, u64> = Default::default();
+        let mut truth: std::collections::BTreeMap<u8, u64> = Default::default();
         let mut now = 0;
         let mut last = None;
         for (which, preferred, valid, claimed, passes) in words {
@@ -258,9 +258,9 @@ proptest! {
             }
             last = Some(message);
         }
-        let found: crate::flat::FlatMap<_, _> =
+        let found: std::collections::BTreeMap<_, _> =
             ledger.entries().iter().map(|entry| (entry.value.to_string(), entry.valid_until().unwrap())).collect();
-        let expected: crate::flat::FlatMap<_, _> =
+        let expected: std::collections::BTreeMap<_, _> =
             truth.iter().map(|(which, end)| (format!("prefix 2001:db8:f{which}00::/56"), *end)).collect();
         prop_assert_eq!(&found, &expected);
         let whole = ledger.whole(&last.unwrap());

@@ -32,6 +32,7 @@ use crate::data_model::door::{DataModel, Flat};
 use crate::data_model::notice::Notice;
 use crate::data_model::subscription::Subscription;
 use crate::events::Event;
+use crate::paths::Paths;
 use crate::word::word;
 use objects::Objects;
 use values::variants;
@@ -57,10 +58,10 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 /// What of the tree is told when it changes.
 const TOLD: [&str; 2] = ["Device.DHCPv4.Client.", "Device.DHCPv6.Client."];
 
-/// Serves the bus below this root as long as the daemon runs. Where there is none it is looked for when something
+/// Serves the bus of an installation as long as the daemon runs. Where there is none it is looked for when something
 /// happens, so that a gateway without one is never woken up for it.
-pub async fn serve<D: DataModel + Controls + 'static>(daemon: Rc<D>, root: &Path) {
-    let socket = root.join("run/dbus/system_bus_socket");
+pub async fn serve<D: DataModel + Controls + 'static>(daemon: Rc<D>, paths: &Paths) {
+    let socket = paths.system_bus_socket();
     let (_, mut feed) = daemon.events().subscribe();
     let (first, longest) = RETRY;
     let mut wait = None;

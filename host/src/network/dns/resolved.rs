@@ -10,6 +10,7 @@ use zbus::Connection;
 use zbus::connection::Builder;
 
 use super::Record;
+use crate::paths::Paths;
 
 /// How long systemd-resolved may take to answer, its start by D-Bus activation included.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -43,7 +44,7 @@ pub(super) struct Resolved {
 impl Resolved {
     /// On the system bus below this root.
     pub(super) fn new(root: &Path) -> Self {
-        let socket = root.join("run/dbus/system_bus_socket");
+        let socket = Paths::new(root).system_bus_socket();
         Self { address: format!("unix:path={}", socket.display()), connection: None }
     }
 
