@@ -1,9 +1,11 @@
 //! The data model of the running daemon: gathers what is true, and carries out what is written.
 
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 use std::time::Instant;
 
 use dhcpmgr_message::{Bytes, ClientName};
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::{Mutex, Notify};
 
 use super::Daemon;
@@ -26,6 +28,9 @@ use crate::handlers::Kept;
 use crate::paths::Paths;
 use crate::store::Store;
 
+/// What happened since somebody looked.
+pub(super) type Happened = Receiver<Arc<Event>>;
+
 /// The name of the record.
 const RECORD: &str = "model";
 
@@ -35,7 +40,7 @@ pub(super) struct Model {
     pub(super) files: RefCell<Config>,
     desired: RefCell<Desired>,
     /// Numbers of rows that come and go with leases.
-    passing: RefCell<Numbers>,
+    pub(super) passing: RefCell<Numbers>,
     baselines: RefCell<FlatMap<ClientName, FlatMap<String, u64>>>,
     store: Store,
     /// Who writes; a change is whole before the next begins.
@@ -47,7 +52,8 @@ pub(super) struct Model {
     /// Who is told what becomes of it.
     pub(super) watchers: RefCell<Watchers>,
     /// Who looks at the tree for them; it must not be gathered by one and looked at after what another gathered later.
-    pub(super) looking: Mutex<()>,
+    /// What happened since the last look is kept here.
+    pub(super) looking: Mutex<Option<Happened>>,
     /// Rung when there is one more of them.
     pub(super) joined: Notify,
 }
@@ -83,7 +89,7 @@ impl Model {
             kept,
             set_aside: Cell::new(set_aside),
             watchers: RefCell::default(),
-            looking: Mutex::new(()),
+            looking: Mutex::new(None),
             joined: Notify::new(),
         };
         (model, whole.config)
@@ -129,7 +135,7 @@ async fn keep(store: &Store, desired: Desired) -> Result<(), String> {
 
 impl Daemon {
     /// What is true now, as far as these paths may name it.
-    async fn inputs(&self, paths: &[&str]) -> Inputs {
+    async fn inputs(&self, paths: &[&str]) -> (Inputs, Whole) {
         let statuses = self.clients().await;
         let lans = self.shared.delegations.lans().await;
         let wans = self.shared.softwires.views();
@@ -139,6 +145,8 @@ impl Daemon {
             Some((interface.clone(), self.shared.network.tunnel_remote(&interface)?))
         });
         let endpoints = ends.collect();
+        let vendor = self.vendor_parameters(paths).await;
+        // From here on nothing is waited for: all is of one moment.
         let whole = self.model.whole();
         let handlers = whole.config.clients.values().map(|client| {
             let requested = self.shared.chain.requested_by(&client.name, client.protocol);
@@ -152,10 +160,10 @@ impl Daemon {
             }
             (client.name.clone(), asked)
         });
-        Inputs {
+        let inputs = Inputs {
             handlers: handlers.collect(),
             statuses,
-            vendor: self.vendor_parameters(paths).await,
+            vendor,
             lans,
             wans,
             endpoints,
@@ -163,12 +171,12 @@ impl Daemon {
             duid: self.shared.keeper.duid().as_ref().map(Bytes::to_hex).unwrap_or_default(),
             baselines: self.model.baselines.borrow().clone(),
             wall_ms: clock::wall_ms(),
-        }
+        };
+        (inputs, whole)
     }
 
     async fn facts(&self, paths: &[&str]) -> Facts {
-        let inputs = self.inputs(paths).await;
-        let whole = self.model.whole();
+        let (inputs, whole) = self.inputs(paths).await;
         let (mut desired, mut passing) = (self.model.desired.borrow_mut(), self.model.passing.borrow_mut());
         Facts::gather(&self.model.files.borrow(), &whole, inputs, &mut desired, &mut passing)
     }
@@ -351,10 +359,12 @@ impl DataModel for Daemon {
     }
 
     async fn subscribe(&self, subscription: Subscription) -> Result<Notices, Fault> {
-        let _turn = self.model.looking.lock().await;
+        let mut happened = self.model.looking.lock().await;
+        happened.get_or_insert_with(|| self.shared.events.subscribe().1);
         let mut all = self.model.watchers.borrow().references();
         all.extend(subscription.references.iter().cloned());
-        let facts = self.present(&references(&all)).await;
+        let mut facts = self.present(&references(&all)).await;
+        self.replay(&mut happened, &mut facts);
         let notices = self.model.watchers.borrow_mut().add(subscription, &facts, &clock::timestamp())?;
         self.model.joined.notify_one();
         Ok(notices)
@@ -366,7 +376,7 @@ impl DataModel for Daemon {
 
     async fn change(&self, change: Change) -> Result<Changed, Vec<Fault>> {
         let writer = self.model.writing.lock().await;
-        let inputs = self.inputs(&change.paths()).await;
+        let (inputs, _) = self.inputs(&change.paths()).await;
         let files = self.model.files.borrow().clone();
         let (desired, passing) = (self.model.desired.borrow().clone(), self.model.passing.borrow().clone());
         let mut trial = Trial::new(&files, &inputs, desired, passing);

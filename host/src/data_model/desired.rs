@@ -72,6 +72,9 @@ impl Desired {
     pub fn over(&self, files: &Config) -> Whole {
         let mut whole = Whole { config: files.clone(), parked: FlatMap::new() };
         for (name, edits) in &self.clients {
+            if edits.say_nothing() && files.clients.contains_key(name) {
+                continue;
+            }
             let base = match (files.clients.get(name), edits.added) {
                 // A section that came later under the same name is what the operator wants.
                 (Some(client), _) => Some(client.clone()),
@@ -130,6 +133,15 @@ pub fn blank(name: &ClientName, protocol: Protocol) -> Option<Client> {
 }
 
 impl Edits {
+    /// Whether the files stand as they are: only numbers of rows are kept here.
+    fn say_nothing(&self) -> bool {
+        !self.deleted
+            && self.added.is_none()
+            && self.values.is_empty()
+            && self.sent.follows_the_files()
+            && self.requested.follows_the_files()
+    }
+
     /// The client with what was written, and whether it has an interface.
     fn over(&self, mut client: Client) -> (Client, bool) {
         let value = |name: &str| self.values.get(name).map(String::as_str);

@@ -15,6 +15,7 @@ pub mod numbers;
 pub mod options;
 pub mod path;
 pub mod read;
+pub mod replay;
 pub mod schema;
 mod snapshot;
 pub mod subscription;

@@ -125,6 +125,13 @@ struct Line {
 pub(super) struct Sender(Weak<Line>);
 
 impl Sender {
+    /// So much is missing that was never sent.
+    pub(super) fn lost(&self, count: u64) {
+        if let Some(line) = self.0.upgrade() {
+            line.outbox.borrow_mut().lost += count;
+        }
+    }
+
     /// Whether somebody listens.
     pub(super) fn is_open(&self) -> bool {
         self.0.strong_count() > 0

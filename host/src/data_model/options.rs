@@ -112,14 +112,21 @@ impl OptionRow {
 }
 
 impl OptionTable {
+    /// Whether nothing was written of it.
+    #[must_use]
+    pub fn follows_the_files(&self) -> bool {
+        !self.rows.iter().any(OptionRow::is_written)
+    }
+
     /// Gives a row to every option that has none.
     pub fn settle(&mut self, given: &Given) {
         for code in given.keys() {
-            let has_one = |row: &OptionRow| {
-                row.origin == Some(*code)
-                    || row.view(given).is_some_and(|view| view.tag == *code && view.enable)
+            let stands_for_it = |row: &OptionRow| row.origin == Some(*code);
+            // Only what was written says another code than its own.
+            let says_it = |row: &OptionRow| {
+                row.is_written() && row.view(given).is_some_and(|view| view.tag == *code && view.enable)
             };
-            if !self.rows.iter().any(has_one) {
+            if !self.rows.iter().any(stands_for_it) && !self.rows.iter().any(says_it) {
                 self.push(OptionRow { origin: Some(*code), ..OptionRow::default() });
             }
         }

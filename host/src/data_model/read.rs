@@ -13,7 +13,7 @@ pub fn get(source: &impl Source, paths: &[String], levels: u32) -> Result<Flat, 
     // One path names nothing twice.
     let several = paths.len() > 1;
     let mut take = |prefix: &str, name: &str, value| {
-        let path = format!("{prefix}{name}");
+        let path = [prefix, name].concat();
         if !several || seen.insert(path.clone()) {
             values.push((path, value));
         }

@@ -57,8 +57,48 @@ impl Snapshot {
         differences
     }
 
-    /// Takes it again, with each value that differs to `other`; gives the rows of before.
+    /// Takes what stands at and below a place again, and leaves the rest as it was.
+    pub(super) fn renew_below(&mut self, place: &Place, source: &impl Source) -> Differences {
+        let mut differences = Differences::default();
+        let (mut values, mut rows) = (Vec::new(), Vec::new());
+        expand(place, 0, source, &mut |at, name, value| {
+            if at.object.table && rows.last().is_none_or(|(_, last)| last != at) {
+                rows.push((key(&self.hasher, at, ""), *at));
+            }
+            if is_quiet(name) {
+                return;
+            }
+            let (key, is) = (key(&self.hasher, at, name), self.hasher.hash_one(&value));
+            match self.values.binary_search_by_key(&key, |entry| entry.0).map(|at| &mut self.values[at].1) {
+                Ok(was) if *was == is => return,
+                Ok(was) => *was = is,
+                Err(_) => values.push((key, is)),
+            }
+            differences.values.push((*at, name.to_owned(), value));
+        });
+        self.rows.retain(|(key, row)| {
+            let stays = !row.is_below(place) || rows.iter().any(|(other, _)| other == key);
+            if !stays {
+                differences.deleted.push(*row);
+            }
+            stays
+        });
+        rows.retain(|(key, _)| self.rows.binary_search_by_key(key, |row| row.0).is_err());
+        differences.created = rows.iter().map(|row| row.1).collect();
+        // Values of rows that are gone stay until all is taken again: their numbers never come back.
+        self.values.extend(values);
+        self.rows.extend(rows);
+        self.sort();
+        differences
+    }
+
     #[allow(clippy::disallowed_methods, reason = "each look sorts the whole tree: a copy of the code pays")]
+    fn sort(&mut self) {
+        self.values.sort_unstable();
+        self.rows.sort_unstable_by_key(|row| row.0);
+    }
+
+    /// Takes it again, with each value that differs to `other`; gives the rows of before.
     fn take(
         &mut self,
         source: &impl Source,
@@ -67,24 +107,27 @@ impl Snapshot {
         let (before, rows) = (std::mem::take(&mut self.values), std::mem::take(&mut self.rows));
         self.values.reserve_exact(before.len());
         expand(&Place::root(), 0, source, &mut |place, name, value| {
-            let key = |name: &str| self.hasher.hash_one((place.object.path, place.numbers(), name));
             if place.object.table && self.rows.last().is_none_or(|(_, last)| last != place) {
-                self.rows.push((key(""), *place));
+                self.rows.push((key(&self.hasher, place, ""), *place));
             }
             if is_quiet(name) {
                 return;
             }
-            let (key, is) = (key(name), self.hasher.hash_one(&value));
+            let (key, is) = (key(&self.hasher, place, name), self.hasher.hash_one(&value));
             let was = before.binary_search_by_key(&key, |entry| entry.0).ok().and_then(|at| before.get(at));
             if was.is_none_or(|(_, was)| *was != is) {
                 other(place, name, value);
             }
             self.values.push((key, is));
         });
-        self.values.sort_unstable();
-        self.rows.sort_unstable_by_key(|row| row.0);
+        self.sort();
         rows
     }
+}
+
+fn key(hasher: &RandomState, place: &Place, name: &str) -> u64 {
+    // There is each object once: where it stands in memory says which it is.
+    hasher.hash_one((std::ptr::from_ref(place.object).addr(), place.numbers(), name))
 }
 
 /// Whether the standard lets changes of it go untold.

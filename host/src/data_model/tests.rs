@@ -4,15 +4,23 @@ use super::desired::{Desired, Whole};
 use super::edit::{Order, Outcome, Trial};
 use super::error::{Fault, code};
 use super::live::{Asked, Facts, Inputs};
+use super::notice::Notice;
 use super::numbers::Numbers;
 use super::read;
+use super::replay::replay;
+use super::subscription::Subscription;
 use super::value::Value;
+use super::watchers::Watchers;
 use crate::config::{self, Config};
 use crate::control::views::{ClientStatus, WanView};
+use crate::events::{Event, EventKind, Lease, LeaseV4};
 use crate::flat::FlatMap;
 use crate::handlers::VendorParameter;
 use crate::network::OwnRoute;
 use dhcpmgr_plugin_api::ParameterKind;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
 
 const FILES: &str = "[clients.wan4]\nprotocol = \"v4\"\ninterface = \"wan0\"\nrequest = [43]\nmetric = 100\n\
     [clients.wan4.send]\n60 = { text = \"acme\" }\n\
@@ -468,4 +476,85 @@ fn the_supported_model_is_told_without_any_row() {
     assert_eq!((one.len(), one[0].kind.as_str(), one[0].writable), (1, "unsignedInt", true));
     assert_eq!(one[0].detail, "a whole number from 1 to 254");
     assert_eq!(read::supported("Device.WiFi.", &[]).unwrap_err().code, code::UNKNOWN_PARAMETER);
+}
+
+/// An event of wan4 with the lease after it.
+fn event(kind: EventKind, lease: Option<Lease>) -> Arc<Event> {
+    let client = Some("wan4".parse().unwrap());
+    Arc::new(Event { client, lease, time: format!("{kind:?}"), ..Event::now(kind) })
+}
+
+/// The lease of wan4 with another name server, and whatever else is other.
+fn lease4(dns: &str, change: impl FnOnce(&mut LeaseV4)) -> Option<Lease> {
+    let status: ClientStatus = serde_json::from_str(BOUND4).unwrap();
+    let Some(Lease::V4(mut lease)) = status.lease else { unreachable!() };
+    lease.dns = vec![dns.parse().unwrap()];
+    change(&mut lease);
+    Some(Lease::V4(lease))
+}
+
+/// What somebody who watches some paths is told of events between two looks. The client shows the last lease already when
+/// it is looked at.
+async fn told_of(paths: &[&str], events: &[Arc<Event>]) -> Vec<Notice> {
+    let (mut house, mut watchers) = (House::new(), Watchers::default());
+    let references = paths.iter().map(|path| (*path).to_owned()).collect();
+    let wants = Subscription { references, ..Subscription::default() };
+    let mut notices = watchers.add(wants, &house.facts(), "before").unwrap();
+    house.inputs.statuses[0].lease = events.last().unwrap().lease.clone();
+    let mut facts = house.facts();
+    replay(&mut watchers, &mut facts, &mut house.passing, events);
+    watchers.look(&facts, "after");
+    let mut told = Vec::new();
+    while let Ok(notice) = timeout(Duration::from_secs(1), notices.next()).await {
+        assert_eq!(notice.lost, 0);
+        told.push(notice);
+    }
+    told
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_of_several_changes_between_two_looks_is_told() {
+    let events: Vec<_> =
+        (1..=5).map(|n| event(EventKind::LeaseChanged, lease4(&format!("192.0.2.{n}"), |_| {}))).collect();
+    let told = told_of(&["Device.DHCPv4.Client.*.DNSServers"], &events).await;
+    let values: Vec<_> =
+        told.iter().flat_map(|notice| notice.values.values()).map(ToString::to_string).collect();
+    assert_eq!(values, ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_was_lost_and_is_there_again_was_lost() {
+    let back = || lease4("192.0.2.53", |_| {});
+    let events = [
+        event(EventKind::LeaseLost, None),
+        // Says nothing about the lease.
+        event(EventKind::KernelRepaired, None),
+        event(EventKind::LeaseAcquired, back()),
+    ];
+    let told = told_of(&["Device.DHCPv4.Client.1.IPAddress"], &events).await;
+    let values: Vec<_> = told
+        .iter()
+        .map(|notice| (notice.time.as_str(), notice.values[&format!("{C4}IPAddress")].to_string()))
+        .collect();
+    assert_eq!(values, [("LeaseLost", String::new()), ("after", "10.77.0.100".to_owned())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_came_and_went_between_two_looks_is_told_with_both() {
+    let publish = |lease: &mut LeaseV4| {
+        lease.parameters.insert("brief".to_owned(), "2".to_owned());
+        lease.parameters.insert("X_ACME_Brief".to_owned(), "3".to_owned());
+    };
+    let events = [
+        event(EventKind::LeaseChanged, lease4("192.0.2.1", publish)),
+        event(EventKind::LeaseChanged, lease4("192.0.2.2", |_| {})),
+    ];
+    let told = told_of(&["Device.DHCPv4.Client.1."], &events).await;
+    let [first, second] = told.as_slice() else { unreachable!("{told:?}") };
+    assert_eq!(first.created, second.deleted);
+    assert_eq!(first.created.len(), 2);
+    assert_eq!(first.values[&format!("{C4}X_ACME_Brief")], "3".into());
+    let names: Vec<_> =
+        first.created.iter().map(|row| first.values[&format!("{row}Name")].to_string()).collect();
+    assert_eq!(names, ["X_ACME_Brief", "brief"]);
 }

@@ -90,6 +90,18 @@ impl Watchers {
             return;
         }
         let differences = self.snapshot.get_or_insert_default().renew(source);
+        self.tell(differences, operations, source, time);
+    }
+
+    /// Looks at what stands at and below a place only.
+    pub fn look_below(&mut self, place: &Place, source: &impl Source, time: &str) {
+        if let Some(snapshot) = &mut self.snapshot {
+            let differences = snapshot.renew_below(place, source);
+            self.tell(differences, Vec::new(), source, time);
+        }
+    }
+
+    fn tell(&mut self, differences: Differences, operations: Vec<String>, source: &impl Source, time: &str) {
         if differences.is_empty() && operations.is_empty() {
             return;
         }
@@ -100,6 +112,18 @@ impl Watchers {
                 watcher.sender.send(Notice { time: time.to_owned(), ..notice });
             }
         }
+    }
+
+    /// Whether somebody is told of each value, and not only of the latest.
+    #[must_use]
+    pub fn want_each(&self) -> bool {
+        self.all.iter().any(|watcher| watcher.sender.is_open() && watcher.wants.interval_ms == 0)
+    }
+
+    /// So much happened that nobody can be told of any more: those who want each value hear how much.
+    pub fn missed(&self, count: u64) {
+        let want_each = self.all.iter().filter(|watcher| watcher.wants.interval_ms == 0);
+        want_each.for_each(|watcher| watcher.sender.lost(count));
     }
 
     /// What all of them refer to.

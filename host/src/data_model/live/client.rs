@@ -36,7 +36,10 @@ pub fn can_be_told(client: &Client, parameter: &str) -> bool {
 #[must_use]
 pub(in crate::data_model) fn below_client(object: &Object, parameter: &str) -> String {
     let below = object.path.split_once(".Client.{i}.").map_or("", |(_, below)| below);
-    format!("{}{parameter}", below.replace("{i}.", ""))
+    let mut path = String::with_capacity(below.len() + parameter.len());
+    path.extend(below.split("{i}."));
+    path.push_str(parameter);
+    path
 }
 
 /// What can be written in TR-181 and not to this client.

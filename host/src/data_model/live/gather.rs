@@ -8,10 +8,12 @@ use dhcpmgr_plugin_api::Protocol;
 use super::super::desired::{Desired, HOST_NAME, Whole};
 use super::super::numbers::Numbers;
 use super::super::options::{Given, Owner};
+use super::super::path::Place;
+use super::super::schema::Object;
 use super::feeds::{DnsServer, Interface, Left, V4Route, V6Address, V6Prefix};
 use super::options::each;
 use super::softwires::{MapDomain, Tunnel};
-use super::vendor::extras;
+use super::vendor::{of_handler, published};
 use super::{ClientFacts, Facts};
 use crate::config::{Client, Config};
 use crate::control::views::{ClientStatus, LanStanding, LanView, WanView};
@@ -119,9 +121,10 @@ impl Facts {
                 (row.number, row.is_parked, row.interface) = (number, *parked, interface);
                 row.status = statuses.remove(&client.name);
                 row.count(baseline);
-                row.number_rows(passing);
                 let vendor = inputs.vendor.get(&client.name).map_or(&[][..], Vec::as_slice);
-                row.extras = extras(protocol, vendor, row.parameters());
+                row.extras = vendor.iter().map(of_handler).collect();
+                row.of_handlers = row.extras.len();
+                row.read_lease(passing);
                 rows.push(row);
             }
             order::sort_by_key(&mut rows, |row| row.number);
@@ -134,6 +137,21 @@ impl Facts {
         facts.feed_softwires(&inputs.wans, &inputs.endpoints, passing);
         facts.feed_v6_routes(inputs.routes, passing);
         facts
+    }
+
+    /// Has a client show another lease than the one that it has now; gives its row. What leases feed elsewhere stays.
+    pub(in crate::data_model) fn show(
+        &mut self,
+        name: &ClientName,
+        lease: Option<Lease>,
+        passing: &mut Numbers,
+    ) -> Option<Place> {
+        let mut all = self.v4.iter_mut().chain(&mut self.v6);
+        let row = all.find(|row| row.client.name == *name)?;
+        row.status.as_mut()?.lease = lease;
+        row.read_lease(passing);
+        let object = Object::find(&format!("{}{{i}}.", clients(row.client.protocol)))?;
+        Some(Place::root().row(object, row.number))
     }
 
     /// What leases feed elsewhere.
@@ -362,6 +380,7 @@ fn one(client: &Client, base: Option<&Client>, asked: Option<&Asked>, desired: &
         server: None,
         ias: Vec::new(),
         extras: Vec::new(),
+        of_handlers: 0,
     }
 }
 
@@ -377,8 +396,17 @@ impl ClientFacts {
             status.counters.iter().map(|(name, count)| (name.clone(), since(name, count))).collect();
     }
 
+    /// Rows and parameters of its lease.
+    fn read_lease(&mut self, passing: &mut Numbers) {
+        self.number_rows(passing);
+        self.extras.truncate(self.of_handlers);
+        let more = published(self.client.protocol, &self.extras, self.parameters());
+        self.extras.extend(more);
+    }
+
     /// Numbers for the rows of its lease.
     fn number_rows(&mut self, passing: &mut Numbers) {
+        (self.ias, self.server, self.received) = (Vec::new(), None, Vec::new());
         let table = |table: &str| format!("{}{}.{table}.", clients(self.client.protocol), self.number);
         let published: Vec<&String> = self.parameters().into_iter().flat_map(|all| all.keys()).collect();
         let published = passing.settle(&table("X_DHCPMGR_Published"), &published);

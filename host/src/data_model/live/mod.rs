@@ -27,7 +27,7 @@ pub use vendor::{is_ours, may_be_named};
 
 use super::options::OptionView;
 use super::path::{Extra, Place, Source};
-use super::schema::{Object, Parameter};
+use super::schema::{Kind, Object, Parameter};
 use super::value::Value;
 use crate::config::Client;
 use crate::control::views::ClientStatus;
@@ -83,8 +83,9 @@ pub struct ClientFacts {
     received: Vec<(u32, u16, String)>,
     server: Option<u32>,
     ias: Vec<u32>,
-    /// Parameters besides those of the tables.
+    /// Parameters besides those of the tables: first those that handlers have.
     extras: Vec<Extra>,
+    of_handlers: usize,
 }
 
 impl ClientFacts {
@@ -192,8 +193,32 @@ impl Source for Facts {
 
 /// What a parameter is that nothing else is known of: the default of the standard.
 fn otherwise(parameter: &'static Parameter) -> Value {
-    let default = parameter.default.map(Value::from);
-    default
-        .and_then(|default| default.taken(&parameter.kind).ok())
-        .unwrap_or_else(|| Value::nothing(&parameter.kind))
+    let nothing = || Value::nothing(&parameter.kind);
+    let Some(default) = parameter.default else { return nothing() };
+    // Next to all are right for their parameters, and need not be checked at each read.
+    match parameter.kind {
+        Kind::Boolean => (default == "true").into(),
+        Kind::Int { .. } => default.parse().map_or_else(|_| nothing(), Value::Int),
+        Kind::Unsigned { .. } | Kind::Long => default.parse().map_or_else(|_| nothing(), Value::Unsigned),
+        // A prefix of nothing is none.
+        Kind::Text { .. } if !default.is_empty() => {
+            Value::from(default).taken(&parameter.kind).unwrap_or_else(|_| nothing())
+        }
+        _ => default.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data_model::tables::OBJECTS;
+
+    #[test]
+    fn a_default_reads_as_if_somebody_had_written_it() {
+        for parameter in OBJECTS.iter().flat_map(|object| object.parameters) {
+            let taken = parameter.default.and_then(|text| Value::from(text).taken(&parameter.kind).ok());
+            let nothing = || Value::nothing(&parameter.kind);
+            assert_eq!(otherwise(parameter), taken.unwrap_or_else(nothing), "{}", parameter.name);
+        }
+    }
 }

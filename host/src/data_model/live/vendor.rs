@@ -35,16 +35,16 @@ pub fn may_be_named(path: &str, protocol: Protocol) -> bool {
     leads_there && (path.contains("X_") || !is_standard())
 }
 
-/// What handlers have, then what the lease publishes and they do not.
-pub(super) fn extras(
+/// What the lease publishes and handlers do not have.
+pub(super) fn published(
     protocol: Protocol,
-    of_handlers: &[VendorParameter],
+    of_handlers: &[Extra],
     published: Option<&BTreeMap<String, String>>,
 ) -> Vec<Extra> {
-    let mut all: Vec<Extra> = of_handlers.iter().map(of_handler).collect();
+    let mut all: Vec<Extra> = Vec::new();
     for (name, value) in published.into_iter().flatten() {
         let own = name.starts_with("X_") && is_name(name) && !is_ours(protocol, name);
-        if own && !all.iter().any(|other| other.name == *name) {
+        if own && !of_handlers.iter().any(|other| other.name == *name) {
             let (kind, value) = (kind(ParameterKind::Text), value.as_str().into());
             all.push(Extra { name: name.clone(), kind, value, writes: None, description: String::new() });
         }
@@ -52,7 +52,7 @@ pub(super) fn extras(
     all
 }
 
-fn of_handler(parameter: &VendorParameter) -> Extra {
+pub(super) fn of_handler(parameter: &VendorParameter) -> Extra {
     let kind = kind(parameter.kind);
     Extra {
         name: parameter.name.clone(),

@@ -72,6 +72,12 @@ impl Place {
         &self.numbers[..usize::from(self.depth)]
     }
 
+    /// Whether it is a place, or stands in it.
+    #[must_use]
+    pub fn is_below(&self, place: &Self) -> bool {
+        self.object.path.starts_with(place.object.path) && self.numbers().starts_with(place.numbers())
+    }
+
     /// An object without rows that stands in it.
     #[must_use]
     pub fn single(&self, object: &'static Object) -> Self {
@@ -97,12 +103,20 @@ impl Place {
         let mut numbers = self.numbers().iter();
         for (at, part) in self.object.path.split("{i}").enumerate() {
             if at > 0 {
-                let _ = write!(out, "{}", numbers.next().copied().unwrap_or_default());
+                push_number(&mut out, numbers.next().copied().unwrap_or_default());
             }
             out.push_str(part);
         }
         out
     }
+}
+
+/// Writes a number: without the machinery of formatting, which is most of the time that a path takes.
+fn push_number(out: &mut String, number: u32) {
+    if number > 9 {
+        push_number(out, number / 10);
+    }
+    out.push(char::from(b'0' + (number % 10) as u8));
 }
 
 /// What a path names, one of.

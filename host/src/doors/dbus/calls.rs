@@ -7,7 +7,7 @@ use zbus::message::{Header, Message};
 use zbus::{Connection, DynamicType, OwnedVariant, Type, Variant};
 
 use super::objects::{self, Objects};
-use super::values::{taken, variants};
+use super::values::{Variants, taken};
 use super::{CLIENT_INTERFACE, Dictionary, MANAGER, MANAGER_INTERFACE, introspection, status};
 use crate::control::{Controls, Request};
 use crate::data_model::door::{Change, DataModel};
@@ -143,7 +143,7 @@ async fn manager<D: DataModel + Controls>(
             let (paths,): (Vec<String>,) = arguments(message)?;
             bounded(&paths)?;
             let flat = daemon.get(&paths, 0).await?;
-            reply.with(&(variants(&flat),)).await
+            reply.with(&(Variants(&flat),)).await
         }
         "Set" => {
             let (values, allow_partial): (HashMap<String, OwnedVariant>, bool) = arguments(message)?;

@@ -35,7 +35,7 @@ use crate::events::Event;
 use crate::paths::Paths;
 use crate::word::word;
 use objects::Objects;
-use values::variants;
+use values::Variants;
 
 /// The name on the bus.
 pub(super) const NAME: &str = "org.dhcpmgr1";
@@ -204,7 +204,7 @@ async fn tell_of_model(connection: &Connection, notice: Notice) -> zbus::Result<
         return Ok(());
     }
     let values = Flat(notice.values.into_iter().collect());
-    connection.emit_signal(nobody, MANAGER, MANAGER_INTERFACE, "ValueChanged", &(variants(&values),)).await
+    connection.emit_signal(nobody, MANAGER, MANAGER_INTERFACE, "ValueChanged", &(Variants(&values),)).await
 }
 
 /// `LeaseEvent`, from the manager and from the client itself: every event that is about a client.

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use zbus::{OwnedVariant, Variant};
+use serde::{Serialize, Serializer};
+use zbus::{OwnedVariant, Signature, Type, Variant};
 
 use super::Dictionary;
 use crate::data_model::door::Flat;
@@ -11,8 +12,17 @@ use crate::flat::FlatMap;
 
 /// As the bus has them: `b`, `i`, `u`, `s`; `t` for the counters of statistics, and `x` and `t` for what does not fit
 /// otherwise.
-pub(super) fn variants(flat: &Flat) -> Dictionary<'_> {
-    flat.0.iter().map(|(path, value)| (path.clone(), variant(path, value))).collect()
+pub(super) struct Variants<'a>(pub(super) &'a Flat);
+
+impl Serialize for Variants<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // The whole tree has thousands of them: none is copied.
+        serializer.collect_map(self.0.0.iter().map(|(path, value)| (path, variant(path, value))))
+    }
+}
+
+impl Type for Variants<'_> {
+    const SIGNATURE: &'static Signature = Dictionary::SIGNATURE;
 }
 
 fn variant<'a>(path: &str, value: &'a Value) -> Variant<'a> {
