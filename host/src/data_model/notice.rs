@@ -37,8 +37,8 @@ pub struct Notice {
     /// Commands that were carried out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operations: Vec<String>,
-    /// So many values, rows and commands are missing before this notice, because they were read too slowly. What is
-    /// there now is read again with `get`.
+    /// So many values, rows and commands are missing before this notice, because they were read too slowly, and so many
+    /// events, because more happened between two looks than is kept. What is there now is read again with `get`.
     #[serde(default, skip_serializing_if = "is_none")]
     pub lost: u64,
 }
