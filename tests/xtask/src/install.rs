@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use dhcpmgr_lab::{Binaries, Error, Result, SHIMS, SystemdVersion, lay_out};
+use dhcpmgr_lab::{Binaries, Error, Result, SHIMS, SystemdVersion, install, lay_out};
 
 use crate::cargo::{cargo, done, target};
+use crate::order::linker_of;
 
 /// The sample configuration: does nothing until somebody has read it.
 const SAMPLE: &str = include_str!("../../../host/packaging/dhcpmgr.toml");
@@ -19,7 +20,8 @@ const RELEASE_FLAGS: [&str; 4] =
     ["-C", "link-arg=-Wl,--icf=all", "-C", "link-arg=-Wl,-z,pack-relative-relocs"];
 
 /// How the shims are compiled and linked; see `[profile.shim]`.
-const SHIM_FLAGS: [&str; 7] = [
+const SHIM_FLAGS: [&str; 8] = [
+    "-C symbol-mangling-version=v0",
     "-C target-feature=+crt-static",
     // At a fixed address: a static PIE relocates itself at every start.
     "-C relocation-model=static",
@@ -55,17 +57,42 @@ pub(crate) fn manual() -> Result<PathBuf> {
 /// Builds the release: the shim statically, because it is executed for every message and the dynamic loader would
 /// be most of its time.
 pub(crate) fn build() -> Result<Binaries> {
+    build_in(Order::AsListed)
+}
+
+/// Builds what [`order`](crate::order) looks at, and installs it: functions where the compiler put them, with their names.
+pub(crate) fn unordered(dir: &Path) -> Result {
+    install(&build_in(Order::AsCompiled)?, dir)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    AsListed,
+    AsCompiled,
+}
+
+fn build_in(order: Order) -> Result<Binaries> {
     for program in ["dhcpmgrd", "dhcpmgr"] {
-        build_part("program", &["-p", "dhcpmgr", "--bin", program])?;
+        build_part("program", &["-p", "dhcpmgr", "--bin", program], order)?;
     }
     for handler in HANDLERS {
-        build_part("release", &["-p", handler, "--lib"])?;
+        build_part("release", &["-p", handler, "--lib"], order)?;
     }
     let triple = host_triple()?;
-    let directory = target().join("shims");
+    // Functions that are one have one name: as compiled, each keeps its own.
+    let flags = SHIM_FLAGS.iter().filter(|flag| order == Order::AsListed || !flag.contains("icf"));
+    let mut flags = flags.copied().collect::<Vec<_>>().join(" ");
+    let directory = target().join(match order {
+        Order::AsListed => "shims",
+        Order::AsCompiled => "shims-as-compiled",
+    });
     let mut shims = cargo(&["build", "--profile", "shim", "--target", &triple]);
+    match order {
+        Order::AsListed => flags += &format!(" -C {}", linker_of(&mut shims)?),
+        Order::AsCompiled => flags += " -C strip=none",
+    }
     shims.args(SHIMS.iter().flat_map(|shim| ["-p", *shim]));
-    shims.arg("--target-dir").arg(&directory).env("RUSTFLAGS", SHIM_FLAGS.join(" "));
+    shims.arg("--target-dir").arg(&directory).env("RUSTFLAGS", flags);
     done(shims, "building the shims")?;
     let mut binaries = Binaries::in_directory(&target().join("release"));
     (binaries.daemon, binaries.cli) = (target().join("program/dhcpmgrd"), target().join("program/dhcpmgr"));
@@ -73,9 +100,16 @@ pub(crate) fn build() -> Result<Binaries> {
     Ok(binaries)
 }
 
-fn build_part(profile: &str, part: &[&str]) -> Result {
+fn build_part(profile: &str, part: &[&str], order: Order) -> Result {
     let mut release = cargo(&["rustc", "--profile", profile]);
-    release.args(part).arg("--").args(RELEASE_FLAGS);
+    release.args(part).arg("--");
+    match order {
+        Order::AsListed => {
+            let linker = linker_of(&mut release)?;
+            release.args(RELEASE_FLAGS).args(["-C", &linker]);
+        }
+        Order::AsCompiled => drop(release.args(["-C", "strip=none"])),
+    }
     done(release, "building the release")
 }
 

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask demo | test | bench | chaos | install | ci | fuzz | notices | tr181`.
+//! The project's own commands: `cargo xtask demo | test | bench | chaos | install | ci | fuzz | order | notices | tr181`.
 #![allow(clippy::print_stdout, reason = "these are commands for a terminal")]
 
 mod bench;
@@ -9,6 +9,7 @@ mod enter;
 mod fuzz;
 mod install;
 mod notices;
+mod order;
 mod package;
 mod test;
 mod tr181;
@@ -87,6 +88,21 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Write down which functions run: the release is linked with those together, and needs less memory
+    Order,
+    /// The story that is watched, once it is where it belongs
+    #[command(hide = true)]
+    OrderInside,
+    /// Watches a process
+    #[command(hide = true)]
+    OrderTrace {
+        /// The process, which stops itself first
+        pid: i32,
+        /// Where to write what it met
+        result: PathBuf,
+        /// The program, then the libraries that it may load
+        files: Vec<PathBuf>,
+    },
     /// Write THIRD-PARTY.md: the crates that are shipped, with their licences
     Notices {
         /// Only say whether it is current
@@ -102,6 +118,9 @@ enum Task {
 }
 
 fn main() -> ExitCode {
+    if order::is_linker() {
+        return exit(order::link());
+    }
     let outcome = match Arguments::parse().command {
         Task::Demo { release } => demo::run(release),
         Task::DemoInside => demo::inside(),
@@ -114,9 +133,16 @@ fn main() -> ExitCode {
         Task::Ci => ci(),
         Task::Fuzz { check: true, .. } => fuzz::check(),
         Task::Fuzz { seconds, .. } => fuzz::run(seconds),
+        Task::Order => order::run(),
+        Task::OrderInside => order::inside(),
+        Task::OrderTrace { pid, result, files } => order::trace(pid, &result, &files),
         Task::Notices { check } => notices::run(check),
         Task::Tr181 { check } => tr181::run(check),
     };
+    exit(outcome)
+}
+
+fn exit(outcome: Result) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
