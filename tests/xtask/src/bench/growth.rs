@@ -11,8 +11,9 @@ const LEASES: usize = 100_000;
 const WORKERS: [&str; 4] = ["w1", "w2", "w3", "w4"];
 /// Leases of each client that are on their way at once: nobody is asked more than he can answer.
 const AT_ONCE: usize = 4;
-/// Before it counts: buffers grow to what they need, and the events that are kept are all there.
-const WARM: usize = 6_400;
+/// Before it counts: buffers grow to what they need, the events that are kept are all there, and the allocator has seen
+/// every mixture of what lives at once.
+const WARM: usize = 50_000;
 
 pub(super) fn run(table: &mut Table) -> Result {
     let lab = Lab::with_uplinks(CLIENTS)?;
