@@ -136,7 +136,7 @@ fn dibbler() -> Result {
     hook.tell(&lab.gateway, &exchange).map(drop)
 }
 
-/// Watches a process; see [`trace`].
+/// Watches a process for which functions of its files run.
 #[cfg(target_arch = "x86_64")]
 pub(crate) fn trace(pid: i32, result: &Path, files: &[PathBuf]) -> Result {
     trace::run(pid, result, files)
