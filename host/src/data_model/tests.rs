@@ -236,7 +236,7 @@ fn a_lease_feeds_addresses_prefixes_routes_and_name_servers() {
 /// What carries IPv4 on wan0, as `status` shows it.
 fn carried(softwire: &str) -> Vec<WanView> {
     let text = format!(
-        r#"[{{"interface":"wan0","owner":"dhcpv4","reason":"","order":[],"softwire_interface":"sw-wan0",
+        r#"[{{"interface":"wan0","owner":"dhcpv4","reason":"","order":[],"softwire_interface":"sw-wan0","softwire_up_s":42,
         "stats":{{"packets":3,"bytes":300,"sent":{{"packets":1,"bytes":100}},"received":{{"packets":2,"bytes":200}}}},
         "softwire":{softwire}}}]"#
     );
@@ -285,6 +285,7 @@ fn a_softwire_shows_while_it_carries_ipv4_and_no_longer() {
         ("BRIPv6Prefix", "2001:db8:ffff::1/128"),
         ("Interface.Name", "sw-wan0"),
         ("Interface.LowerLayers#*+.Name", "wan0"),
+        ("Interface.LastChange", "42"),
         ("Interface.Stats.BytesSent", "100"),
         ("Interface.Stats.PacketsReceived", "2"),
         ("Interface.Stats.UnicastPacketsSent", "18446744073709551615"),

@@ -31,6 +31,9 @@ pub struct WanView {
     /// The back-end that carries it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend: Option<BackendName>,
+    /// Seconds since it was raised, or taken over from an earlier daemon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub softwire_up_s: Option<u64>,
     /// What went through it since its interface was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stats: Option<Stats>,

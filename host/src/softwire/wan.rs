@@ -53,6 +53,8 @@ pub(super) struct Wan {
     pub(super) carried: Option<Carried>,
     /// The softwire that was said to be up.
     announced: Option<Provider>,
+    /// When that was, milliseconds of the time since the boot.
+    up_since: u64,
     /// Tries that failed in a row, and when the next one is.
     failures: u32,
     retry_at: Option<Instant>,
@@ -72,6 +74,7 @@ impl Wan {
             working: false,
             carried: None,
             announced: None,
+            up_since: 0,
             failures: 0,
             retry_at: None,
             changes: VecDeque::new(),
@@ -218,6 +221,7 @@ impl Wan {
         if self.softwire() == Some(provider) {
             self.failures = 0;
             if self.announced.replace(provider) != Some(provider) {
+                self.up_since = clock::boottime_ms();
                 let up = self.event(EventKind::SoftwireUp, &[("kind", provider.name())], detail);
                 events.insert(0, up);
             }
@@ -306,6 +310,7 @@ impl Wan {
             client: self.client.clone(),
             softwire_interface: carried.map(|carried| carried.interface.clone()),
             softwire: carried.and(with),
+            softwire_up_s: carried.map(|_| clock::boottime_ms().saturating_sub(self.up_since) / 1000),
             backend: carried.map(|carried| carried.backend),
             notes: carried.map(|carried| carried.notes.clone()).unwrap_or_default(),
             offered: offered.collect(),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::lease::block;
 use super::style::{Style, Tone};
-use super::text::plain;
+use super::text::{duration, plain};
 use crate::config::Provider;
 use crate::control::views::WanView;
 use crate::softwire::backend::Stats;
@@ -45,6 +45,10 @@ pub(super) fn section(wan: &WanView, style: Style) -> Option<String> {
     let over = wan.softwire_interface.as_ref().map(|interface| match wan.backend {
         Some(backend) => format!("{interface}, by {backend}"),
         None => interface.to_string(),
+    });
+    let over = over.map(|over| match wan.softwire_up_s {
+        Some(up) => format!("{over}, for {}", duration(up)),
+        None => over,
     });
     rows.push(("over".to_owned(), over.into_iter().collect()));
     rows.push(("traffic".to_owned(), wan.stats.iter().map(traffic).collect()));
@@ -108,6 +112,7 @@ mod tests {
             order: vec![Provider::MapT, Provider::Dhcpv4],
             client: Some("wan6".parse().unwrap()),
             softwire_interface: Some("mapt0".parse().unwrap()),
+            softwire_up_s: Some(3725),
             softwire: None,
             backend: Some(BackendName::Nat46),
             stats: Some(Stats { packets: 12, bytes: 3456, ..Stats::default() }),
@@ -137,7 +142,7 @@ mod tests {
         let text = section(&wan(), Style::default()).unwrap();
         for line in [
             "owner    map-t",
-            "over     mapt0, by nat46",
+            "over     mapt0, by nat46, for 1h 2m",
             "traffic  12 packets, 3456 bytes in both directions",
             "order    map-t, then dhcpv4",
             "offered  map-t, in use",

@@ -218,8 +218,8 @@ impl Facts {
             let keys: Vec<String> = softwire.rules.iter().map(key).collect();
             let rules = passing.settle(&format!("Device.MAP.Domain.{number}.Rule."), &keys);
             let (wan, softwire) = (view.interface.clone(), softwire.clone());
-            let (interface, stats) = (view.softwire_interface.clone(), view.stats);
-            self.domains.push(MapDomain { number, wan, softwire, interface, stats, rules });
+            let (interface, up_s, stats) = (view.softwire_interface.clone(), view.softwire_up_s, view.stats);
+            self.domains.push(MapDomain { number, wan, softwire, interface, up_s, stats, rules });
         }
         order::sort_by_key(&mut self.domains, |row| row.number);
         let keys: Vec<&str> = tunnels.iter().map(|(view, _)| view.interface.as_str()).collect();

@@ -19,6 +19,8 @@ pub(super) struct MapDomain {
     pub(super) softwire: SoftwireView,
     /// What IPv4 leaves through.
     pub(super) interface: Option<IfName>,
+    /// Seconds since it is up.
+    pub(super) up_s: Option<u64>,
     pub(super) stats: Option<Stats>,
     pub(super) rules: Vec<u32>,
 }
@@ -57,6 +59,7 @@ impl Facts {
             "Alias" => format!("cpe-{}", row.number).into(),
             "Name" => row.interface.as_ref()?.as_str().into(),
             "LowerLayers" => self.interface_of(&row.wan).into(),
+            "LastChange" => row.up_s?.min(u32::MAX.into()).into(),
             _ => return None,
         })
     }
