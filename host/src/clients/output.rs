@@ -69,7 +69,8 @@ impl Output {
         let mut left = MOST_BYTES;
         while let Some(fifo) = self.fifo.as_mut().filter(|_| left > 0) {
             let Ok(length @ 1..) = fifo.read(&mut buffer) else { break };
-            left = left.saturating_sub(length);
+            // A FIFO gives all that it has: less than was asked for is the end.
+            left = if length < PIECE { 0 } else { left.saturating_sub(length) };
             for piece in buffer[..length].split_inclusive(|byte| *byte == b'\n') {
                 let room = (LONGEST_LINE + 1).saturating_sub(self.begun.len());
                 self.begun.extend(&piece[..piece.len().min(room)]);

@@ -16,7 +16,7 @@ use crate::controller::Command;
 use crate::data_model::desired::{Desired, Whole};
 use crate::data_model::door::{Change, Changed, DataModel, Flat, Supported};
 use crate::data_model::edit::{Order, Outcome, Trial};
-use crate::data_model::live::{Asked, Facts, Inputs};
+use crate::data_model::live::{Asked, Carrier, Facts, Inputs};
 use crate::data_model::notice::Notices;
 use crate::data_model::numbers::Numbers;
 use crate::data_model::subscription::Subscription;
@@ -139,12 +139,15 @@ impl Daemon {
         let statuses = self.clients().await;
         let lans = self.shared.delegations.lans().await;
         let wans = self.shared.softwires.views();
-        let tunnels = wans.iter().filter(|wan| wan.owner == Some(Provider::DsLite));
-        let ends = tunnels.filter_map(|wan| {
+        let network = &self.shared.network;
+        let carriers = wans.iter().filter_map(|wan| {
             let interface = wan.softwire_interface.clone()?;
-            Some((interface.clone(), self.shared.network.tunnel_remote(&interface)?))
+            let is_tunnel = wan.owner == Some(Provider::DsLite);
+            let remote = is_tunnel.then(|| network.tunnel_remote(&interface)).flatten();
+            let carrier = Carrier { remote, addresses: network.v4_addresses(&interface) };
+            Some((interface, carrier))
         });
-        let endpoints = ends.collect();
+        let carriers = carriers.collect();
         let vendor = self.vendor_parameters(paths).await;
         // From here on nothing is waited for: all is of one moment.
         let whole = self.model.whole();
@@ -166,8 +169,8 @@ impl Daemon {
             vendor,
             lans,
             wans,
-            endpoints,
-            routes: self.shared.network.v6_routes(),
+            carriers,
+            routes: network.routes(),
             duid: self.shared.keeper.duid().as_ref().map(Bytes::to_hex).unwrap_or_default(),
             baselines: self.model.baselines.borrow().clone(),
             wall_ms: clock::wall_ms(),

@@ -3,7 +3,7 @@
 use super::desired::{Desired, Whole};
 use super::edit::{Order, Outcome, Trial};
 use super::error::{Fault, code};
-use super::live::{Asked, Facts, Inputs};
+use super::live::{Asked, Carrier, Facts, Inputs};
 use super::notice::Notice;
 use super::numbers::Numbers;
 use super::read;
@@ -42,7 +42,7 @@ const BOUND6: &str = r#"{"name":"wan6","protocol":"v6","interface":"wan0","enabl
 const LANS: &str = r#"[{"interface":"br-lan","prefixes":[{"prefix":"2001:db8:f000::/64","address":"2001:db8:f000::1/64",
     "delegated":"2001:db8:f000::/56","client":"wan6","state":"preferred","preferred":1200,"valid":3000}],"refused":[]}]"#;
 
-/// The LAN's, and that of the rest of the delegated prefix.
+/// The lease's, the LAN's, and that of the rest of the delegated prefix.
 fn routes() -> Vec<OwnRoute> {
     let route = |to: &str, interface: Option<&str>, metric| OwnRoute {
         to: to.parse().unwrap(),
@@ -51,6 +51,7 @@ fn routes() -> Vec<OwnRoute> {
         interface: interface.map(|name| name.parse().unwrap()),
     };
     vec![
+        OwnRoute { via: Some("10.77.0.1".parse().unwrap()), ..route("0.0.0.0/0", Some("wan0"), 100) },
         route("2001:db8:f000::/64", Some("br-lan"), 256),
         route("2001:db8:f000::/56", None, i32::MAX as u32),
         OwnRoute { via: Some("fe80::1".parse().unwrap()), ..route("::/0", Some("sw-wan0"), 99) },
@@ -77,7 +78,7 @@ impl House {
             vendor: FlatMap::new(),
             lans: serde_json::from_str(LANS).unwrap(),
             wans: Vec::new(),
-            endpoints: FlatMap::new(),
+            carriers: FlatMap::new(),
             routes: routes(),
             duid: "000300010203".to_owned(),
             baselines: FlatMap::new(),
@@ -205,9 +206,15 @@ fn a_lease_feeds_addresses_prefixes_routes_and_name_servers() {
     assert_eq!(house.one(&format!("{lan}IPv6Prefix.*.Origin")), "Child");
     assert_eq!(house.one(&format!("{lan}IPv6Prefix.*.ParentPrefix+.Prefix")), "2001:db8:f000::/56");
     assert_eq!(house.one(&format!("{lan}IPv6Address.*.Prefix+.Prefix")), "2001:db8:f000::/64");
-    assert_eq!(house.one("Device.Routing.Router.1.IPv4Forwarding.1.DestIPAddress"), "");
-    assert_eq!(house.one("Device.Routing.Router.1.IPv4Forwarding.1.GatewayIPAddress"), "10.77.0.1");
     for (row, of) in [
+        (
+            "IPv4Forwarding.1.",
+            [("DestIPAddress", ""), ("GatewayIPAddress", "10.77.0.1"), ("Origin", "DHCPv4")],
+        ),
+        (
+            "IPv4Forwarding.1.",
+            [("DestSubnetMask", ""), ("Interface+.Name", "wan0"), ("ForwardingMetric", "100")],
+        ),
         (
             "IPv6Forwarding.[DestIPPrefix==\"2001:db8:f000::/64\"].",
             [("Type", "Normal"), ("Interface+.Name", "br-lan"), ("ExpirationTime", "2027-01-15T08:50:00Z")],
@@ -253,7 +260,18 @@ fn a_softwire_shows_while_it_carries_ipv4_and_no_longer() {
     let nothing = ("false".to_owned(), "0".to_owned(), "0".to_owned());
     assert_eq!(kinds(&mut house), nothing);
     house.inputs.wans = carried(r#"{"kind":"ds-lite","aftr":"aftr.isp.example"}"#);
-    house.inputs.endpoints.insert("sw-wan0".parse().unwrap(), "2001:db8:1::1".parse().unwrap());
+    let carrier = Carrier {
+        remote: Some("2001:db8:1::1".parse().unwrap()),
+        addresses: vec!["192.0.0.2/29".parse().unwrap()],
+    };
+    house.inputs.carriers.insert("sw-wan0".parse().unwrap(), carrier);
+    let default = OwnRoute {
+        to: "0.0.0.0/0".parse().unwrap(),
+        via: None,
+        metric: 100,
+        interface: Some("sw-wan0".parse().unwrap()),
+    };
+    house.inputs.routes.push(default);
     assert_eq!(house.one("Device.DSLite.Enable"), "true");
     let row = house.get("Device.DSLite.InterfaceSetting.");
     let expected = [
@@ -266,12 +284,23 @@ fn a_softwire_shows_while_it_carries_ipv4_and_no_longer() {
         ("EndpointName", "aftr.isp.example"),
         ("EndpointAddress", ""),
         ("Origin", "DHCPv6"),
-        ("TunnelInterface", ""),
+        ("TunnelInterface", "Device.IP.Interface.3"),
         ("TunneledInterface", ""),
     ];
     let expected =
         expected.map(|(name, value)| (format!("Device.DSLite.InterfaceSetting.1.{name}"), value.to_owned()));
     assert_eq!(row, expected);
+    let way = "Device.Routing.Router.1.IPv4Forwarding.[Interface==\"Device.IP.Interface.3\"].";
+    for (path, value) in [
+        ("Device.IP.Interface.3.Name".to_owned(), "sw-wan0"),
+        ("Device.IP.Interface.3.IPv4Address.*.IPAddress".to_owned(), "192.0.0.2"),
+        ("Device.IP.Interface.3.IPv4Address.*.AddressingType".to_owned(), "Static"),
+        (format!("{way}DestIPAddress"), ""),
+        (format!("{way}GatewayIPAddress"), ""),
+        (format!("{way}Origin"), "Static"),
+    ] {
+        assert_eq!(house.one(&path), value, "{path}");
+    }
     // The lease offers something else besides: what carries is what counts.
     house.inputs.wans = carried(
         r#"{"kind":"map-e","br":["2001:db8:ffff::1"],"selected":0,"rules":[{"ipv6_prefix":"2001:db8:f000::/40",
@@ -294,8 +323,13 @@ fn a_softwire_shows_while_it_carries_ipv4_and_no_longer() {
     ] {
         assert_eq!(house.one(&format!("Device.MAP.Domain.1.{name}")), value, "{name}");
     }
+    let carrier = house.inputs.carriers.remove("sw-wan0").unwrap();
     house.inputs.wans.clear();
     assert_eq!(kinds(&mut house), nothing);
+    assert_eq!(house.one("Device.IP.InterfaceNumberOfEntries"), "2");
+    // It comes back under its number.
+    house.inputs.carriers.insert("sw-wan0".parse().unwrap(), carrier);
+    assert_eq!(house.one("Device.IP.Interface.3.Alias"), "cpe-sw-wan0");
 }
 
 #[test]

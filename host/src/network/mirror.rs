@@ -74,6 +74,16 @@ impl Mirror {
         here.filter(|state| state.dad_failed).map(|state| state.address)
     }
 
+    /// Addresses of an interface that are ours, by their tag or because we added them.
+    pub(super) fn own_addresses(&self, index: u32) -> impl Iterator<Item = InterfaceAddress> {
+        let here = self.addresses.get(&index).into_iter().flatten();
+        here.filter(move |state| self.is_tagged(index, state)).map(|state| state.address)
+    }
+
+    fn is_tagged(&self, index: u32, state: &AddressState) -> bool {
+        state.protocol == TAG || self.remembered.contains(&(index, state.address))
+    }
+
     /// Takes an address for ours although it carries no tag.
     pub(super) fn remember(&mut self, index: u32, address: InterfaceAddress) {
         self.remembered.insert((index, address));
@@ -101,8 +111,7 @@ impl Mirror {
         }
         view.addresses = self.addresses.get(&index).cloned().unwrap_or_default();
         for address in &mut view.addresses {
-            let tagged = address.protocol == TAG || self.remembered.contains(&(index, address.address));
-            address.ours = tagged && claims.address(index, &address.address);
+            address.ours = self.is_tagged(index, address) && claims.address(index, &address.address);
         }
         let mut keys: BTreeSet<RouteKey> = wanted.routes.iter().map(|route| route.key).collect();
         keys.extend(self.tagged_keys(Some(index)));

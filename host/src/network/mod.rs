@@ -20,7 +20,7 @@ mod mirror;
 #[cfg(test)]
 mod mirror_tests;
 mod originals;
-mod own_routes;
+mod own;
 mod owner;
 mod planner;
 #[cfg(test)]
@@ -37,7 +37,7 @@ mod wire;
 
 pub use action::{Action, ActionKind, Applied};
 pub use error::{Failure, NetworkError};
-pub use own_routes::OwnRoute;
+pub use own::OwnRoute;
 pub use owner::Owner;
 pub use reconciler::{Network, NetworkOptions};
 pub use tunnel::{Counters, Tunnel};

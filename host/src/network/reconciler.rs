@@ -20,7 +20,7 @@ use super::engine::{Engine, HOST, Outcome};
 use super::error::NetworkError;
 use super::originals::Originals;
 use super::watch::Watch;
-use super::{Counters, Desired, LinkState, NetworkEvent, OwnRoute, Owner, Tunnel, own_routes};
+use super::{Counters, Desired, LinkState, NetworkEvent, OwnRoute, Owner, Tunnel, own};
 use crate::clock::boottime_ms;
 use crate::config::DnsBackend;
 use crate::store::Store;
@@ -118,13 +118,22 @@ impl Network {
         engine.mirror.link(name).cloned()
     }
 
-    /// Our IPv6 routes as the kernel has them.
+    /// Our routes as the kernel has them.
     #[must_use]
-    pub fn v6_routes(&self) -> Vec<OwnRoute> {
+    pub fn routes(&self) -> Vec<OwnRoute> {
         let inner = &self.shared.inner;
         let mut engine = inner.engine();
         engine.drain(&inner.watch);
-        own_routes::of(&engine.mirror)
+        own::routes(&engine.mirror)
+    }
+
+    /// Our IPv4 addresses of an interface as the kernel has them.
+    #[must_use]
+    pub fn v4_addresses(&self, name: &IfName) -> Vec<InterfaceAddress> {
+        let inner = &self.shared.inner;
+        let mut engine = inner.engine();
+        engine.drain(&inner.watch);
+        own::v4_addresses(&engine.mirror, name)
     }
 
     /// Whether this owner desires anything.

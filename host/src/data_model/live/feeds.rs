@@ -17,9 +17,17 @@ use crate::network::OwnRoute;
 pub(in crate::data_model) struct Interface {
     pub(in crate::data_model) number: u32,
     pub(in crate::data_model) name: IfName,
-    pub(super) v4: Vec<(u32, InterfaceAddress)>,
+    pub(super) v4: Vec<V4Address>,
     pub(super) v6: Vec<V6Address>,
     pub(super) prefixes: Vec<V6Prefix>,
+}
+
+#[derive(Debug)]
+pub(super) struct V4Address {
+    pub(super) number: u32,
+    pub(super) address: InterfaceAddress,
+    /// By a DHCPv4 server; else it is that of a softwire.
+    pub(super) leased: bool,
 }
 
 #[derive(Debug)]
@@ -57,13 +65,10 @@ pub(super) struct DnsServer {
     pub(super) v6: bool,
 }
 
-#[derive(Debug)]
-pub(super) struct V4Route {
-    pub(super) number: u32,
-    pub(super) to: Prefix,
-    pub(super) via: Option<IpAddr>,
-    pub(super) metric: u32,
-    pub(super) interface: IfName,
+impl Interface {
+    pub(super) const fn new(number: u32, name: IfName) -> Self {
+        Self { number, name, v4: Vec::new(), v6: Vec::new(), prefixes: Vec::new() }
+    }
 }
 
 impl Facts {
@@ -84,7 +89,7 @@ impl Facts {
                 .unwrap_or_default(),
             _ => match table.name {
                 "IPv4Address" => {
-                    interface().map(|row| row.v4.iter().map(|a| a.0).collect()).unwrap_or_default()
+                    interface().map(|row| row.v4.iter().map(|a| a.number).collect()).unwrap_or_default()
                 }
                 "IPv6Address" => {
                     interface().map(|row| row.v6.iter().map(|a| a.number).collect()).unwrap_or_default()
@@ -92,7 +97,7 @@ impl Facts {
                 "IPv6Prefix" => {
                     interface().map(|row| row.prefixes.iter().map(|p| p.number).collect()).unwrap_or_default()
                 }
-                "IPv4Forwarding" => self.routes.iter().map(|row| row.number).collect(),
+                "IPv4Forwarding" => self.v4_routes.iter().map(|row| row.0).collect(),
                 "IPv6Forwarding" => self.v6_routes.iter().map(|row| row.0).collect(),
                 _ => Vec::new(),
             },
@@ -117,25 +122,17 @@ impl Facts {
                 })
             }
             "Router" => (name == "Alias").then(|| "cpe-1".into()),
-            "IPv4Address" => {
-                let (number, address) = interface()?.v4.iter().find(|row| last == Some(&row.0))?;
-                Some(match name {
-                    "Enable" => true.into(),
-                    "Status" => "Enabled".into(),
-                    "Alias" => format!("cpe-{number}").into(),
-                    "IPAddress" => address.address().to_string().into(),
-                    "SubnetMask" => mask(*address).into(),
-                    "AddressingType" => "DHCP".into(),
-                    _ => return Some(None),
-                })
-            }
+            "IPv4Address" => v4_address(interface()?.v4.iter().find(|row| last == Some(&row.number))?, name),
             "IPv6Address" => {
                 self.v6_address(interface()?.v6.iter().find(|row| last == Some(&row.number))?, name)
             }
             "IPv6Prefix" => {
                 self.v6_prefix(interface()?.prefixes.iter().find(|row| last == Some(&row.number))?, name)
             }
-            "IPv4Forwarding" => self.route(self.routes.iter().find(|row| last == Some(&row.number))?, name),
+            "IPv4Forwarding" => {
+                let (number, route) = self.v4_routes.iter().find(|row| last == Some(&row.0))?;
+                self.v4_route(*number, route, name)
+            }
             "IPv6Forwarding" => {
                 let (number, route) = self.v6_routes.iter().find(|row| last == Some(&row.0))?;
                 self.v6_route(*number, route, name)
@@ -187,22 +184,24 @@ impl Facts {
         })
     }
 
-    fn route(&self, row: &V4Route, name: &str) -> Option<Value> {
+    fn v4_route(&self, number: u32, route: &OwnRoute, name: &str) -> Option<Value> {
         // The default route is empty in both.
-        let shown = |text: String| if row.to.is_default() { String::new() } else { text };
+        let shown = |text: String| if route.to.is_default() { String::new() } else { text };
+        let over = route.interface.as_ref();
         Some(match name {
             "Enable" => true.into(),
             "Status" => "Enabled".into(),
-            "Alias" => format!("cpe-{}", row.number).into(),
-            "DestIPAddress" => shown(row.to.address().to_string()).into(),
+            "Alias" => format!("cpe-{number}").into(),
+            "DestIPAddress" => shown(route.to.address().to_string()).into(),
             "DestSubnetMask" => {
-                let address = InterfaceAddress::new(row.to.address(), row.to.len()).ok()?;
+                let address = InterfaceAddress::new(route.to.address(), route.to.len()).ok()?;
                 shown(mask(address)).into()
             }
-            "GatewayIPAddress" => row.via?.to_string().into(),
-            "Interface" => self.interface_of(&row.interface).into(),
-            "Origin" => "DHCPv4".into(),
-            "ForwardingMetric" => Value::Int(row.metric.into()),
+            "GatewayIPAddress" => route.via?.to_string().into(),
+            "Interface" => self.interface_of(over?).into(),
+            // The standard has no word for what a softwire brings.
+            "Origin" => if over.is_some_and(|name| self.carries(name)) { "Static" } else { "DHCPv4" }.into(),
+            "ForwardingMetric" => Value::Int(route.metric.into()),
             _ => return None,
         })
     }
@@ -238,6 +237,18 @@ impl Facts {
             _ => return None,
         })
     }
+}
+
+fn v4_address(row: &V4Address, name: &str) -> Option<Value> {
+    Some(match name {
+        "Enable" => true.into(),
+        "Status" => "Enabled".into(),
+        "Alias" => format!("cpe-{}", row.number).into(),
+        "IPAddress" => row.address.address().to_string().into(),
+        "SubnetMask" => mask(row.address).into(),
+        "AddressingType" => if row.leased { "DHCP" } else { "Static" }.into(),
+        _ => return None,
+    })
 }
 
 fn preference(left: Left) -> &'static str {

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use dhcpmgr_message::{Bytes, ClientName, IfName};
+use dhcpmgr_message::{Bytes, ClientName, IfName, InterfaceAddress};
 use dhcpmgr_plugin_api::Protocol;
 
 use super::super::desired::{Desired, HOST_NAME, Whole};
@@ -10,7 +10,7 @@ use super::super::numbers::Numbers;
 use super::super::options::{Given, Owner};
 use super::super::path::Place;
 use super::super::schema::Object;
-use super::feeds::{DnsServer, Interface, Left, V4Route, V6Address, V6Prefix};
+use super::feeds::{DnsServer, Interface, Left, V4Address, V6Address, V6Prefix};
 use super::options::each;
 use super::softwires::{MapDomain, Tunnel};
 use super::vendor::{of_handler, published};
@@ -22,6 +22,7 @@ use crate::flat::FlatMap;
 use crate::handlers::VendorParameter;
 use crate::network::OwnRoute;
 use crate::order;
+use crate::softwire::backend::interface_name;
 
 /// What the tree is made of.
 #[derive(Debug, Default, Clone)]
@@ -36,9 +37,9 @@ pub struct Inputs {
     pub lans: Vec<LanView>,
     /// What carries IPv4 on each WAN.
     pub wans: Vec<WanView>,
-    /// Where tunnels lead, by their interfaces.
-    pub endpoints: FlatMap<IfName, Ipv6Addr>,
-    /// Our IPv6 routes.
+    /// The interfaces of those, as the kernel has them.
+    pub carriers: FlatMap<IfName, Carrier>,
+    /// Our routes.
     pub routes: Vec<OwnRoute>,
     /// The DUID of the device, hex.
     pub duid: String,
@@ -46,6 +47,15 @@ pub struct Inputs {
     pub baselines: FlatMap<ClientName, FlatMap<String, u64>>,
     /// The wall clock, milliseconds.
     pub wall_ms: u64,
+}
+
+/// The interface of a softwire.
+#[derive(Debug, Default, Clone)]
+pub struct Carrier {
+    /// The other end of a tunnel.
+    pub remote: Option<Ipv6Addr>,
+    /// Our IPv4 addresses of it.
+    pub addresses: Vec<InterfaceAddress>,
 }
 
 /// What is asked for on behalf of others than the operator.
@@ -93,16 +103,19 @@ impl Facts {
             all.iter().filter(|(_, parked)| !parked).map(|(client, _)| &client.interface).collect();
         names.extend(lans);
         order::sort_once(&mut names);
+        // Softwires come and go, and keep their numbers.
+        let wans = all.iter().filter(|(client, parked)| !parked && client.protocol == Protocol::V6);
+        let mut carriers: Vec<IfName> =
+            wans.filter_map(|(client, _)| interface_name(&client.interface)).collect();
+        order::sort_once(&mut carriers);
+        let present = names.len();
+        names.extend(&carriers);
         let keys: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
-        for (name, number) in names.iter().zip(desired.numbers.settle(INTERFACES, &keys)) {
-            let name = (*name).clone();
-            facts.interfaces.push(Interface {
-                number,
-                name,
-                v4: Vec::new(),
-                v6: Vec::new(),
-                prefixes: Vec::new(),
-            });
+        let numbers = desired.numbers.settle(INTERFACES, &keys);
+        for (at, (name, number)) in names.into_iter().zip(numbers).enumerate() {
+            if at < present || inputs.carriers.contains_key(name) {
+                facts.interfaces.push(Interface::new(number, name.clone()));
+            }
         }
         let mut statuses: FlatMap<ClientName, ClientStatus> =
             inputs.statuses.into_iter().map(|status| (status.name.clone(), status)).collect();
@@ -133,9 +146,9 @@ impl Facts {
                 Protocol::V6 => facts.v6 = rows,
             }
         }
-        facts.feed(&inputs.lans, passing);
-        facts.feed_softwires(&inputs.wans, &inputs.endpoints, passing);
-        facts.feed_v6_routes(inputs.routes, passing);
+        facts.feed(&inputs.lans, &inputs.carriers, passing);
+        facts.feed_softwires(&inputs.wans, &inputs.carriers, passing);
+        facts.feed_routes(inputs.routes, passing);
         facts
     }
 
@@ -155,20 +168,13 @@ impl Facts {
     }
 
     /// What leases feed elsewhere.
-    fn feed(&mut self, lans: &[LanView], passing: &mut Numbers) {
-        self.feed_interfaces(lans, passing);
+    fn feed(&mut self, lans: &[LanView], carriers: &FlatMap<IfName, Carrier>, passing: &mut Numbers) {
+        self.feed_interfaces(lans, carriers, passing);
         let mut servers: Vec<(IpAddr, IfName, bool)> = Vec::new();
-        let mut routes = Vec::new();
         for client in self.v4.iter().chain(&self.v6) {
             let (Some(lease), Some(interface)) = (client.lease(), client.interface_name()) else { continue };
             let (dns, v6) = match lease {
-                Lease::V4(lease) => {
-                    let of = |route: &crate::events::RouteView| {
-                        (route.to, route.via, client.client.metric, interface.clone())
-                    };
-                    routes.extend(lease.routes.iter().map(of));
-                    (&lease.dns, false)
-                }
+                Lease::V4(lease) => (&lease.dns, false),
                 Lease::V6(lease) => (&lease.dns, true),
             };
             for address in dns {
@@ -183,30 +189,19 @@ impl Facts {
         let row = |((address, interface, v6), number)| DnsServer { number, address, interface, v6 };
         self.servers = servers.into_iter().zip(numbers).map(row).collect();
         order::sort_by_key(&mut self.servers, |row| row.number);
-        let keys: Vec<String> =
-            routes.iter().map(|(to, via, _, interface)| format!("{to} {via:?} {interface}")).collect();
-        let numbers = passing.settle("Device.Routing.Router.1.IPv4Forwarding.", &keys);
-        let row = |((to, via, metric, interface), number)| V4Route { number, to, via, metric, interface };
-        self.routes = routes.into_iter().zip(numbers).map(row).collect();
-        order::sort_by_key(&mut self.routes, |row| row.number);
     }
 
-    fn feed_v6_routes(&mut self, routes: Vec<OwnRoute>, passing: &mut Numbers) {
-        let key = |route: &OwnRoute| {
-            let OwnRoute { to, via, metric, interface } = route;
-            format!("{to} {via:?} {metric} {interface:?}")
-        };
-        let keys: Vec<String> = routes.iter().map(key).collect();
-        let numbers = passing.settle("Device.Routing.Router.1.IPv6Forwarding.", &keys);
-        self.v6_routes = numbers.into_iter().zip(routes).collect();
-        order::sort_by_key(&mut self.v6_routes, |row| row.0);
+    fn feed_routes(&mut self, routes: Vec<OwnRoute>, passing: &mut Numbers) {
+        let (v6, v4) = routes.into_iter().partition(|route: &OwnRoute| route.to.address().is_ipv6());
+        self.v4_routes = numbered("Device.Routing.Router.1.IPv4Forwarding.", v4, passing);
+        self.v6_routes = numbered("Device.Routing.Router.1.IPv6Forwarding.", v6, passing);
     }
 
     /// Softwires that carry IPv4; what a lease merely offers is shown with its client.
     fn feed_softwires(
         &mut self,
         wans: &[WanView],
-        endpoints: &FlatMap<IfName, Ipv6Addr>,
+        carriers: &FlatMap<IfName, Carrier>,
         passing: &mut Numbers,
     ) {
         let up = wans.iter().filter_map(|view| Some((view, view.softwire.as_ref()?)));
@@ -227,18 +222,26 @@ impl Facts {
         let row = |((view, softwire), number): ((&WanView, &SoftwireView), u32)| Tunnel {
             number,
             aftr: softwire.aftr.as_ref().map(ToString::to_string).unwrap_or_default(),
-            address: view.softwire_interface.as_ref().and_then(|interface| endpoints.get(interface).copied()),
+            address: view.softwire_interface.as_ref().and_then(|name| carriers.get(name)?.remote),
+            interface: view.softwire_interface.clone(),
         };
         self.tunnels = tunnels.into_iter().zip(numbers).map(row).collect();
         order::sort_by_key(&mut self.tunnels, |row| row.number);
     }
 
-    fn feed_interfaces(&mut self, lans: &[LanView], passing: &mut Numbers) {
+    fn feed_interfaces(
+        &mut self,
+        lans: &[LanView],
+        carriers: &FlatMap<IfName, Carrier>,
+        passing: &mut Numbers,
+    ) {
         for at in 0..self.interfaces.len() {
             let name = self.interfaces[at].name.clone();
             let own = |client: &&ClientFacts| client.interface_name() == Some(&name);
             let within = |table: &str| format!("{INTERFACES}{}.{table}.", self.interfaces[at].number);
-            let mut v4 = Vec::new();
+            let mut v4: Vec<_> =
+                carriers.get(&name).map(|carrier| carrier.addresses.clone()).unwrap_or_default();
+            let carried = v4.len();
             for client in self.v4.iter().filter(own) {
                 if let Some(Lease::V4(lease)) = client.lease() {
                     v4.push(lease.address);
@@ -276,7 +279,8 @@ impl Facts {
             let keys: Vec<String> = addresses.iter().map(|(address, ..)| address.to_string()).collect();
             let address_numbers = passing.settle(&within("IPv6Address"), &keys);
             let row = &mut self.interfaces[at];
-            row.v4 = numbers.into_iter().zip(v4).collect();
+            let row_of = |(at, (number, address))| V4Address { number, address, leased: at >= carried };
+            row.v4 = numbers.into_iter().zip(v4).enumerate().map(row_of).collect();
             row.prefixes = prefixes
                 .into_iter()
                 .zip(prefix_numbers)
@@ -297,7 +301,7 @@ impl Facts {
                     Some(V6Address { number, address: v6, leased: within.is_empty(), within, left })
                 })
                 .collect();
-            order::sort_by_key(&mut row.v4, |row| row.0);
+            order::sort_by_key(&mut row.v4, |row| row.number);
             order::sort_by_key(&mut row.v6, |row| row.number);
             order::sort_by_key(&mut row.prefixes, |row| row.number);
         }
@@ -320,6 +324,17 @@ impl Facts {
             interface.v6.iter_mut().for_each(|row| path(&mut row.within));
         }
     }
+}
+
+fn numbered(table: &str, routes: Vec<OwnRoute>, passing: &mut Numbers) -> Vec<(u32, OwnRoute)> {
+    let key = |route: &OwnRoute| {
+        let OwnRoute { to, via, metric, interface } = route;
+        format!("{to} {via:?} {metric} {interface:?}")
+    };
+    let keys: Vec<String> = routes.iter().map(key).collect();
+    let mut rows: Vec<_> = passing.settle(table, &keys).into_iter().zip(routes).collect();
+    order::sort_by_key(&mut rows, |row| row.0);
+    rows
 }
 
 /// What is left of the preferred lifetime: as much less as is left of the valid one.

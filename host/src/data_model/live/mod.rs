@@ -21,7 +21,7 @@ use crate::flat::FlatMap;
 
 pub(super) use client::below_client;
 pub use client::{can_be_told, not_supported};
-pub use gather::{Asked, Inputs};
+pub use gather::{Asked, Carrier, Inputs};
 pub(super) use gather::{INTERFACES, clients};
 pub use vendor::{is_ours, may_be_named};
 
@@ -33,7 +33,7 @@ use crate::config::Client;
 use crate::control::views::ClientStatus;
 use crate::events::Lease;
 use crate::network::OwnRoute;
-use feeds::{DnsServer, Interface, V4Route};
+use feeds::{DnsServer, Interface};
 use softwires::{MapDomain, Tunnel};
 
 /// Everything that the tree shows.
@@ -45,7 +45,7 @@ pub struct Facts {
     pub v6: Vec<ClientFacts>,
     pub(super) interfaces: Vec<Interface>,
     servers: Vec<DnsServer>,
-    routes: Vec<V4Route>,
+    v4_routes: Vec<(u32, OwnRoute)>,
     v6_routes: Vec<(u32, OwnRoute)>,
     domains: Vec<MapDomain>,
     tunnels: Vec<Tunnel>,

@@ -32,6 +32,7 @@ pub(super) struct Tunnel {
     pub(super) aftr: String,
     /// The address of that.
     pub(super) address: Option<Ipv6Addr>,
+    pub(super) interface: Option<IfName>,
 }
 
 impl Facts {
@@ -47,8 +48,30 @@ impl Facts {
             "Rule" => rule(domain()?, last.copied(), name),
             "Interface" => self.map_interface(domain()?, name),
             "Stats" => stats(domain()?.stats, name),
-            "InterfaceSetting" => tunnel(self.tunnels.iter().find(|row| first == Some(&row.number))?, name),
+            "InterfaceSetting" => {
+                self.tunnel(self.tunnels.iter().find(|row| first == Some(&row.number))?, name)
+            }
             _ => None,
+        })
+    }
+
+    /// Whether IPv4 leaves through this interface over IPv6.
+    pub(super) fn carries(&self, name: &IfName) -> bool {
+        let domains = self.domains.iter().filter_map(|row| row.interface.as_ref());
+        domains.chain(self.tunnels.iter().filter_map(|row| row.interface.as_ref())).any(|own| own == name)
+    }
+
+    fn tunnel(&self, row: &Tunnel, name: &str) -> Option<Value> {
+        Some(match name {
+            "Enable" => true.into(),
+            "Status" => "Enabled".into(),
+            "Alias" => format!("cpe-{}", row.number).into(),
+            "EndpointAssignmentPrecedence" | "Origin" => "DHCPv6".into(),
+            "EndpointAddressTypePrecedence" => "FQDN".into(),
+            "EndpointAddressInUse" => row.address?.to_string().into(),
+            "EndpointName" => row.aftr.as_str().into(),
+            "TunnelInterface" => self.interface_of(row.interface.as_ref()?).into(),
+            _ => return None,
         })
     }
 
@@ -107,19 +130,6 @@ fn rule(domain: &MapDomain, number: Option<u32>, name: &str) -> Option<Value> {
         "PSIDOffset" => u32::from(rule.psid_offset).into(),
         "PSIDLength" => u32::from(own.map_or(rule.psid_len, |own| own.psid_len)).into(),
         "PSID" => u32::from(own.map(|own| own.psid).or(rule.psid)?).into(),
-        _ => return None,
-    })
-}
-
-fn tunnel(row: &Tunnel, name: &str) -> Option<Value> {
-    Some(match name {
-        "Enable" => true.into(),
-        "Status" => "Enabled".into(),
-        "Alias" => format!("cpe-{}", row.number).into(),
-        "EndpointAssignmentPrecedence" | "Origin" => "DHCPv6".into(),
-        "EndpointAddressTypePrecedence" => "FQDN".into(),
-        "EndpointAddressInUse" => row.address?.to_string().into(),
-        "EndpointName" => row.aftr.as_str().into(),
         _ => return None,
     })
 }

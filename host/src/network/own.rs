@@ -1,13 +1,13 @@
-//! Routes of ours as the kernel has them, for those who show them.
+//! Addresses and routes of ours as the kernel has them, for those who show them.
 
 use std::net::IpAddr;
 
-use dhcpmgr_message::{IfName, Prefix};
+use dhcpmgr_message::{IfName, InterfaceAddress, Prefix};
 
 use super::mirror::Mirror;
 use super::state::{MAIN_TABLE, RouteState};
 
-/// An IPv6 route with our tag, in the main table.
+/// A route with our tag, in the main table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnRoute {
     /// Where to.
@@ -21,9 +21,8 @@ pub struct OwnRoute {
 }
 
 /// All of them, in the order of their interfaces.
-pub(super) fn of(mirror: &Mirror) -> Vec<OwnRoute> {
-    let ours =
-        mirror.tagged().filter(|route| route.key.table == MAIN_TABLE && route.key.to.address().is_ipv6());
+pub(super) fn routes(mirror: &Mirror) -> Vec<OwnRoute> {
+    let ours = mirror.tagged().filter(|route| route.key.table == MAIN_TABLE);
     let shown = |route: &RouteState| OwnRoute {
         to: route.key.to,
         via: route.via,
@@ -31,4 +30,10 @@ pub(super) fn of(mirror: &Mirror) -> Vec<OwnRoute> {
         interface: route.interface.and_then(|index| mirror.name(index).cloned()),
     };
     ours.map(shown).collect()
+}
+
+/// The IPv4 addresses of an interface with our tag.
+pub(super) fn v4_addresses(mirror: &Mirror, name: &IfName) -> Vec<InterfaceAddress> {
+    let ours = mirror.index(name).into_iter().flat_map(|index| mirror.own_addresses(index));
+    ours.filter(|address| address.address().is_ipv4()).collect()
 }
