@@ -53,6 +53,7 @@ finish() {
     systemctl --no-block poweroff
     exit
 }
+vendor_runs() { dhcpmgr handler list | grep "^vendor: .* signed with key .* worker [0-9]"; }
 no_client() { ! pidof udhcpc; }
 not_active() { ! active; }
 says() { [ "$(systemctl show --property StatusText --value dhcpmgrd.service)" = "$1" ]; }
@@ -175,7 +176,24 @@ step released grep -q DHCPRELEASE /run/isp.log
 step starts-again systemctl start $units
 eventually bound-again bound
 sed -i '/^on_stop/d' /etc/dhcpmgr/dhcpmgr.toml
-systemctl reload dhcpmgrd.service
+
+# --- a vendor's module: what is checked is what is loaded, also within the bounds of the unit
+modules=/usr/lib/dhcpmgr/handlers
+install -m 644 /verdict/vendor.so $modules/libvendor.so
+install -m 644 /verdict/vendor.so.minisig $modules/libvendor.so.minisig
+cat >/etc/dhcpmgr/conf.d/vendor.toml <<TOML
+[handlers.vendor]
+module = "libvendor.so"
+public_keys = ["$(sed -n 2p /verdict/vendor.pub)"]
+grants = ["events"]
+TOML
+step reloads-with-vendor systemctl reload dhcpmgrd.service
+eventually signed-module-runs vendor_runs
+echo >>$modules/libvendor.so
+step changed-module-is-refused sh -c '! dhcpmgr handler reload vendor 2>/tmp/said && grep "does not fit" /tmp/said'
+step signed-module-runs-on vendor_runs
+rm /etc/dhcpmgr/conf.d/vendor.toml $modules/libvendor.so*
+step reloads-without-vendor systemctl reload dhcpmgrd.service
 step purges dpkg --purge dhcpmgr
 eventually no-client-left no_client
 step no-state sh -c '! ls -d /var/lib/dhcpmgr /run/dhcpmgr /etc/dhcpmgr'

@@ -6,9 +6,10 @@ mod machine;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use dhcpmgr_lab::{
-    Binaries, Compression, Error, Package, Result, SystemdVersion, is_real_root, skipped,
+    Binaries, Compression, Error, Package, Result, SystemdVersion, is_real_root, program, skipped,
     skipped_without_root,
 };
 
@@ -29,6 +30,7 @@ fn the_package_under_a_real_systemd() -> Result {
     let machine = Machine::debian()?;
     let directory = machine.scratch()?;
     package(&directory, machine.systemd()?)?;
+    signed_module(&directory)?;
     for file in ["inside.sh", "verdict.service"] {
         fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd").join(file), directory.join(file))?;
     }
@@ -51,6 +53,18 @@ fn package(directory: &Path, systemd: SystemdVersion) -> Result {
     };
     fs::rename(package.build(&directory.join("package"))?, directory.join("dhcpmgr.deb"))?;
     Ok(())
+}
+
+/// A vendor's module with its signature, and the key to check it by: `vendor.so`, `vendor.so.minisig`, `vendor.pub`.
+fn signed_module(directory: &Path) -> Result {
+    let module = directory.join("vendor.so");
+    fs::copy(Binaries::library("fixture_good")?, &module)?;
+    let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("../released/signatures");
+    fs::copy(keys.join("vendor.pub"), directory.join("vendor.pub"))?;
+    let mut minisign = Command::new(program("minisign")?);
+    let output =
+        minisign.args(["-S", "-W", "-s"]).arg(keys.join("vendor.key")).arg("-m").arg(&module).output()?;
+    if output.status.success() { Ok(()) } else { Err(Error::new(format!("minisign: {output:?}"))) }
 }
 
 fn judge(directory: &Path, console: &str) -> Result {
