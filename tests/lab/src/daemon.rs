@@ -6,11 +6,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use nix::sys::signal::Signal;
 
 use crate::error::Context;
 use crate::process::Process;
-use crate::{Binaries, Cli, Error, Lab, LeaseSocket, Result, Shim, Trace, eventually, install};
+use crate::{Binaries, Cli, Error, Lab, LeaseSocket, MODULES, Result, Shim, Trace, eventually, install};
 
 /// Where a daemon writes.
 const DISKS: [&str; 2] = ["run/dhcpmgr", "var/lib/dhcpmgr"];
@@ -74,6 +75,19 @@ impl<'lab> Daemon<'lab> {
         self.lab.gateway.run(move || inside.iter().try_for_each(|directory| small_disk(directory, bytes)))?;
         self.view = self.lab.gateway.view(&self.root);
         Ok(SmallDisks(DISKS.map(|directory| self.view.join(directory).join("filler"))))
+    }
+
+    /// As after a boot: what is executed comes from the disk. What installing left in memory comes in pieces of any size,
+    /// up to megabytes, and the kernel maps such a piece as a whole (Linux 6.18).
+    pub fn forget_files(&self) -> Result {
+        let modules = MODULES.map(|module| Path::new("usr/lib/dhcpmgr/handlers").join(module));
+        for file in modules.iter().map(PathBuf::as_path).chain([Path::new("usr/sbin/dhcpmgrd")]) {
+            let path = self.root.join(file);
+            let file = fs::File::open(&path).context(|| format!("opening {}", path.display()))?;
+            file.sync_all()?;
+            posix_fadvise(file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED)?;
+        }
+        Ok(())
     }
 
     /// What `--root` is.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use dhcpmgr_lab::{Binaries, Error, Result, SHIMS, SystemdVersion, install, lay_out};
 
 use crate::cargo::{cargo, done, target};
-use crate::order::linker_of;
+use crate::order::{linker_of, mark};
 
 /// The sample configuration: does nothing until somebody has read it.
 const SAMPLE: &str = include_str!("../../../host/packaging/dhcpmgr.toml");
@@ -76,7 +76,8 @@ fn build_in(order: Order) -> Result<Binaries> {
         build_part("program", &["-p", "dhcpmgr", "--bin", program], order)?;
     }
     for handler in HANDLERS {
-        build_part("release", &["-p", handler, "--lib"], order)?;
+        // Without the library that tests link: with it cargo optimises no further than the crate.
+        build_part("release", &["-p", handler, "--lib", "--crate-type", "cdylib"], order)?;
     }
     let triple = host_triple()?;
     // Functions that are one have one name: as compiled, each keeps its own.
@@ -88,7 +89,7 @@ fn build_in(order: Order) -> Result<Binaries> {
     });
     let mut shims = cargo(&["build", "--profile", "shim", "--target", &triple]);
     match order {
-        Order::AsListed => flags += &format!(" -C {}", linker_of(&mut shims)?),
+        Order::AsListed => flags += &format!(" -C {} --cfg {}", linker_of(&mut shims)?, mark()?),
         Order::AsCompiled => flags += " -C strip=none",
     }
     shims.args(SHIMS.iter().flat_map(|shim| ["-p", *shim]));
@@ -106,7 +107,7 @@ fn build_part(profile: &str, part: &[&str], order: Order) -> Result {
     match order {
         Order::AsListed => {
             let linker = linker_of(&mut release)?;
-            release.args(RELEASE_FLAGS).args(["-C", &linker]);
+            release.args(RELEASE_FLAGS).args(["-C", &linker, "--cfg", &mark()?]);
         }
         Order::AsCompiled => drop(release.args(["-C", "strip=none"])),
     }

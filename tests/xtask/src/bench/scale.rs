@@ -14,7 +14,10 @@ const WATCHED: Duration = Duration::from_secs(10);
 pub(super) fn run(table: &mut Table) -> Result {
     let lab = Lab::with_uplinks(CLIENTS)?;
     let _server = lab.kea().lease(7200).option("domain-name-servers", "192.0.2.53").start()?;
-    let mut daemon = lab.daemon(&config(&lab))?;
+    let mut daemon = Daemon::install(&lab)?;
+    daemon.forget_files()?;
+    daemon.configure(&config(&lab))?;
+    daemon.start()?;
     await_bound(&daemon, usize::from(CLIENTS))?;
     std::thread::sleep(Duration::from_secs(2));
 

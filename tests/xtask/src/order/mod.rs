@@ -11,6 +11,7 @@ mod trace;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::Ipv6Addr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,17 @@ pub(crate) use link::{is_linker, link, linker_of};
 /// The list for the crate of this name.
 fn list_of(name: &str) -> PathBuf {
     workspace().join("host/packaging/order").join(name)
+}
+
+/// Another one whenever the lists are others: what was linked by the old ones is not up to date.
+pub(crate) fn mark() -> Result<String> {
+    let mut hasher = DefaultHasher::new();
+    let mut lists: Vec<_> = fs::read_dir(list_of(""))?.collect::<std::io::Result<_>>()?;
+    lists.sort_by_key(fs::DirEntry::file_name);
+    for list in lists {
+        (list.file_name(), fs::read(list.path())?).hash(&mut hasher);
+    }
+    Ok(format!("linked_by_{:016x}", hasher.finish()))
 }
 
 fn results() -> PathBuf {

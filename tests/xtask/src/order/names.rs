@@ -15,20 +15,22 @@ pub(super) struct Symbol {
 
 /// The functions that a file defines, by address.
 pub(super) fn functions(file: &Path) -> Result<Vec<Symbol>> {
-    let output = Command::new(program("nm")?).arg("--defined-only").arg(file).output()?;
+    // Not nm, whose plugins take an object with LLVM's code beside the machine's for the former.
+    let output = Command::new(program("readelf")?).args(["--syms", "--wide"]).arg(file).output()?;
     if !output.status.success() {
-        return Err(Error::new(format!("nm {}: {}", file.display(), output.status)));
+        return Err(Error::new(format!("readelf {}: {}", file.display(), output.status)));
     }
     let mut all: Vec<_> = String::from_utf8_lossy(&output.stdout).lines().filter_map(function).collect();
     all.sort();
+    all.dedup();
     Ok(all)
 }
 
-/// `0000000000012340 t NAME`
+/// `   7: 0000000000012340    16 FUNC    LOCAL  DEFAULT   15 NAME`
 fn function(line: &str) -> Option<Symbol> {
     let mut words = line.split_whitespace();
-    let address = u64::from_str_radix(words.next()?, 16).ok()?;
-    matches!(words.next()?, "t" | "T" | "w" | "W").then_some(())?;
+    let address = u64::from_str_radix(words.nth(1)?, 16).ok()?;
+    (words.nth(1)? == "FUNC" && words.nth(2)? != "UND").then_some(())?;
     Some(Symbol { address, name: words.next()?.to_owned() })
 }
 
@@ -54,10 +56,14 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_nm_are_read() {
+    fn lines_of_readelf_are_read() {
         let symbol = Symbol { address: 0x1234, name: "main".to_owned() };
-        assert_eq!(function("0000000000001234 T main"), Some(symbol));
-        assert_eq!(function("0000000000001234 d data"), None);
-        assert_eq!(function("                 U puts"), None);
+        assert_eq!(function("    30: 0000000000001234    45 FUNC    GLOBAL DEFAULT   16 main"), Some(symbol));
+        assert_eq!(function("    31: 0000000000001234     8 OBJECT  LOCAL  DEFAULT   26 data"), None);
+        assert_eq!(
+            function("     2: 0000000000000000     0 FUNC    GLOBAL DEFAULT  UND puts@GLIBC_2.2.5 (2)"),
+            None
+        );
+        assert_eq!(function("   Num:    Value          Size Type    Bind   Vis      Ndx Name"), None);
     }
 }
