@@ -240,6 +240,17 @@ fn a_lease_feeds_addresses_prefixes_routes_and_name_servers() {
     assert_eq!(read::instances(&house.facts(), "Device.DHCPv4.Client.").unwrap()[0], C4);
 }
 
+#[test]
+fn a_lan_that_is_named_as_a_softwire_is_one_row() {
+    let mut house = House::new();
+    let files = format!("{FILES}[delegations.sw-wan0]\nfrom = \"wan6\"\n");
+    house.files = config::parse(vec![("test".into(), files)]).unwrap();
+    house.inputs.carriers.insert("sw-wan0".parse().unwrap(), Carrier::default());
+    let names = house.get("Device.IP.Interface.*.Name");
+    let names: Vec<&str> = names.iter().map(|(_, name)| name.as_str()).collect();
+    assert_eq!(names, ["br-lan", "sw-wan0", "wan0"]);
+}
+
 /// What carries IPv4 on wan0, as `status` shows it.
 fn carried(softwire: &str) -> Vec<WanView> {
     let text = format!(

@@ -105,8 +105,8 @@ impl Facts {
         order::sort_once(&mut names);
         // Softwires come and go, and keep their numbers.
         let wans = all.iter().filter(|(client, parked)| !parked && client.protocol == Protocol::V6);
-        let mut carriers: Vec<IfName> =
-            wans.filter_map(|(client, _)| interface_name(&client.interface)).collect();
+        let carriers = wans.filter_map(|(client, _)| interface_name(&client.interface));
+        let mut carriers: Vec<IfName> = carriers.filter(|name| names.binary_search(&name).is_err()).collect();
         order::sort_once(&mut carriers);
         let present = names.len();
         names.extend(&carriers);
@@ -239,15 +239,14 @@ impl Facts {
             let name = self.interfaces[at].name.clone();
             let own = |client: &&ClientFacts| client.interface_name() == Some(&name);
             let within = |table: &str| format!("{INTERFACES}{}.{table}.", self.interfaces[at].number);
-            let mut v4: Vec<_> =
-                carriers.get(&name).map(|carrier| carrier.addresses.clone()).unwrap_or_default();
-            let carried = v4.len();
+            let carried = carriers.get(&name).into_iter().flat_map(|carrier| &carrier.addresses);
+            let mut v4: Vec<_> = carried.map(|address| (*address, false)).collect();
             for client in self.v4.iter().filter(own) {
                 if let Some(Lease::V4(lease)) = client.lease() {
-                    v4.push(lease.address);
+                    v4.push((lease.address, true));
                 }
             }
-            let keys: Vec<String> = v4.iter().map(ToString::to_string).collect();
+            let keys: Vec<String> = v4.iter().map(|(address, _)| address.to_string()).collect();
             let numbers = passing.settle(&within("IPv4Address"), &keys);
             let mut prefixes = Vec::new();
             let mut addresses = Vec::new();
@@ -279,8 +278,8 @@ impl Facts {
             let keys: Vec<String> = addresses.iter().map(|(address, ..)| address.to_string()).collect();
             let address_numbers = passing.settle(&within("IPv6Address"), &keys);
             let row = &mut self.interfaces[at];
-            let row_of = |(at, (number, address))| V4Address { number, address, leased: at >= carried };
-            row.v4 = numbers.into_iter().zip(v4).enumerate().map(row_of).collect();
+            let row_of = |(number, (address, leased))| V4Address { number, address, leased };
+            row.v4 = numbers.into_iter().zip(v4).map(row_of).collect();
             row.prefixes = prefixes
                 .into_iter()
                 .zip(prefix_numbers)
