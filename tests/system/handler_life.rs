@@ -3,9 +3,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use dhcpmgr_lab::{Binaries, Daemon, Dnsmasq, Error, Kind, Lab, Result, eventually, lab_or_skip, program};
+use dhcpmgr_lab::{
+    Binaries, Daemon, Dnsmasq, Error, Kind, Lab, Result, eventually, lab_or_skip, sign, signatures,
+};
 use serde_json::Value;
 
 use crate::given::{addresses, configured, default_routes, number, one_client, removals};
@@ -24,7 +25,7 @@ impl<'lab> Story<'lab> {
         let mut daemon = Daemon::install(lab)?;
         daemon.configure(&(one_client("request = [43]") + &section()?))?;
         put(&daemon, "good")?;
-        sign(&daemon)?;
+        sign(&installed(&daemon))?;
         daemon.start()?;
         daemon.cli().wait_for("wan4", "Bound")?;
         configured(lab, 100)?;
@@ -105,10 +106,6 @@ fn section() -> Result<String> {
     ))
 }
 
-fn signatures(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../released/signatures").join(name)
-}
-
 fn installed(daemon: &Daemon<'_>) -> PathBuf {
     daemon.root().join("usr/lib/dhcpmgr/handlers/libvendor.so")
 }
@@ -125,14 +122,6 @@ fn put_bytes(daemon: &Daemon<'_>, content: &[u8]) -> Result {
     fs::write(&new, content)?;
     fs::set_permissions(&new, fs::Permissions::from_mode(0o644))?;
     Ok(fs::rename(new, file)?)
-}
-
-/// Signs it with the real minisign, as the vendor would.
-fn sign(daemon: &Daemon<'_>) -> Result {
-    let mut minisign = Command::new(program("minisign")?);
-    minisign.args(["-S", "-W", "-s"]).arg(signatures("vendor.key")).arg("-m").arg(installed(daemon));
-    let output = minisign.output()?;
-    if output.status.success() { Ok(()) } else { Err(Error::new(format!("minisign: {output:?}"))) }
 }
 
 fn is_running(pid: u64) -> bool {
@@ -181,13 +170,13 @@ fn a_new_version_comes_with_its_signature_or_not_at_all() -> Result {
     assert!(none.contains(&format!("is not signed: there is no {}; sign it", minisig.display())), "{none}");
     // A good signature makes no module out of what is none.
     put_bytes(&story.daemon, b"#!/bin/sh\nexit 0\n")?;
-    sign(&story.daemon)?;
+    sign(&installed(&story.daemon))?;
     let no_module = story.refused()?;
     assert!(no_module.contains("is not a shared object"), "{no_module}");
     story.name_servers(&["192.0.2.1", "192.0.2.53"])?;
 
     put(&story.daemon, "second")?;
-    sign(&story.daemon)?;
+    sign(&installed(&story.daemon))?;
     story.quietly(&["handler", "reload", "vendor"])?;
     // Leases go through the new one without being asked for again.
     story.name_servers(&["192.0.2.1"])?;
@@ -245,7 +234,7 @@ fn what_is_not_signed_is_found_before_anything_is_started() -> Result {
     let (status, said) = daemon.check()?;
     assert_eq!(status, Some(1), "{said}");
     assert!(said.contains("is not signed: there is no ") && said.contains("libvendor.so.minisig"), "{said}");
-    sign(&daemon)?;
+    sign(&installed(&daemon))?;
     let (status, said) = daemon.check()?;
     assert_eq!(status, Some(0), "{said}");
     Ok(())

@@ -69,8 +69,7 @@ impl Output {
         let mut left = MOST_BYTES;
         while let Some(fifo) = self.fifo.as_mut().filter(|_| left > 0) {
             let Ok(length @ 1..) = fifo.read(&mut buffer) else { break };
-            // A FIFO gives all that it has: less than was asked for is the end.
-            left = if length < PIECE { 0 } else { left.saturating_sub(length) };
+            left = left.saturating_sub(length);
             for piece in buffer[..length].split_inclusive(|byte| *byte == b'\n') {
                 let room = (LONGEST_LINE + 1).saturating_sub(self.begun.len());
                 self.begun.extend(&piece[..piece.len().min(room)]);
@@ -80,6 +79,10 @@ impl Output {
                     }
                     lines.push_back(printable(&std::mem::take(&mut self.begun)));
                 }
+            }
+            // A FIFO gives all that it has.
+            if length < PIECE {
+                break;
             }
         }
         lines.into()

@@ -18,6 +18,7 @@ use super::dns::{Dns, DnsOptions, Record};
 use super::dump::dump;
 use super::engine::{Engine, HOST, Outcome};
 use super::error::NetworkError;
+use super::mirror::Mirror;
 use super::originals::Originals;
 use super::watch::Watch;
 use super::{Counters, Desired, LinkState, NetworkEvent, OwnRoute, Owner, Tunnel, own};
@@ -112,28 +113,27 @@ impl Network {
     /// What the kernel says of a link; `None` when there is none of this name.
     #[must_use]
     pub fn link(&self, name: &IfName) -> Option<LinkState> {
-        let inner = &self.shared.inner;
-        let mut engine = inner.engine();
-        engine.drain(&inner.watch);
-        engine.mirror.link(name).cloned()
+        self.mirrored(|mirror| mirror.link(name).cloned())
     }
 
     /// Our routes as the kernel has them.
     #[must_use]
     pub fn routes(&self) -> Vec<OwnRoute> {
-        let inner = &self.shared.inner;
-        let mut engine = inner.engine();
-        engine.drain(&inner.watch);
-        own::routes(&engine.mirror)
+        self.mirrored(own::routes)
     }
 
     /// Our IPv4 addresses of an interface as the kernel has them.
     #[must_use]
     pub fn v4_addresses(&self, name: &IfName) -> Vec<InterfaceAddress> {
+        self.mirrored(|mirror| own::v4_addresses(mirror, name))
+    }
+
+    /// What the copy of the kernel says, with every notification that is there taken in.
+    fn mirrored<T>(&self, of: impl FnOnce(&Mirror) -> T) -> T {
         let inner = &self.shared.inner;
         let mut engine = inner.engine();
         engine.drain(&inner.watch);
-        own::v4_addresses(&engine.mirror, name)
+        of(&engine.mirror)
     }
 
     /// Whether this owner desires anything.

@@ -32,6 +32,7 @@ mod process;
 mod radvd;
 pub mod resolved;
 mod shim;
+mod signature;
 mod skip;
 mod trace;
 pub mod vm;
@@ -61,6 +62,7 @@ pub use process::{Process, program};
 pub use radvd::Radvd;
 pub use resolved::Resolved;
 pub use shim::{Delivery, Shim};
+pub use signature::{sign, signatures};
 pub use skip::{
     is_real_root, missing, say, skipped, skipped_by_this_kernel, skipped_on_this_architecture,
     skipped_without_root,

@@ -6,10 +6,9 @@ mod machine;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use dhcpmgr_lab::{
-    Binaries, Compression, Error, Package, Result, SystemdVersion, is_real_root, program, skipped,
+    Binaries, Compression, Error, Package, Result, SystemdVersion, is_real_root, sign, signatures, skipped,
     skipped_without_root,
 };
 
@@ -59,12 +58,8 @@ fn package(directory: &Path, systemd: SystemdVersion) -> Result {
 fn signed_module(directory: &Path) -> Result {
     let module = directory.join("vendor.so");
     fs::copy(Binaries::library("fixture_good")?, &module)?;
-    let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("../released/signatures");
-    fs::copy(keys.join("vendor.pub"), directory.join("vendor.pub"))?;
-    let mut minisign = Command::new(program("minisign")?);
-    let output =
-        minisign.args(["-S", "-W", "-s"]).arg(keys.join("vendor.key")).arg("-m").arg(&module).output()?;
-    if output.status.success() { Ok(()) } else { Err(Error::new(format!("minisign: {output:?}"))) }
+    fs::copy(signatures("vendor.pub"), directory.join("vendor.pub"))?;
+    sign(&module)
 }
 
 fn judge(directory: &Path, console: &str) -> Result {

@@ -27,17 +27,21 @@ use crate::{enter, install};
 
 pub(crate) use link::{is_linker, link, linker_of};
 
+fn lists() -> PathBuf {
+    workspace().join("host/packaging/order")
+}
+
 /// The list for the crate of this name.
 fn list_of(name: &str) -> PathBuf {
-    workspace().join("host/packaging/order").join(name)
+    lists().join(name)
 }
 
 /// Another one whenever the lists are others: what was linked by the old ones is not up to date.
 pub(crate) fn mark() -> Result<String> {
     let mut hasher = DefaultHasher::new();
-    let mut lists: Vec<_> = fs::read_dir(list_of(""))?.collect::<std::io::Result<_>>()?;
-    lists.sort_by_key(fs::DirEntry::file_name);
-    for list in lists {
+    let mut all: Vec<_> = fs::read_dir(lists())?.collect::<std::io::Result<_>>()?;
+    all.sort_by_key(fs::DirEntry::file_name);
+    for list in all {
         (list.file_name(), fs::read(list.path())?).hash(&mut hasher);
     }
     Ok(format!("linked_by_{:016x}", hasher.finish()))
