@@ -260,7 +260,7 @@ fn query() -> ParametersQuery {
 }
 
 async fn parameters(chain: &Chain) -> Vec<VendorParameter> {
-    chain.parameters(&query(), &|name| name == "X_RDK_Restart").await
+    chain.parameters(&query(), |_, name| name == "X_RDK_Restart").await
 }
 
 async fn colour(chain: &Chain) -> Option<String> {
@@ -327,6 +327,21 @@ async fn a_value_that_hangs_or_crashes_its_handler_is_not_taken_and_costs_a_dead
         };
         tokio::time::timeout(Duration::from_secs(20), again).await.expect("it comes back as it was");
     }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_parameters_is_told_though_nobody_waits_for_them_any_more() {
+    let chain = chain(&[policy("p", Isolation::Worker, json!({"parameters": "hang"}))]).await;
+    let answered = tokio::time::timeout(Duration::from_millis(10), parameters(&chain)).await;
+    assert!(answered.is_err(), "{answered:?}");
+    let told = async {
+        while status(&chain, "p").conflicts.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), told).await.expect("it is told");
+    let lines = status(&chain, "p").conflicts;
+    assert!(lines[0].starts_with("wan4: its parameters are not known: gave no answer within"), "{lines:?}");
 }
 
 #[tokio::test]

@@ -101,7 +101,7 @@ async fn the_one_with_every_hook_is_asked_at_each() {
         let plan = chain.decide(&lease()).await.plan;
         assert_eq!(plan.mtu.map(|mtu| mtu.0), Some(1400));
         assert_eq!(plan.parameters["Policy.Colour"], "blue");
-        let parameters = chain.parameters(&query, &|_| false).await;
+        let parameters = chain.parameters(&query, |_, _| false).await;
         let leases = parameters.iter().find(|parameter| parameter.name == "X_POLICY_Leases");
         assert_eq!(leases.unwrap().value, "1");
         let reactions = chain.react(&Happening::of("lease-acquired", lease())).await;

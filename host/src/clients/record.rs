@@ -197,6 +197,10 @@ mod tests {
             ..Launch::default()
         };
         let (process, _output) = Process::spawn(&launch, &directory.join("wan4.out")).await.unwrap();
+        // Its environment is in place a moment after it has become its program.
+        while Environment::of(Pid::from_raw(process.pid() as i32)).is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
         let record =
             ProcessRecord::of(&process, CommandLine::of(&launch), token, "wan0".parse().unwrap(), 7).unwrap();
         assert_eq!(*record.command(), CommandLine::of(&launch));

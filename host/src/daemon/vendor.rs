@@ -31,8 +31,7 @@ impl Daemon {
                 continue;
             }
             let query = query(&running).await;
-            let ours = |name: &str| is_ours(protocol, name);
-            match timeout_at(end, self.shared.chain.parameters(&query, &ours)).await {
+            match timeout_at(end, self.shared.chain.parameters(&query, is_ours)).await {
                 Ok(parameters) => {
                     all.insert(name.clone(), parameters);
                 }

@@ -37,16 +37,21 @@ impl Chain {
 
     /// The parameters that handlers with the grant `parameters` have for a client, by name. Of two with one name the
     /// later handler's is taken; one whose name `is_ours` is left out.
+    ///
+    /// Whoever asks may stop waiting: each handler is heard out within its own time all the same, and what is wrong with
+    /// its answer is told.
     pub async fn parameters(
         &self,
         query: &ParametersQuery,
-        is_ours: &dyn Fn(&str) -> bool,
+        is_ours: fn(Protocol, &str) -> bool,
     ) -> Vec<VendorParameter> {
-        let links: Vec<_> = self.with_parameters(query);
-        let answers = join_all(links.iter().map(|link| link.parameters(query, is_ours))).await;
+        let asked = self.with_parameters(query).into_iter().map(|link| {
+            let query = query.clone();
+            tokio::spawn(async move { link.parameters(&query, is_ours).await })
+        });
         let mut all: Vec<VendorParameter> = Vec::new();
         let mut conflicts = Vec::new();
-        for parameter in answers.into_iter().flatten() {
+        for parameter in join_all(asked).await.into_iter().flatten().flatten() {
             match all.iter_mut().find(|earlier| earlier.name == parameter.name) {
                 None => all.push(parameter),
                 Some(earlier) => {
@@ -124,7 +129,7 @@ impl Link {
     async fn parameters(
         &self,
         query: &ParametersQuery,
-        is_ours: &dyn Fn(&str) -> bool,
+        is_ours: fn(Protocol, &str) -> bool,
     ) -> Vec<VendorParameter> {
         let Ok(input) = wire::encode(&self.own_query(query)).map(Arc::from) else { return Vec::new() };
         let judge = |bytes: &[u8], _: &FlatSet<Grant>| {
@@ -142,7 +147,7 @@ impl Link {
         };
         let mut complaints = self.without_unfit(&query.client, &parameters);
         parameters.retain(|Parameter { name, .. }| {
-            let stays = !is_ours(name);
+            let stays = !is_ours(query.protocol, name);
             if !stays {
                 complaints.push(format!(
                     "its parameter {name} is left out: the data model has something of that name; accepted: the vendor's own"
