@@ -45,10 +45,8 @@ impl Chain {
         query: &ParametersQuery,
         is_ours: fn(Protocol, &str) -> bool,
     ) -> Vec<VendorParameter> {
-        let asked = self.with_parameters(query).into_iter().map(|link| {
-            let query = query.clone();
-            tokio::spawn(async move { link.parameters(&query, is_ours).await })
-        });
+        let links = self.with_parameters(query).into_iter();
+        let asked = links.map(|link| tokio::spawn(link.parameters(query.clone(), is_ours)));
         let mut all: Vec<VendorParameter> = Vec::new();
         let mut conflicts = Vec::new();
         for parameter in join_all(asked).await.into_iter().flatten().flatten() {
@@ -117,8 +115,7 @@ impl Link {
         (!written.is_empty()).then_some(written)
     }
 
-    fn own_query(&self, query: &ParametersQuery) -> ParametersQuery {
-        let mut query = query.clone();
+    fn own_query(&self, mut query: ParametersQuery) -> ParametersQuery {
         query.parameters = self.written(&query.client).unwrap_or_default();
         if let Some(lease) = &mut query.lease {
             lease.policy.parameters.clone_from(&query.parameters);
@@ -127,11 +124,12 @@ impl Link {
     }
 
     async fn parameters(
-        &self,
-        query: &ParametersQuery,
+        self: Arc<Self>,
+        query: ParametersQuery,
         is_ours: fn(Protocol, &str) -> bool,
     ) -> Vec<VendorParameter> {
-        let Ok(input) = wire::encode(&self.own_query(query)).map(Arc::from) else { return Vec::new() };
+        let query = self.own_query(query);
+        let Ok(input) = wire::encode(&query).map(Arc::from) else { return Vec::new() };
         let judge = |bytes: &[u8], _: &FlatSet<Grant>| {
             let parameters: Vec<Parameter> = decode(bytes, "list of parameters")?;
             sanity::check_parameters(&parameters)
@@ -212,7 +210,7 @@ impl Link {
     }
 
     async fn set_parameter(&self, query: &ParametersQuery, name: &str, value: &str) -> Result<(), NotTaken> {
-        let change = ParameterChange::new(self.own_query(query), name, value);
+        let change = ParameterChange::new(self.own_query(query.clone()), name, value);
         let input: Arc<[u8]> = wire::encode(&change).map_err(|e| NotTaken::Failed(e.to_string()))?.into();
         let judge = |_: &[u8], _: &FlatSet<Grant>| Ok((true, Vec::new()));
         let (report, accepted) =
