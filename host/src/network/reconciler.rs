@@ -64,13 +64,27 @@ struct Inner {
     watch: Watch,
     engine: Mutex<Engine>,
     dns: Dns,
-    /// The engine's next deadline may be another one.
+    /// The engine has news, or another deadline.
     changed: Notify,
 }
 
 impl Inner {
     fn engine(&self) -> MutexGuard<'_, Engine> {
         self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Works with the engine, and wakes [`maintain`] when there is news for it then: notifications that were read here
+    /// wake nobody up any more.
+    fn with<T>(&self, work: impl FnOnce(&mut Engine, &Watch) -> T) -> T {
+        let mut engine = self.engine();
+        let due = engine.due();
+        let result = work(&mut engine, &self.watch);
+        let news = engine.has_events() || engine.is_stale() || engine.due() != due;
+        drop(engine);
+        if news {
+            self.changed.notify_one();
+        }
+        result
     }
 }
 
@@ -130,10 +144,10 @@ impl Network {
 
     /// What the copy of the kernel says, with every notification that is there taken in.
     fn mirrored<T>(&self, of: impl FnOnce(&Mirror) -> T) -> T {
-        let inner = &self.shared.inner;
-        let mut engine = inner.engine();
-        engine.drain(&inner.watch);
-        of(&engine.mirror)
+        self.shared.inner.with(|engine, watch| {
+            engine.drain(watch);
+            of(&engine.mirror)
+        })
     }
 
     /// Whether this owner desires anything.
@@ -164,12 +178,12 @@ impl Network {
     /// # Errors
     /// [`NetworkError::NoSuchInterface`] of the link below it, and [`NetworkError::Tunnel`].
     pub fn set_tunnel(&self, name: &IfName, tunnel: &Tunnel) -> Result<bool, NetworkError> {
-        let inner = &self.shared.inner;
-        let mut engine = inner.engine();
-        engine.drain(&inner.watch);
-        let result = engine.set_tunnel(name, tunnel);
-        engine.drain(&inner.watch);
-        result
+        self.shared.inner.with(|engine, watch| {
+            engine.drain(watch);
+            let result = engine.set_tunnel(name, tunnel);
+            engine.drain(watch);
+            result
+        })
     }
 
     /// Takes a tunnel's interface away, if there is one of this name that is ours; whether there was.
@@ -177,11 +191,11 @@ impl Network {
     /// # Errors
     /// [`NetworkError::Tunnel`].
     pub fn remove_tunnel(&self, name: &IfName) -> Result<bool, NetworkError> {
-        let inner = &self.shared.inner;
-        let mut engine = inner.engine();
-        let result = engine.remove_tunnel(name);
-        engine.drain(&inner.watch);
-        result
+        self.shared.inner.with(|engine, watch| {
+            let result = engine.remove_tunnel(name);
+            engine.drain(watch);
+            result
+        })
     }
 
     /// Where a tunnel leads.
@@ -265,8 +279,7 @@ impl Network {
     pub async fn sweep(&self, interfaces: &[IfName]) -> Result<Applied, NetworkError> {
         let started = Instant::now();
         let inner = &self.shared.inner;
-        let mut outcome = inner.engine().settle(interfaces, &inner.watch);
-        inner.changed.notify_one();
+        let mut outcome = inner.with(|engine, watch| engine.settle(interfaces, watch));
         if let Err(failure) = inner.dns.release() {
             outcome.failures.push(failure);
         }
@@ -289,37 +302,36 @@ impl Network {
 impl Inner {
     /// What was done for each owner, and the interface that should be there and is not.
     fn bring(&self, wishes: Vec<(Owner, Option<Desired>)>) -> Vec<(Owner, Outcome, Option<IfName>)> {
-        let mut engine = self.engine();
-        let mut about = Vec::with_capacity(wishes.len());
-        for (owner, desired) in wishes {
-            let wanted = desired.as_ref().map(|desired| desired.interface.clone());
-            let interfaces = engine.want(&owner, desired);
-            about.push((owner, wanted, interfaces));
-        }
-        engine.drain(&self.watch);
-        let mut indices: Vec<u32> = Vec::new();
-        for index in about.iter().flat_map(|(_, _, names)| names).filter_map(|name| engine.mirror.index(name))
-        {
-            if !indices.contains(&index) {
-                indices.push(index);
+        self.with(|engine, watch| {
+            let mut about = Vec::with_capacity(wishes.len());
+            for (owner, desired) in wishes {
+                let wanted = desired.as_ref().map(|desired| desired.interface.clone());
+                let interfaces = engine.want(&owner, desired);
+                about.push((owner, wanted, interfaces));
             }
-        }
-        indices.push(HOST);
-        let mut outcomes = engine.reconcile(&indices, &self.watch);
-        let mut host = outcomes.remove(&HOST);
-        let mut results = Vec::with_capacity(about.len());
-        for (owner, wanted, interfaces) in about {
-            let mut outcome = Outcome::default();
-            for index in interfaces.iter().filter_map(|name| engine.mirror.index(name)) {
-                outcome.join(outcomes.remove(&index).unwrap_or_default());
+            engine.drain(watch);
+            let names = about.iter().flat_map(|(_, _, names)| names);
+            let mut indices: Vec<u32> = Vec::new();
+            for index in names.filter_map(|name| engine.mirror.index(name)) {
+                if !indices.contains(&index) {
+                    indices.push(index);
+                }
             }
-            outcome.join(host.take().unwrap_or_default());
-            let missing = wanted.filter(|name| engine.mirror.index(name).is_none());
-            results.push((owner, outcome, missing));
-        }
-        drop(engine);
-        self.changed.notify_one();
-        results
+            indices.push(HOST);
+            let mut outcomes = engine.reconcile(&indices, watch);
+            let mut host = outcomes.remove(&HOST);
+            let mut results = Vec::with_capacity(about.len());
+            for (owner, wanted, interfaces) in about {
+                let mut outcome = Outcome::default();
+                for index in interfaces.iter().filter_map(|name| engine.mirror.index(name)) {
+                    outcome.join(outcomes.remove(&index).unwrap_or_default());
+                }
+                outcome.join(host.take().unwrap_or_default());
+                let missing = wanted.filter(|name| engine.mirror.index(name).is_none());
+                results.push((owner, outcome, missing));
+            }
+            results
+        })
     }
 
     /// Reads everything again.

@@ -44,6 +44,29 @@ fn what_others_remove_or_change_is_put_back() {
     });
 }
 
+/// What somebody's look took in wakes nobody up by itself.
+#[test]
+fn what_others_do_is_noticed_whoever_looks_first() {
+    in_namespace(async || {
+        let wan0 = wan("wan0");
+        let mut lab = Lab::start().await;
+        lab.apply("wan4", lease("wan0", "192.0.2.7/24", 60)).await;
+        lab.quiet(Duration::from_millis(200)).await;
+
+        ip("addr flush dev wan0");
+        assert!(lab.network.link(&wan0).is_some());
+        assert_eq!(lab.repaired().await.len(), 2);
+        assert_eq!(lab.quiet(Duration::from_millis(200)).await, []);
+
+        ip("link del wan0");
+        assert_eq!(lab.network.link(&wan0), None);
+        let gone = |event: &NetworkEvent| {
+            matches!(event, NetworkEvent::Link { name, state: None } if *name == wan0).then_some(())
+        };
+        lab.event("wan0 is gone", gone).await;
+    });
+}
+
 #[test]
 fn a_fight_is_not_fought_at_full_speed() {
     in_namespace(async || {
