@@ -64,7 +64,7 @@ struct Inner {
     watch: Watch,
     engine: Mutex<Engine>,
     dns: Dns,
-    /// The engine has news, or another deadline.
+    /// The engine has news or another deadline, or name servers were released.
     changed: Notify,
 }
 
@@ -283,6 +283,8 @@ impl Network {
         if let Err(failure) = inner.dns.release() {
             outcome.failures.push(failure);
         }
+        // The timer that would have released them is not needed any more.
+        inner.changed.notify_one();
         report(outcome, started)
     }
 
